@@ -1,0 +1,272 @@
+"""Where everything meets: a Recipe becomes a Run. The only file that reads one; nothing below knows it.
+
+In order: task, data, model, tuning (adapter, freeze, groups: always in this order), optimizer, schedule, prepare.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from transformers import PreTrainedModel
+
+from hfft.backbone import Backbone
+from hfft.data.fingerprint import fingerprint
+from hfft.data.loaders import Cut, train_batches
+from hfft.data.order import steps_per_epoch
+from hfft.data.sources import hold_out, read_hub, read_local
+from hfft.errors import RecipeError, near
+from hfft.find import find
+from hfft.folder import RunFolder
+from hfft.hooks.cadence import Cadence
+from hfft.hooks.checkpoint import Checkpoint
+from hfft.hooks.evaluate import Evaluate
+from hfft.hooks.log import Log
+from hfft.hooks.preempt import Preempt
+from hfft.loop import Run, seed_everything
+from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
+from hfft.optim.schedules import make_schedule, warmup_steps
+from hfft.recipe import Recipe
+from hfft.scoring import ExtraMetric, Scorer
+from hfft.screen import Screen
+from hfft.tasks import find_task
+from hfft.tasks.task import Prepared, Task
+from hfft.tuning.adapters import add_lora
+from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
+from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
+from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
+
+DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "head": 1e-3}
+NAMED = 1000  # examples whose truths are enough to learn the names of the scores
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A recipe whose own words have been checked: the task is made, nothing is read or downloaded yet."""
+
+    recipe: Recipe
+    task: Task
+    extra_metrics: list[ExtraMetric]
+    trust: bool
+
+
+@dataclass
+class Assembly:
+    """A run ready to go, and what people want to know of it."""
+
+    recipe: Recipe
+    task: Task
+    prepared: Prepared
+    fingerprints: dict[str, str]
+    run: Run
+    parameters: list[ParameterRow]
+    found: list[Block]
+    scorers: dict[str, Scorer]
+    strategy: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def draft(recipe: Recipe, trust: bool) -> Draft:
+    """Checks all that can be checked without data and model, and writes out every default.
+
+    Raises:
+        RecipeError: An option is wrong, or a name is not known or not trusted.
+    """
+    kind = find_task(recipe.task.name, trust)
+    options = recipe.task_options(kind.Options)
+    find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
+    extra = [find(name, {}, where="eval.metrics", trust=trust) for name in recipe.eval.metrics]
+    strategy = _strategy(recipe)
+    complete = recipe.complete(options)
+    if recipe.optim.lr is None:
+        optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
+        complete = complete.model_copy(update={"optim": optim})
+    return Draft(complete, kind(options), extra, trust)
+
+
+def _strategy(recipe: Recipe) -> str:
+    if recipe.tune.adapter is not None:
+        return "adapter"
+    return "head" if recipe.tune.freeze is not None and recipe.tune.freeze.blocks == "all" else "full"
+
+
+def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
+    """Reads data and model and puts a run together. All processes call it, the main one goes first.
+
+    Raises:
+        HfftError: Data, model and recipe do not fit together.
+    """
+    recipe, task = drafted.recipe, drafted.task
+    seed_everything(recipe.train.seed)  # a new head's weights
+    with accelerator.main_process_first():
+        splits = _splits(recipe, task)
+        prepared = task.prepare(splits, _backbone(recipe, drafted.trust))
+        model, new = task.model(_backbone(recipe, drafted.trust))
+    found = blocks(model)
+    warnings = _new_weights(new, found)
+    model, frozen = _tuned(recipe, model, found, warnings)
+    block_of = BlockMap(found)
+    rates = Rates(recipe.optim.lr or 0.0, recipe.optim.weight_decay, recipe.tune.layer_decay, recipe.tune.head_scale)
+    rows = parameter_table(model, block_of, rates)
+    frozen_dropout = recipe.tune.freeze is not None and recipe.tune.freeze.dropout
+    set_modes(model, frozen, block_of, frozen_dropout)
+    run = _run(recipe, drafted, accelerator, model, rows, prepared)
+    scorers = {
+        split: Scorer(task, examples, _eval_batch_size(recipe, accelerator), recipe.data.workers, drafted.extra_metrics)
+        for split, examples in prepared.splits.items()
+        if split != "train"
+    }
+    assembly = Assembly(
+        recipe=recipe,
+        task=task,
+        prepared=prepared,
+        fingerprints={split: fingerprint(rows) for split, rows in splits.items()},
+        run=run,
+        parameters=rows,
+        found=found,
+        scorers=scorers,
+        strategy=_strategy(recipe),
+        warnings=[*warnings, *map(str, prepared.findings)],
+    )
+    _check_keep_best(assembly)
+    if not scorers:
+        assembly.warnings.append("There is neither an eval nor a test split: the run will end without a score.")
+    return assembly
+
+
+def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> tuple[Log, Evaluate | None, Checkpoint]:
+    """Gives the run its hooks, in the order in which they are called, and returns those the caller needs."""
+    run, train = assembly.run, assembly.recipe.train
+    log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, screen)
+    cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
+    checkpoint = Checkpoint(folder, cadence, train.keep_checkpoints, log)
+    evaluate = None
+    if "eval" in assembly.scorers:
+        evaluate = Evaluate(
+            assembly.scorers["eval"],
+            Cadence(train.eval_every, run.steps_per_epoch, run.total_steps),
+            keep_best=train.keep_best,
+            lower_is_better=train.keep_best in getattr(assembly.task, "lower_is_better", ()),
+            patience=train.early_stop,
+            save_best=checkpoint.save_best,
+            log=log,
+            screen=screen,
+        )
+    run.hooks = [log, *([evaluate] if evaluate else []), checkpoint, Preempt(checkpoint)]
+    return log, evaluate, checkpoint
+
+
+def _backbone(recipe: Recipe, trust: bool) -> Backbone:
+    return Backbone(**recipe.model.model_dump(), trust=trust)
+
+
+def _splits(recipe: Recipe, task: Task) -> dict[str, Dataset]:
+    data = recipe.data
+    wanted = {"train": data.train, "eval": data.eval, "test": data.test}
+    if data.files is not None:
+        splits = read_local({**data.files}, wanted, data.root)
+    else:
+        assert data.hub is not None  # the recipe has seen to it
+        splits = read_hub(data.hub, data.config, data.revision, wanted)
+    if data.holdout is not None:
+        strata = task.strata(splits["train"])
+        rest, part = hold_out(splits["train"], data.holdout, recipe.train.seed, strata)
+        splits = {"train": rest, "eval": part, **{name: rows for name, rows in splits.items() if name == "test"}}
+    return splits
+
+
+def _new_weights(new: list[str], found: list[Block]) -> list[str]:
+    """Warns of weights outside the head that the checkpoint does not have."""
+    head = {name for block in found if block.stack == HEAD for name in block.parameters}
+    missing = [name for name in new if name not in head]
+    if not missing:
+        return []
+    shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    return [f"{len(missing)} weights below the head start at random, for the checkpoint does not have them: {shown}"]
+
+
+def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings: list[str]) -> tuple[Any, list[Block]]:
+    """Adds the adapter, then freezes. Returns the model and its frozen blocks."""
+    tune = recipe.tune
+    tuned: Any = model
+    if tune.adapter is not None:
+        tuned = add_lora(model, found, **tune.adapter.model_dump(exclude={"name"}))
+    frozen = frozen_blocks(found, tune.freeze.blocks) if tune.freeze is not None else []
+    block_of = BlockMap(found)
+    freeze(tuned, frozen, block_of)
+    trained = [name for name, parameter in tuned.named_parameters() if parameter.requires_grad]
+    if tune.adapter is not None and all(block_of[name].stack == HEAD for name in trained):
+        raise RecipeError(
+            "tune.adapter adds weights to blocks that tune.freeze freezes, all of them: no adapter would learn. "
+            "Freeze fewer blocks, or leave one of the two out."
+        )
+    if tune.layer_decay < 1 and all(block_of[name].stack == HEAD for name in trained):
+        warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
+    return tuned, frozen
+
+
+def _run(
+    recipe: Recipe, drafted: Draft, accelerator: Accelerator, model: Any, rows: list[ParameterRow], prepared: Prepared
+) -> Run:
+    train, examples = recipe.train, prepared.splits["train"]
+    per_epoch = steps_per_epoch(len(examples), train.batch_size)
+    total = train.steps or max(1, math.ceil((train.epochs or 0) * per_epoch))
+    if warmup_steps(recipe.optim.warmup, total) > total:
+        raise RecipeError(f"optim.warmup is {recipe.optim.warmup:g} steps, but the run has {total}.")
+    model.to(accelerator.device)
+    groups = parameter_groups(model, rows)
+    optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, drafted.trust)
+    schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total)
+    model, prepared_optimizer = accelerator.prepare(model, optimizer)
+    cut = Cut(
+        batch_size=train.batch_size,
+        micro_batch_size=train.micro_batch_size,
+        seed=train.seed,
+        rank=accelerator.process_index,
+        processes=accelerator.num_processes,
+        workers=recipe.data.workers,
+    )
+    return Run(
+        task=drafted.task,
+        model=model,
+        optimizer=prepared_optimizer,
+        schedule=schedule,
+        accelerator=accelerator,
+        batches=partial(train_batches, examples, drafted.task.collate, cut),
+        total_steps=total,
+        steps_per_epoch=per_epoch,
+        clip=recipe.optim.clip,
+        seed=train.seed,
+    )
+
+
+def _eval_batch_size(recipe: Recipe, accelerator: Accelerator) -> int:
+    share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
+    return recipe.eval.batch_size or min(recipe.train.micro_batch_size or share, share)
+
+
+def _check_keep_best(assembly: Assembly) -> None:
+    """Checks before training that the watched metric exists: scores one and the same answer to many truths."""
+    wanted = assembly.recipe.train.keep_best
+    if wanted is None:
+        return
+    if "eval" not in assembly.scorers:
+        raise RecipeError(
+            f"train.keep_best is '{wanted}', but there is no eval split to take it from. Give data.eval, "
+            "data.files.eval or data.holdout."
+        )
+    scorer, task, run = assembly.scorers["eval"], assembly.task, assembly.run
+    rows = scorer.examples.rows.select(range(min(NAMED, len(scorer.examples))))
+    batch = {name: tensor.to(run.accelerator.device) for name, tensor in task.collate([rows[0]]).items()}
+    with torch.no_grad():
+        answer = task.answers(run.accelerator.unwrap_model(run.model), batch)[0]
+    truths = [truth for start in range(len(rows)) for truth in task.truths(task.collate([rows[start]]))]
+    names = task.score([answer] * len(truths), truths)
+    if wanted not in names:
+        known = [name for name in names if "/" not in name]
+        raise RecipeError(f"train.keep_best is '{wanted}'.{near(wanted, known)} Known: {', '.join(known)}.")

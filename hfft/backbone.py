@@ -1,0 +1,196 @@
+"""Finds pretrained weights: a Hub id, a local folder, or a folder inside an installed Python package."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from hfft.errors import ModelError, SetupError
+
+PACKAGE = "package://"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """The pretrained model a run starts from; nothing is loaded before it is asked for.
+
+    Attributes:
+        name: As the recipe has it: a Hub id, a local folder, or `package://NAME/PATH`.
+        revision: A branch, tag or commit on the Hub.
+        from_scratch: Take the configuration only.
+        new_head: Do not use a trained head of the checkpoint.
+        dropout: Set every dropout rate of the configuration to this.
+        trust: Whether code that comes with the model may run.
+    """
+
+    name: str
+    revision: str | None = None
+    from_scratch: bool = False
+    new_head: bool = False
+    dropout: float | None = None
+    trust: bool = False
+
+    @cached_property
+    def place(self) -> str:
+        """A local folder, or a Hub id where there is no such folder.
+
+        Raises:
+            ModelError: It can be neither.
+        """
+        if self.name.startswith(PACKAGE):
+            return _in_package(self.name)
+        folder = Path(self.name).expanduser()
+        if folder.is_dir():
+            if not (folder / "config.json").is_file():
+                raise ModelError(
+                    f"model is the folder {folder.absolute()}, which has no config.json: it is no transformers model."
+                )
+            return str(folder)
+        if self.name.startswith((".", "/", "~")) or self.name.count("/") > 1:
+            raise ModelError(f"model is '{self.name}', but there is no folder {folder.absolute()}.")
+        return self.name
+
+    @cached_property
+    def config(self) -> Any:
+        """The configuration, with `dropout` applied.
+
+        Raises:
+            ModelError: There is no such model, or it has no dropout to set.
+            SetupError: The Hub cannot be reached.
+        """
+        with _explained(self):
+            config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
+        if self.dropout is not None:
+            rates = [name for name, value in vars(config).items() if "dropout" in name and _is_rate(value)]
+            if not rates:
+                raise ModelError(f"model.dropout is {self.dropout}, but the configuration of {self.name} has no rates.")
+            for name in rates:
+                setattr(config, name, self.dropout)
+        return config
+
+    @cached_property
+    def labels(self) -> list[str] | None:
+        """The label names of the checkpoint's trained classification head, in order; None where it has none."""
+        architectures = self.config.architectures or []
+        has_head = any(name.endswith("ForSequenceClassification") for name in architectures)
+        if not has_head or self.new_head or self.from_scratch:
+            return None
+        return [self.config.id2label[index] for index in range(len(self.config.id2label))]
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Loads the tokenizer. Raises ModelError or SetupError as `config` does."""
+        with _explained(self):
+            return AutoTokenizer.from_pretrained(self.place, **self._hub_arguments)
+
+    def load(self, auto_class: Any, **settings: Any) -> tuple[PreTrainedModel, list[str]]:
+        """Loads the model in float32.
+
+        transformers 5 would load the checkpoint's own type; half precision comes from Accelerate's autocast.
+
+        Args:
+            auto_class: Such as `AutoModelForSequenceClassification`.
+            settings: Changes to the configuration, such as `id2label`.
+
+        Returns:
+            The model, and the names of parameters the checkpoint does not have, which start at random.
+
+        Raises:
+            ModelError: The checkpoint has no usable weights for this class.
+        """
+        config = self.config
+        for name, value in settings.items():
+            setattr(config, name, value)
+        with _explained(self), _quiet():
+            if self.from_scratch:
+                model = auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32)
+                return model, [name for name, _ in model.named_parameters()]
+            model, found = auto_class.from_pretrained(
+                self.place,
+                config=config,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=self.new_head,
+                output_loading_info=True,
+                **self._hub_arguments,
+            )
+        new = {*found["missing_keys"], *(entry[0] for entry in found["mismatched_keys"])}
+        return model, [name for name, _ in model.named_parameters() if name in new]
+
+    @property
+    def _hub_arguments(self) -> dict[str, Any]:
+        return {"revision": self.revision, "trust_remote_code": self.trust}
+
+
+def _in_package(name: str) -> str:
+    package, _, inside = name.removeprefix(PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            f"model is '{name}', but there is no installed package '{package}'. Install the package that ships the "
+            "weights first."
+        )
+    folder = Path(next(iter(spec.submodule_search_locations)), inside)
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"model is '{name}', but the folder {folder} has no config.json.")
+    return str(folder)
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@contextlib.contextmanager
+def _explained(backbone: Backbone) -> Iterator[None]:
+    """Turns what transformers raises for a missing or broken model into our errors."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        name, message = backbone.name, str(error).strip()
+        if "trust_remote_code" in message:
+            raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
+        if backbone.place != name or Path(name).is_dir():
+            raise ModelError(f"model '{name}': the folder {backbone.place} cannot be loaded: {message}") from error
+        if _offline(error):
+            raise SetupError(
+                f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub's cache, "
+                "which does not have it; the Hub, which cannot be reached. Give a local folder, or package://NAME/PATH."
+            ) from error
+        raise ModelError(
+            f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub, which "
+            f"answered: {message}"
+        ) from error
+
+
+def _offline(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        text = f"{type(seen).__name__} {seen}"
+        if any(sign in text for sign in ("ConnectError", "Connection", "OfflineMode", "couldn't connect", "Timeout")):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences transformers' own report of new weights and its progress bar: hfft reports both itself."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    logger.setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bars:
+            transformers.utils.logging.enable_progress_bar()

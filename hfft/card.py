@@ -1,0 +1,82 @@
+"""The model card that lies beside the weights: what was trained on what, how it scored, how to use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from hfft.assemble import Assembly
+
+USE = """```python
+from transformers import pipeline
+
+pipeline("{task}", model="path/to/model")("...")
+```"""
+
+
+def card(assembly: Assembly, results: dict[str, Any]) -> str:
+    """Writes the card as Markdown with metadata. It names no path of this machine.
+
+    Args:
+        assembly: The run.
+        results: As results.json has them.
+    """
+    recipe = assembly.recipe
+    base = recipe.model.name if _is_hub_id(recipe.model.name) else None
+    data = recipe.data.hub or "local files"
+    scores = [
+        EvalResult(
+            task_type=recipe.task.name,
+            dataset_type=recipe.data.hub or "local",
+            dataset_name=data,
+            dataset_split=split,
+            metric_type=metric,
+            metric_value=entry["value"],
+        )
+        for split in ("eval", "test")
+        for metric, entry in results.get(split, {}).items()
+    ]
+    metadata = ModelCardData(
+        library_name="transformers",
+        pipeline_tag=recipe.task.name,
+        base_model=base,
+        datasets=recipe.data.hub,
+        model_name=recipe.name,
+        eval_results=scores or None,
+        tags=["hfft"],
+    )
+    lines = [f"---\n{metadata.to_yaml()}\n---", f"# {recipe.name}", _summary(assembly, results, base, data)]
+    if scores:
+        lines += ["## Scores", _scores(results)]
+    lines += ["## Use", USE.format(task=recipe.task.name)]
+    return "\n\n".join(lines) + "\n"
+
+
+def _is_hub_id(name: str) -> bool:
+    return "://" not in name and not name.startswith((".", "/", "~")) and name.count("/") <= 1
+
+
+def _summary(assembly: Assembly, results: dict[str, Any], base: str | None, data: str) -> str:
+    rows = assembly.prepared.summary["train"]["rows"]
+    start = f"`{base}`" if base else "a local checkpoint"
+    return (
+        f"Fine-tuned from {start} for {assembly.recipe.task.name} on {rows} rows ({data}) with hfft: "
+        f"{results['steps']} steps of {assembly.recipe.train.batch_size} samples, strategy {assembly.strategy}, the "
+        f"weights of step {results['best_step']}."
+    )
+
+
+def _scores(results: dict[str, Any]) -> str:
+    lines = ["| split | metric | value | interval | examples |", "| --- | --- | --- | --- | --- |"]
+    for split in ("eval", "test"):
+        for metric, entry in results.get(split, {}).items():
+            interval = "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
+            mark = " (selected)" if entry.get("selected") else ""
+            examples = results[f"{split}_examples"]
+            lines.append(f"| {split} | {metric} | {entry['value']:.4f}{mark} | {interval} | {examples} |")
+    how = (
+        f"Intervals hold {results['confidence']:.0%} of 1,000 bootstrap resamples of the examples (percentile method)."
+    )
+    marked = "`selected`: the weights were chosen on this split, so the score runs high."
+    return "\n".join(lines) + f"\n\n{how} {marked}"

@@ -1,0 +1,125 @@
+"""What is looked for in the data before training. Findings are counted and named by row, and never silent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from datasets import Dataset
+
+from hfft.errors import DataError, near
+
+SHOWN = 3  # rows named in a message
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something worth a look in the data: how many rows of which split, out of how many, and a few of them."""
+
+    kind: str
+    split: str
+    count: int
+    total: int
+    text: str
+
+    def __str__(self) -> str:
+        share = f" ({self.count / self.total:.1%})" if self.total else ""
+        return f"{self.split}: {self.count} of {self.total} rows{share} {self.text}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as plain values."""
+        return asdict(self)
+
+
+def named_rows(rows: Sequence[int]) -> str:
+    """Names the first few rows, counted from 0 as the ids of predictions are: `rows 3, 17, 20, ...`."""
+    shown = ", ".join(str(row) for row in rows[:SHOWN])
+    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{', ...' if len(rows) > SHOWN else ''}"
+
+
+def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, str]) -> None:
+    """Raises DataError where a split lacks a column.
+
+    Args:
+        splits: The data.
+        columns: Column names by the setting that names them (`task.text`).
+    """
+    for split, dataset in splits.items():
+        for setting, column in columns.items():
+            if column not in dataset.column_names:
+                raise DataError(
+                    f"{setting} is '{column}', but the {split} split has no such column."
+                    f"{near(column, dataset.column_names)} It has: {', '.join(dataset.column_names)}."
+                )
+
+
+def require_rows(splits: Mapping[str, Dataset]) -> None:
+    """Raises DataError where a split is empty."""
+    for split, dataset in splits.items():
+        if len(dataset) == 0:
+            raise DataError(f"The {split} split (data.{split}) has no rows.")
+
+
+def require_texts(splits: Mapping[str, Dataset], column: str, setting: str) -> None:
+    """Raises DataError where a text is missing or is no text, naming the row."""
+    for split, dataset in splits.items():
+        for row, value in enumerate(dataset[column]):
+            if not isinstance(value, str):
+                found = "missing" if value is None else f"{value!r}, which is no text"
+                raise DataError(f"{setting}: in row {row} of the {split} split the column '{column}' is {found}.")
+
+
+def count_rows(kind: str, split: str, flags: Iterable[bool], total: int, text: str) -> list[Finding]:
+    """One finding about the flagged rows, or none."""
+    rows = [row for row, flag in enumerate(flags) if flag]
+    return [Finding(kind, split, len(rows), total, f"{text}: {named_rows(rows)}")] if rows else []
+
+
+def repeated(splits: Mapping[str, Sequence[Any]], key: Callable[[Any], Hashable]) -> list[Finding]:
+    """Finds inputs that stand twice in a split, and inputs of eval and test that stand in train as well.
+
+    Args:
+        splits: The inputs by split, train among them.
+        key: Maps an input to what makes it the same as another one.
+    """
+    findings = []
+    keys = {split: [key(value) for value in values] for split, values in splits.items()}
+    for split, values in keys.items():
+        seen: set[Hashable] = set()
+        flags = [value in seen or bool(seen.add(value)) for value in values]
+        findings += count_rows("duplicate", split, flags, len(values), "repeat an earlier one")
+    train = set(keys.get("train", ()))
+    for split, values in keys.items():
+        if split != "train":
+            flags = (value in train for value in values)
+            text = "stand in train as well, so the score is partly one of memory"
+            findings += count_rows("shared", split, flags, len(values), text)
+    return findings
+
+
+def contradictions(values: Sequence[Any], labels: Sequence[Hashable], key: Callable[[Any], Hashable]) -> list[Finding]:
+    """Finds training inputs that carry different labels in different rows."""
+    first: dict[Hashable, Hashable] = {}
+    flags = [first.setdefault(key(value), label) != label for value, label in zip(values, labels, strict=True)]
+    return count_rows("contradiction", "train", flags, len(flags), "repeat an earlier one with another label")
+
+
+def balance(split: str, labels: Iterable[str], names: Sequence[str]) -> tuple[dict[str, int], list[Finding]]:
+    """Counts the labels of a split, and finds labels without a row and labels far rarer than the commonest."""
+    counts = Counter(labels)
+    table = {name: counts[name] for name in names}
+    total, most = sum(table.values()), max(table.values(), default=0)
+    findings = []
+    for name, count in table.items():
+        if count == 0:
+            findings.append(Finding("no-example", split, 0, total, f"have the label '{name}'"))
+        elif count * RARE < most:
+            findings.append(
+                Finding("rare-label", split, count, total, f"have the label '{name}', the commonest {most}")
+            )
+    return table, findings
+
+
+RARE = 20  # a label this many times rarer than the commonest is worth a warning

@@ -1,0 +1,184 @@
+"""Reads local files into data sets. A broken file is an error that names the file and the line.
+
+csv is read by the standard library, every value as text: type guessing turns the text "NA" into nothing and "007"
+into 7 (pandas, and `datasets` on top of it, do both).
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from datasets import Dataset, concatenate_datasets
+
+from hfft.errors import DataError, near
+
+
+def read_files(patterns: list[str], root: str, where: str) -> Dataset:
+    """Reads and joins files of one split, in the order of the patterns, then of the names.
+
+    Args:
+        patterns: File names or globs, relative to `root` or absolute.
+        root: The folder that relative names start from.
+        where: The setting that names the files, for messages (`data.files.train`).
+
+    Raises:
+        DataError: No file matches, a file is broken, or the columns of two files differ.
+    """
+    paths = [path for pattern in patterns for path in _matches(pattern, root, where)]
+    parts = [(path, _reader(path, where)(path)) for path in paths]
+    first_path, first = parts[0]
+    for path, part in parts[1:]:
+        if set(part.column_names) != set(first.column_names):
+            raise DataError(
+                f"{where}: {path} has the columns {part.column_names}, but {first_path} has {first.column_names}. "
+                "The files of one split need the same columns."
+            )
+    try:
+        return concatenate_datasets([part for _, part in parts])
+    except (ValueError, pyarrow.ArrowInvalid) as error:
+        raise DataError(f"{where}: the files {paths} do not fit together: {error}.") from error
+
+
+def _matches(pattern: str, root: str, where: str) -> list[Path]:
+    path = Path(root, pattern)
+    if path.is_file():
+        return [path]
+    names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = sorted(Path(name) for name in names if Path(name).is_file())
+    if not found:
+        siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
+        hint = near(path.name, siblings) if siblings else f" The folder {path.parent} does not exist."
+        hint = hint if path.parent.is_dir() else f" The folder {path.parent} does not exist."
+        raise DataError(f"{where} is '{pattern}', but there is no file {path.absolute()}.{hint}")
+    return found
+
+
+def _reader(path: Path, where: str) -> Callable[[Path], Dataset]:
+    readers: dict[str, Callable[[Path], Dataset]] = {
+        ".csv": lambda path: _read_csv(path, ","),
+        ".tsv": lambda path: _read_csv(path, "\t"),
+        ".json": _read_json,
+        ".jsonl": _read_jsonl,
+        ".ndjson": _read_jsonl,
+        ".parquet": _read_parquet,
+        ".txt": _read_text,
+    }
+    if path.suffix.lower() not in readers:
+        raise DataError(f"{where}: {path} is of no known kind. Known: {', '.join(readers)}.")
+    return readers[path.suffix.lower()]
+
+
+def _read_csv(path: Path, delimiter: str) -> Dataset:
+    lines = _text(path).splitlines(keepends=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        header = next(reader, None)
+        if not header:
+            raise DataError(f"{path} is empty; its first line should name the columns.")
+        if len(set(header)) != len(header):
+            raise DataError(f"{path} names a column twice in its first line: {header}.")
+        rows = []
+        start = reader.line_num + 1
+        for row in reader:
+            if row and len(row) != len(header):
+                raise DataError(
+                    f"{path}, line {start}: {len(row)} fields ({_short(row)}), but the first line names "
+                    f"{len(header)} columns. A field that holds '{delimiter}' or a quote must stand in double quotes."
+                )
+            if row:
+                rows.append(row)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: not valid csv: {error}.") from None
+    return Dataset.from_dict({name: [row[index] for row in rows] for index, name in enumerate(header)})
+
+
+def _read_json(path: Path) -> Dataset:
+    try:
+        rows = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from None
+    if isinstance(rows, dict) and len(lists := [value for value in rows.values() if isinstance(value, list)]) == 1:
+        rows = lists[0]  # {"data": [...]}, as many exports have it
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path} should hold a list of objects, one a row.")
+    return _from_rows(path, rows)
+
+
+def _read_jsonl(path: Path) -> Dataset:
+    rows = []
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number}: not valid JSON: {error.msg}.") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number}: {_short(row)} is no object; each line should be one, with names.")
+        rows.append(row)
+    return _from_rows(path, rows)
+
+
+def _from_rows(path: Path, rows: list[dict[str, Any]]) -> Dataset:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    try:
+        return Dataset.from_dict({name: [row.get(name) for row in rows] for name in names})
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError) as error:
+        for name, number, kinds in _mixed(names, rows):
+            raise DataError(
+                f"{path}: the column '{name}' mixes kinds of values: row {number} is {kinds[1]}, rows before it "
+                f"{kinds[0]}. Write all its values in one way."
+            ) from None
+        raise DataError(f"{path} does not fit into columns: {error}.") from error
+
+
+def _mixed(names: list[str], rows: list[dict[str, Any]]) -> Iterator[tuple[str, int, tuple[str, str]]]:
+    for name in names:
+        kinds: list[str] = []
+        for number, row in enumerate(rows, start=1):
+            kind = type(row.get(name)).__name__
+            if kind == "NoneType" or kind in kinds:
+                continue
+            kinds.append(kind)
+            if len(kinds) > 1:
+                yield name, number, (kinds[0], kind)
+                break
+
+
+def _read_parquet(path: Path) -> Dataset:
+    try:
+        return Dataset.from_parquet(str(path))  # type: ignore[return-value]
+    except Exception as error:  # datasets wraps Arrow's errors in ones of its own
+        cause = error.__cause__ or error
+        raise DataError(f"{path} is not a readable parquet file: {cause}.") from error
+
+
+def _read_text(path: Path) -> Dataset:
+    return Dataset.from_dict({"text": [line for line in _text(path).splitlines() if line]})
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}, line {line}: the byte 0x{data[error.start]:02x} is not UTF-8. "
+            f"Convert the file first, for example: iconv -f latin1 -t utf-8 {path.name}"
+        ) from None
+    if "\0" in text:
+        raise DataError(f"{path} is not a text file: it holds zero bytes.")
+    return text
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

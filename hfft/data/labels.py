@@ -1,0 +1,125 @@
+"""Labels of every kind (strings, integers of any range, booleans, ClassLabel) as names, and names as numbers.
+
+Names decide: data, recipe and checkpoint are matched by name, never by position. (transformers #10401: matching by
+position gave 4.28 % on MNLI, by name 90.6 %.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import ClassLabel, Dataset
+
+from hfft.errors import DataError, near
+
+GENERIC = "LABEL_"  # transformers' names where none were given: they say nothing
+
+
+def label_names(dataset: Dataset, column: str, given: Sequence[str] | None) -> list[str | None]:
+    """Reads a column as label names; None where a row has no label (null, an empty text, -1 unless it is given).
+
+    Args:
+        dataset: The rows.
+        column: The column of the labels.
+        given: The names of the recipe, if any. Integers from 0 that are no names themselves are positions in it.
+
+    Raises:
+        DataError: A value is of a kind that cannot be a label, with its row.
+    """
+    feature = dataset.features[column]
+    from_class = feature.int2str if isinstance(feature, ClassLabel) else None
+    names = []
+    for row, value in enumerate(dataset[column]):
+        name = from_class(value) if from_class and value not in (None, -1) else _name(value)
+        if name is _NO_LABEL_KIND:
+            raise DataError(
+                f"task.label: in row {row} the column '{column}' is {value!r}; a label is a text, a whole number or a "
+                "boolean."
+            )
+        names.append(None if name == "-1" and "-1" not in (given or ()) else name)
+    return _by_position(names, given)
+
+
+_NO_LABEL_KIND = "\0"
+
+
+def _name(value: Any) -> str | None:
+    if value is None or value == "" or value != value:  # the last: not a number, as pandas writes a missing value
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return value if isinstance(value, str) else _NO_LABEL_KIND
+
+
+def _by_position(names: list[str | None], given: Sequence[str] | None) -> list[str | None]:
+    if not given or any(name in given for name in names if name):
+        return names
+    positions = {str(index): name for index, name in enumerate(given)}
+    if all(name is None or name in positions for name in names):
+        return [None if name is None else positions[name] for name in names]
+    return names
+
+
+def choose_names(
+    train: Sequence[str | None], feature: Any, given: Sequence[str] | None, checkpoint: Sequence[str] | None
+) -> list[str]:
+    """Decides the labels and their order: the recipe's, else the checkpoint's, else the data's.
+
+    Args:
+        train: The names in the training rows.
+        feature: The column's feature; a ClassLabel brings an order.
+        given: `task.labels`.
+        checkpoint: The labels of the checkpoint's trained head; None where it has none, or where it is not to be used.
+
+    Raises:
+        DataError: Fewer than two labels, or a checkpoint whose head answers other labels.
+    """
+    found = sorted({name for name in train if name is not None}, key=_natural)
+    names = list(given) if given else list(feature.names) if isinstance(feature, ClassLabel) else found
+    if len(names) < 2:
+        hint = " '-1' is read as 'no label'; if it is one, name it in task.labels." if "-1" not in names else ""
+        raise DataError(f"The training rows have the labels {names}; at least two are needed.{hint}")
+    if checkpoint is None:
+        return names
+    if set(checkpoint) == set(names):
+        if given and list(checkpoint) != list(given):
+            raise DataError(
+                f"task.labels is {list(given)}, but the checkpoint's head answers in the order {list(checkpoint)}. "
+                "Give that order, leave task.labels out, or start a new head with model.new_head=true."
+            )
+        return list(checkpoint)
+    if all(name.startswith(GENERIC) for name in checkpoint) and names == [str(i) for i in range(len(checkpoint))]:
+        return names  # LABEL_0 and 0 mean the same
+    raise DataError(
+        f"The checkpoint's trained head answers {_listed(checkpoint)}, but the data has {_listed(names)}. If they mean "
+        "the same, rename the labels in the data; else start a new head with model.new_head=true."
+    )
+
+
+def encode(names: Sequence[str | None], known: Sequence[str], split: str) -> list[int]:
+    """Turns names into positions in `known`; -1 where there is no label.
+
+    Raises:
+        DataError: A name is not known, with its row.
+    """
+    numbers = {name: number for number, name in enumerate(known)}
+    for row, name in enumerate(names):
+        if name is not None and name not in numbers:
+            raise DataError(
+                f"task.label: row {row} of the {split} split has the label '{name}', which is not one of "
+                f"{_listed(known)}.{near(name, known)} All labels can be given in task.labels."
+            )
+    return [-1 if name is None else numbers[name] for name in names]
+
+
+def _natural(name: str) -> tuple[int, int, str]:
+    """Sorts whole numbers as numbers, before words."""
+    return (0, int(name), name) if name.lstrip("-").isdecimal() else (1, 0, name)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:10])
+    return f"{shown}, ... ({len(names)} labels)" if len(names) > 10 else shown

@@ -1,0 +1,136 @@
+"""Turns parts of a split into batches of tensors, in worker processes where wanted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.data import DataLoader
+
+from hfft.data.order import Part, epoch_batches, parts, steps_per_epoch
+
+Batch = dict[str, torch.Tensor]
+Collate = Callable[[list[dict[str, Any]]], Batch]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A prepared split.
+
+    Attributes:
+        rows: What `collate` takes, a row an example.
+        ids: `(len(rows),)`, each example's number in file order; rows that were left out leave gaps.
+        lengths: `(len(rows),)`, the length by which like rows are batched together; None for any.
+    """
+
+    rows: Dataset
+    ids: np.ndarray
+    lengths: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one process computes at once: tensors on the CPU, the ids of the examples, and whether they count."""
+
+    batch: Batch
+    ids: list[int]
+    counts: bool
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Tokens in the batch, and tokens with padding; (0, 0) for a batch that does not count or has no tokens."""
+        mask = self.batch.get("attention_mask")
+        return (int(mask.sum()), mask.numel()) if mask is not None and self.counts else (0, 0)
+
+
+@dataclass(frozen=True)
+class StepBatches:
+    """One process's micro-batches of one optimizer step, and the rows of the whole global batch."""
+
+    epoch: int
+    rows: int
+    micro_batches: list[MicroBatch]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How training rows become batches: everything `train_batches` needs but the rows themselves."""
+
+    batch_size: int
+    micro_batch_size: int | None
+    seed: int
+    rank: int
+    processes: int
+    workers: int
+
+
+def load(examples: Examples, wanted: Iterable[Part], collate: Collate, workers: int) -> Iterator[MicroBatch]:
+    """Loads parts of a split, in order. No random state is read or moved."""
+    flags: deque[bool] = deque()
+
+    def rows() -> Iterator[list[int]]:
+        for part in wanted:
+            flags.append(part.counts)
+            yield part.rows.tolist()
+
+    loader = DataLoader(
+        _Rows(examples, collate),  # type: ignore[arg-type]
+        batch_sampler=rows(),  # type: ignore[arg-type]
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else each iteration draws from the global random state
+    )
+    for batch, ids in loader:
+        yield MicroBatch(batch, ids, flags.popleft())
+
+
+def train_batches(examples: Examples, collate: Collate, cut: Cut, first: int, last: int) -> Iterator[StepBatches]:
+    """Yields the steps from number `first` (from 0) up to, not including, `last`, across epochs."""
+    loaded = load(
+        examples,
+        (part for _, _, step_parts in _steps(examples, cut, first, last) for part in step_parts),
+        collate,
+        cut.workers,
+    )
+    for epoch, rows, step_parts in _steps(examples, cut, first, last):
+        yield StepBatches(epoch, rows, [next(loaded) for _ in step_parts])
+
+
+def _steps(examples: Examples, cut: Cut, first: int, last: int) -> Iterator[tuple[int, int, list[Part]]]:
+    per_epoch = steps_per_epoch(len(examples), cut.batch_size)
+    epoch, batches = -1, []
+    for step in range(first, last):
+        if step // per_epoch != epoch:
+            epoch = step // per_epoch
+            batches = epoch_batches(len(examples), cut.batch_size, cut.seed, epoch, examples.lengths)
+        batch = batches[step % per_epoch]
+        yield epoch, len(batch), parts(batch, cut.micro_batch_size, cut.rank, cut.processes)
+
+
+class _Rows:
+    """A map-style data set that fetches and collates a whole part at once, in the worker where there is one."""
+
+    def __init__(self, examples: Examples, collate: Collate):
+        self.examples, self.collate = examples, collate
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitems__(self, rows: list[int]) -> tuple[Batch, list[int]]:
+        columns = self.examples.rows[rows]
+        names = list(columns)
+        items = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return self.collate(items), self.examples.ids[rows].tolist()
+
+
+def _as_it_is(fetched: Any) -> Any:
+    return fetched

@@ -1,0 +1,89 @@
+"""Which samples form which batch: a function of (seed, epoch), the same for any number of processes.
+
+Resuming is arithmetic: nothing here has a state to save.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+POOL_BATCHES = (
+    50  # batches in a pool that is sorted by length: enough for padding near the least, small beside an epoch
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one process holds at once: rows of the split, and whether they count.
+
+    A process without a row of its own left takes one that does not count, so that all run equally often.
+    """
+
+    rows: np.ndarray
+    counts: bool
+
+
+def steps_per_epoch(count: int, batch_size: int) -> int:
+    """Optimizer steps in an epoch: a short last batch is a step of its own."""
+    return math.ceil(count / batch_size)
+
+
+def epoch_batches(
+    count: int, batch_size: int, seed: int, epoch: int, lengths: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """The global batches of one epoch, each row in exactly one of them.
+
+    With `lengths`, rows are sorted by length inside large random pools, cut into batches, and the batches of all
+    pools shuffled again: batches hold rows of like length, while their order says nothing about length. The rows of
+    the short last batch are drawn before sorting, so they are no special ones.
+
+    Args:
+        count: Rows in the split.
+        batch_size: Rows per optimizer step, over all processes.
+        seed: The run's seed.
+        epoch: From 0.
+        lengths: `(count,)`, the length of each row, or None to shuffle only.
+
+    Returns:
+        Arrays of row numbers; all of `batch_size` but perhaps the last.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    rows = generator.permutation(count)
+    whole = count - count % batch_size
+    body, tail = rows[:whole], rows[whole:]
+    if lengths is not None:
+        pool = POOL_BATCHES * batch_size
+        pools = [body[start : start + pool] for start in range(0, whole, pool)]
+        body = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools]) if pools else body
+    batches = list(body.reshape(-1, batch_size))
+    batches = [batches[index] for index in generator.permutation(len(batches))]
+    return [*batches, tail] if len(tail) else batches
+
+
+def parts(batch: np.ndarray, micro_batch_size: int | None, rank: int, processes: int) -> list[Part]:
+    """One process's parts of a global batch; every process gets equally many.
+
+    Args:
+        batch: `(rows,)`, a global batch.
+        micro_batch_size: Rows one process holds at once; None for its whole share.
+        rank: This process.
+        processes: How many there are.
+    """
+    share = math.ceil(len(batch) / processes)
+    size = min(micro_batch_size or share, share)
+    mine = batch[rank::processes]
+    pieces = [Part(mine[start : start + size], True) for start in range(0, len(mine), size)]
+    filler = [Part(batch[:1], False)] * (math.ceil(share / size) - len(pieces))
+    return pieces + filler
+
+
+def scoring_parts(lengths: np.ndarray | None, count: int, size: int, rank: int, processes: int) -> list[Part]:
+    """One process's parts of a split that is scored: longest rows first, every process equally many parts."""
+    rows = np.arange(count) if lengths is None else np.argsort(-lengths, kind="stable")
+    pieces = [rows[start : start + size] for start in range(0, count, size)]
+    mine = [Part(piece, True) for piece in pieces[rank::processes]]
+    filler = [Part(rows[:1], False)] * (math.ceil(len(pieces) / processes) - len(mine))
+    return mine + filler

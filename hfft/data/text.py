@@ -1,0 +1,88 @@
+"""Texts to token ids: computed once, kept on disk by fingerprint, padded batch by batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import tokenizers
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from hfft.data.fingerprint import fingerprint
+
+
+def cache_folder() -> Path:
+    """Where prepared data is kept: HFFT_CACHE, or `hfft` in the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hfft"
+    return Path(os.environ.get("HFFT_CACHE", default))
+
+
+def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int | None) -> int:
+    """The number of tokens a text is cut to: what is wanted, but never more than model and tokenizer can take."""
+    # RoBERTa's position table starts behind the padding index: 514 rows hold 512 tokens. Its tokenizer says 512.
+    limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length, wanted]
+    return min(limit for limit in limits if limit is not None and limit > 0)
+
+
+def tokenize(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> tuple[Dataset, np.ndarray]:
+    """Tokenizes the column `text` and keeps the other columns.
+
+    Args:
+        rows: With a column `text`.
+        tokenizer: Its special tokens are added.
+        max_length: Longer texts are cut to this many tokens.
+
+    Returns:
+        The rows with the tokenizer's columns instead of `text` (no attention mask: padding makes it), and `(rows,)`
+        booleans that say which texts were cut.
+    """
+
+    def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
+        # verbose=False: being longer than the model is counted and reported by us, not printed once and forgotten
+        whole = tokenizer(batch["text"], truncation=False, return_attention_mask=False, verbose=False)
+        long = [len(ids) > max_length for ids in whole["input_ids"]]
+        if any(long):
+            whole = tokenizer(batch["text"], truncation=True, max_length=max_length, return_attention_mask=False)
+        return {**whole, "_cut": long}
+
+    name = _fingerprint(rows, tokenizer, max_length)
+    folder = cache_folder() / "tokens"
+    folder.mkdir(parents=True, exist_ok=True)
+    encoded = rows.map(
+        encode,
+        batched=True,
+        remove_columns=["text"],
+        cache_file_name=str(folder / f"{name}.arrow"),
+        new_fingerprint=name,
+    )
+    return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
+
+
+def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> str:
+    digest = hashlib.sha256(fingerprint(rows).encode())
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    described = json.loads(backend.to_str()) if backend is not None else {"vocab": tokenizer.get_vocab()}
+    described |= {"truncation": None, "padding": None}  # these hold the settings of the last call
+    settings = [max_length, tokenizer.truncation_side, type(tokenizer).__name__, tokenizers.__version__]
+    digest.update(json.dumps([described, *settings, datasets.__version__], sort_keys=True).encode())
+    return digest.hexdigest()[:32]
+
+
+def token_counts(rows: Dataset) -> np.ndarray:
+    """`(rows,)`, the number of tokens of each row."""
+    column = rows.with_format("arrow")[:]["input_ids"]
+    return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]).astype(np.int64)
+
+
+def pad(rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Pads token ids to the longest of the rows: tensors of `(rows, length)`, attention mask included."""
+    names = [name for name in tokenizer.model_input_names if name in rows[0]]
+    columns = {name: [row[name] for row in rows] for name in names}
+    return dict(tokenizer.pad(columns, padding="longest", return_tensors="pt", verbose=False))

@@ -1,0 +1,81 @@
+"""The machine a run has: the accelerator it uses, and what environment.json says of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from hfft.errors import SetupError
+
+PACKAGES = ("hfft", "torch", "transformers", "accelerate", "datasets", "peft", "safetensors", "tokenizers", "numpy")
+
+
+def make_accelerator() -> Accelerator:
+    """Makes the Accelerator that the launcher's settings ask for; on the CPU where there is no other device.
+
+    Raises:
+        SetupError: The launcher started more processes than Accelerate knows of, or accumulates gradients itself.
+    """
+    accelerator = Accelerator(cpu=not torch.accelerator.is_available())
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != accelerator.num_processes:
+        raise SetupError(
+            f"The launcher started {started} processes, but Accelerate knows of {accelerator.num_processes}: each "
+            "would train alone and overwrite the others. For several CPU processes use a config with "
+            "'distributed_type: MULTI_GPU' and 'use_cpu: true' (accelerate_configs/cpu_2proc.yaml)."
+        )
+    if accelerator.gradient_accumulation_steps != 1:
+        raise SetupError(
+            f"Accelerate's gradient_accumulation_steps is {accelerator.gradient_accumulation_steps}. Leave it at 1: "
+            "hfft derives accumulation from train.batch_size and train.micro_batch_size."
+        )
+    return accelerator
+
+
+def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str]) -> dict[str, Any]:
+    """What environment.json holds. Nothing in it names a user, a host or a path.
+
+    Args:
+        accelerator: The run's.
+        seed: The run's.
+        fingerprints: SHA-256 of the rows of each split.
+    """
+    return {
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "processes": accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+        "accelerate": {
+            "device": accelerator.device.type,
+            "distributed_type": accelerator.distributed_type.value,
+            "mixed_precision": accelerator.mixed_precision,
+        },
+        "seed": seed,
+        "git_commit": _git_commit(),
+        "data": fingerprints,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _git_commit() -> str | None:
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,53 @@
+"""The errors hfft raises for its users: each says what was found, what was expected, where, and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HfftError(Exception):
+    """Something the user can put right. The doors print its text without a traceback and exit with `exit_code`."""
+
+    exit_code = 2
+
+
+class RecipeError(HfftError):
+    """A recipe, an override or a task option is wrong."""
+
+
+class DataError(HfftError):
+    """The data is missing, broken, or does not fit the recipe."""
+
+
+class ModelError(HfftError):
+    """The model is missing, broken, or does not fit the recipe."""
+
+
+class SetupError(HfftError):
+    """The machine, the installation or the output folder does not allow the run."""
+
+
+class TrainingError(HfftError):
+    """The run broke while training; the last good weights are kept."""
+
+    exit_code = 1
+
+
+class Stopped(HfftError):
+    """A signal stopped the run after a checkpoint; `exit_code` is 128 + the signal's number, as shells have it."""
+
+    def __init__(self, message: str, signal_number: int):
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Suggests the nearest of `names`, as a sentence with a leading space, or nothing where none is near.
+
+    >>> near("optm", ["optim", "train"])
+    " Did you mean 'optim'?"
+    """
+    by_folded = {known.lower(): known for known in names}
+    matches = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
+    return f" Did you mean '{by_folded[matches[0]]}'?" if matches else ""

@@ -1,0 +1,141 @@
+"""What a run leaves behind: the weights chosen, their answers, their scores with intervals, a model to load."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from hfft.assemble import Assembly
+from hfft.card import card
+from hfft.folder import RunFolder, whole_folder, write_json, write_text
+from hfft.hooks.checkpoint import Checkpoint, summed
+from hfft.hooks.evaluate import Evaluate
+from hfft.loop import Progress
+from hfft.scoring import Scored
+from hfft.screen import Screen
+from hfft.tuning.adapters import merged
+
+
+def finish(
+    assembly: Assembly, folder: RunFolder, evaluate: Evaluate | None, checkpoint: Checkpoint, screen: Screen
+) -> None:
+    """Chooses the weights, scores them on eval and test, and writes the rest of the run folder; results.json last.
+
+    All processes call it.
+
+    Raises:
+        Interrupted: A signal came while scoring.
+    """
+    run = assembly.run
+    chosen = run.progress.best_step or run.progress.step
+    if chosen != run.progress.step:
+        checkpoint.load_best(run, chosen)
+    scored: dict[str, Scored] = {}
+    for split, scorer in assembly.scorers.items():
+        latest = evaluate.latest if evaluate is not None and split == "eval" else None
+        done = latest is not None and latest[0] == chosen
+        scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
+    progress = summed(run)
+    if run.accelerator.is_main_process:
+        results = _results(assembly, progress, chosen, scored)
+        for split, found in scored.items():
+            rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows())
+            write_text(folder.predictions(split), "".join(rows))
+        _save_model(assembly, folder, results)
+        write_json(folder.results, results)
+        _show(results, folder.path, screen)
+    run.accelerator.wait_for_everyone()
+
+
+def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[str, Scored]) -> dict[str, Any]:
+    recipe, seconds = assembly.recipe, max(progress.seconds, 1e-9)
+    results: dict[str, Any] = {
+        "task": recipe.task.name,
+        "steps": progress.step,
+        "best_step": chosen,
+        "ended": progress.ended,
+    }
+    for split, found in scored.items():
+        selected = split == "eval" and recipe.train.keep_best is not None
+        whole, by_label = _table(found, recipe.eval.confidence, selected)
+        results[split] = whole
+        results |= {f"{split}_labels": by_label} if by_label else {}
+        results[f"{split}_examples"] = len(found.ids)
+    return {
+        **results,
+        "confidence": recipe.eval.confidence,
+        "train_seconds": progress.seconds,
+        "samples": progress.samples,
+        "samples_per_second": progress.samples / seconds,
+        "tokens_per_second": progress.tokens / seconds,
+        "padding_share": 1 - progress.tokens / progress.cells if progress.cells else 0.0,
+        "warnings": assembly.warnings,
+    }
+
+
+def _table(
+    found: Scored, confidence: float, selected: bool
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Values with intervals: those of the whole split, and those of single labels by label."""
+    intervals = found.intervals(confidence)
+    whole: dict[str, dict[str, Any]] = {}
+    by_label: dict[str, dict[str, Any]] = {}
+    for name, value in found.scores.items():
+        low, high = (None if math.isnan(bound) else bound for bound in intervals[name])
+        entry = {"value": value, "low": low, "high": high, **({"selected": True} if selected else {})}
+        metric, slash, label = name.partition("/")
+        if slash:
+            by_label.setdefault(label, {})[metric] = entry
+        else:
+            whole[name] = entry
+    return whole, by_label
+
+
+def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> None:
+    """Writes model/, and adapter/ before it is merged. Neither names a path of this machine."""
+    run, recipe = assembly.run, assembly.recipe
+    model = run.accelerator.unwrap_model(run.model)
+    text = card(assembly, results)
+    if recipe.tune.adapter is not None:
+        model.active_peft_config.base_model_name_or_path = recipe.model.name
+        with whole_folder(folder.adapter) as place:
+            model.save_pretrained(place)
+            _save_beside(assembly, place, text)
+        model = merged(model)
+    with whole_folder(folder.model) as place:
+        model.save_pretrained(place)
+        _save_beside(assembly, place, text)
+
+
+def _save_beside(assembly: Assembly, place: Path, text: str) -> None:
+    assembly.task.processor.save_pretrained(place)
+    write_text(place / "README.md", text)
+
+
+def _show(results: dict[str, Any], path: Path, screen: Screen) -> None:
+    rows = [
+        (f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}", note)
+        for split in ("eval", "test")
+        for metric, entry in results.get(split, {}).items()
+        if entry["low"] is not None and not metric.endswith(("_micro", "_weighted"))  # results.json has them all
+        for note in ["selected: the weights were chosen on this split" if entry.get("selected") else ""]
+    ]
+    if rows:
+        screen.table(
+            f"Scores of step {results['best_step']}", ("", "value", f"{results['confidence']:.0%} interval", ""), rows
+        )
+    screen.say(
+        f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s, "
+        f"{results['padding_share']:.1%} of the tokens padding"
+    )
+    split = "test" if "test" in results else "eval"
+    best = results.get(split, {}).get("accuracy")
+    if best is not None:
+        screen.say(
+            f"{split} accuracy {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}), "
+            f"{results[f'{split}_examples']} examples; run folder {path}"
+        )
+    else:
+        screen.say(f"Run folder: {path}")

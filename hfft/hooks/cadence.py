@@ -1,0 +1,29 @@
+"""When something is due: every so many steps, every share of an epoch, or at the end of each epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """Attributes:
+    every: Whole steps; below 1 a share of an epoch; None for each epoch.
+    steps_per_epoch: Steps in an epoch.
+    total_steps: The last step is always due.
+    """
+
+    every: float | None
+    steps_per_epoch: int
+    total_steps: int
+
+    def due(self, step: int) -> bool:
+        """Whether something is due after `step`, counted from 1.
+
+        >>> [step for step in range(1, 11) if Cadence(0.5, 5, 10).due(step)]
+        [3, 5, 8, 10]
+        """
+        share = self.every if self.every is not None and self.every < 1 else 1.0
+        period = self.every if self.every is not None and self.every >= 1 else share * self.steps_per_epoch
+        return step == self.total_steps or math.floor(step / period) > math.floor((step - 1) / period)

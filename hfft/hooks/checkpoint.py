@@ -1,0 +1,161 @@
+"""Checkpoints: safetensors and JSON, whole or absent, from which a run goes on as if it had never stopped.
+
+Random state, the data's position and the schedule are arithmetic of the step, so they are not in it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, load_model, save_file, save_model
+
+from hfft.errors import SetupError
+from hfft.folder import RunFolder, damage, read_json, whole_folder, write_json, write_manifest
+from hfft.hooks.cadence import Cadence
+from hfft.hooks.log import Log
+from hfft.loop import Progress, Run, StepReport, over_processes
+
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+class Checkpoint:
+    """Saves the run when it is due, and keeps the newest few checkpoints.
+
+    Args:
+        folder: The run's folder.
+        cadence: When to save.
+        keep: How many to keep.
+        log: Flushed first, so that no row is lost.
+    """
+
+    def __init__(self, folder: RunFolder, cadence: Cadence, keep: int, log: Log):
+        self.folder, self.cadence, self.keep, self.log = folder, cadence, keep, log
+        self.saved_step = 0
+
+    def __call__(self, run: Run, report: StepReport) -> None:
+        """Saves where it is due, and where the run ends."""
+        if self.cadence.due(report.step) or run.progress.ended:
+            self.save(run)
+
+    def save(self, run: Run) -> None:
+        """Saves the run as it stands, unless this step is saved already. All processes call it."""
+        step = run.progress.step
+        if step == self.saved_step:
+            return
+        with run.paused():
+            self.log.flush(run)
+            progress = summed(run)
+            if run.accelerator.is_main_process:
+                with whole_folder(self.folder.checkpoint(step)) as place:
+                    _write(run, progress, place)
+                self._prune(progress)
+            run.accelerator.wait_for_everyone()
+        self.saved_step = step
+
+    def save_best(self, run: Run) -> None:
+        """Saves the weights alone, as the best so far. Older ones go when no checkpoint speaks of them any more."""
+        if run.accelerator.is_main_process:
+            with whole_folder(self.folder.best(run.progress.step)) as place:
+                save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
+                write_manifest(place)
+        run.accelerator.wait_for_everyone()
+
+    def load_best(self, run: Run, step: int) -> None:
+        """Puts the best weights into the model."""
+        _load_weights(run, self.folder.best(step) / MODEL)
+
+    def _prune(self, progress: Progress) -> None:
+        for step in self.folder.checkpoint_steps()[: -self.keep]:
+            shutil.rmtree(self.folder.checkpoint(step))
+        needed = {progress.best_step}
+        for step in self.folder.checkpoint_steps():
+            needed.add(read_json(self.folder.checkpoint(step) / STATE)["progress"]["best_step"])
+        for step in self.folder.best_steps():
+            if step not in needed:
+                shutil.rmtree(self.folder.best(step))
+
+
+def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint that is as it was written, and a warning for each damaged one passed over."""
+    warnings = []
+    for step in reversed(folder.checkpoint_steps()):
+        place = folder.checkpoint(step)
+        fault = damage(place)
+        if fault is None:
+            return place, warnings
+        warnings.append(f"The checkpoint {place} is damaged and passed over: {fault}.")
+    return None, warnings
+
+
+def restore(run: Run, place: Path) -> None:
+    """Puts a run where the checkpoint left it. All processes call it.
+
+    Raises:
+        SetupError: The checkpoint is not one of this run's model and optimizer.
+    """
+    state = read_json(place / STATE)
+    try:
+        _load_weights(run, place / MODEL)
+        run.optimizer.load_state_dict(_optimizer_state(place, state))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise SetupError(
+            f"The checkpoint {place} does not fit the model and optimizer of the recipe: {error}"
+        ) from error
+    if run.optimizer.scaler is not None and state["scaler"]:
+        run.optimizer.scaler.load_state_dict(state["scaler"])
+    for name, value in state["progress"].items():
+        setattr(run.progress, name, value)
+    if not run.accelerator.is_main_process:  # the saved counts are those of all processes together
+        run.progress.tokens = run.progress.cells = 0
+    run.schedule.last_epoch = run.progress.step - 1
+    run.schedule.step()
+
+
+def summed(run: Run) -> Progress:
+    """The progress with the tokens of all processes."""
+    counts = torch.tensor([run.progress.tokens, run.progress.cells], device=run.accelerator.device)
+    tokens, cells = over_processes(counts, run.accelerator).tolist()
+    return replace(run.progress, tokens=tokens, cells=cells)
+
+
+def _write(run: Run, progress: Progress, place: Path) -> None:
+    saved = run.optimizer.state_dict()
+    tensors: dict[str, torch.Tensor] = {}
+    numbers: dict[str, dict[str, Any]] = {}
+    for index, values in saved["state"].items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{index}.{name}"] = value.contiguous()
+            else:
+                numbers.setdefault(str(index), {})[name] = value
+    save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
+    save_file(tensors, str(place / OPTIMIZER))
+    scaler = run.optimizer.scaler
+    state = {
+        "progress": asdict(progress),
+        "optimizer": {"groups": saved["param_groups"], "numbers": numbers},
+        "scaler": scaler.state_dict() if scaler is not None else None,
+    }
+    write_json(place / STATE, state)
+    write_manifest(place)
+
+
+def _optimizer_state(place: Path, state: dict[str, Any]) -> dict[str, Any]:
+    values: dict[int, dict[str, Any]] = {}
+    for name, tensor in load_file(str(place / OPTIMIZER)).items():
+        index, _, key = name.partition(".")
+        values.setdefault(int(index), {})[key] = tensor
+    for index, numbers in state["optimizer"]["numbers"].items():
+        values.setdefault(int(index), {}).update(numbers)
+    groups = state["optimizer"]["groups"]
+    for group in groups:  # JSON has no tuples
+        group.update({key: tuple(value) for key, value in group.items() if key == "betas"})
+    return {"state": values, "param_groups": groups}
+
+
+def _load_weights(run: Run, file: Path) -> None:
+    load_model(run.accelerator.unwrap_model(run.model), str(file), device=str(run.accelerator.device))

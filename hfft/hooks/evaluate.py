@@ -1,0 +1,82 @@
+"""Scores the eval split while training; keeps the best weights, and ends a run that no longer gets better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hfft.hooks.cadence import Cadence
+from hfft.hooks.log import Log
+from hfft.loop import Run, StepReport
+from hfft.scoring import Interrupted, Scored, Scorer
+from hfft.screen import Screen
+
+
+class Evaluate:
+    """Scores when it is due.
+
+    Args:
+        scorer: Scores the eval split.
+        cadence: When to score.
+        keep_best: The metric whose best value decides which weights are kept; None keeps the last.
+        lower_is_better: Whether less of that metric is better.
+        patience: Evaluations without a better value after which the run ends; None for never.
+        save_best: Keeps the weights as they are.
+        log: Gets a row for each evaluation.
+        screen: Gets a line for each evaluation.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        cadence: Cadence,
+        *,
+        keep_best: str | None,
+        lower_is_better: bool,
+        patience: int | None,
+        save_best: Callable[[Run], None],
+        log: Log,
+        screen: Screen,
+    ):
+        self.scorer, self.cadence = scorer, cadence
+        self.keep_best, self.lower_is_better, self.patience = keep_best, lower_is_better, patience
+        self.save_best, self.log, self.screen = save_best, log, screen
+        self.latest: tuple[int, Scored] | None = None
+
+    def __call__(self, run: Run, report: StepReport) -> None:
+        """Scores where it is due."""
+        self.catch_up(run)
+
+    def catch_up(self, run: Run) -> None:
+        """Scores where it is due and not done: after a step, or for a run that was stopped while it scored."""
+        step = run.progress.step
+        if not step or not self.cadence.due(step) or run.progress.evaluated_step == step:
+            return
+        with run.paused():
+            try:
+                scored = self.scorer(run.model, run.accelerator, run.asked_to_stop)
+            except Interrupted:
+                return
+            self.latest = step, scored
+            run.progress.evaluated_step = step
+            values = {name: value for name, value in scored.scores.items() if "/" not in name}
+            self.log.event(run, "eval", values)
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:3])
+            better = self._note(run, values)
+            self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{'  (best so far)' if better else ''}")
+            if better:
+                self.save_best(run)
+
+    def _note(self, run: Run, values: dict[str, float]) -> bool:
+        """Takes note of the watched metric, and says whether it is the best so far."""
+        if self.keep_best is None:
+            return False
+        progress, value = run.progress, values.get(self.keep_best)
+        sign = -1 if self.lower_is_better else 1
+        if value is not None and (progress.best_value is None or sign * value > sign * progress.best_value):
+            progress.best_value, progress.best_step = value, progress.step
+            progress.evaluations_without_best = 0
+            return True
+        progress.evaluations_without_best += 1
+        if self.patience is not None and progress.evaluations_without_best >= self.patience:
+            progress.ended = f"no better {self.keep_best} in {self.patience} evaluations"
+        return False

@@ -1,0 +1,129 @@
+"""metrics.jsonl and the progress line. Every step has its row; the device is asked for numbers once in a while."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hfft.errors import TrainingError
+from hfft.folder import write_text
+from hfft.loop import Run, StepReport, over_processes
+from hfft.screen import Screen
+
+SKIPS_IN_A_ROW = 10  # so many steps without a finite gradient end the run; float16's scaler needs a few to settle
+
+
+class Log:
+    """Writes a row for each step, and shows where the run stands, every `every` steps.
+
+    Args:
+        path: metrics.jsonl; None writes nothing (in processes that are not the main one).
+        every: Steps between two writes.
+        screen: Where to show progress.
+    """
+
+    def __init__(self, path: Path | None, every: int, screen: Screen):
+        self.path, self.every, self.screen = path, every, screen
+        self.pending: list[StepReport] = []
+        self.skips_in_a_row = 0
+        self.last_loss = math.nan
+        self.bar: Progress | None = None
+
+    def __call__(self, run: Run, report: StepReport) -> None:
+        """Takes note of a step."""
+        self.pending.append(report)
+        if report.step % self.every == 0 or report.step == run.total_steps:
+            self.flush(run)
+
+    def flush(self, run: Run) -> None:
+        """Writes the rows of all steps since the last time.
+
+        Raises:
+            TrainingError: Too many steps in a row had no finite gradient.
+        """
+        if not self.pending:
+            return
+        losses = over_processes(torch.stack([report.loss for report in self.pending]), run.accelerator)
+        norms = torch.stack([report.gradient_norm for report in self.pending]).tolist()
+        moved = torch.stack([report.moved for report in self.pending]).tolist()
+        rows = [
+            self._row(run, report, loss, norm) if did_move else self._skip(run, report)
+            for report, loss, norm, did_move in zip(self.pending, losses.tolist(), norms, moved, strict=True)
+        ]
+        self._write(rows)
+        finite = [row["loss"] for row in rows if "loss" in row]
+        self.last_loss = sum(finite) / len(finite) if finite else math.nan
+        self._show(run, self.pending[-1])
+        first = self.pending[0].step
+        self.pending = []
+        for step, did_move in enumerate(moved, start=first):
+            self.skips_in_a_row = 0 if did_move else self.skips_in_a_row + 1
+            if self.skips_in_a_row == SKIPS_IN_A_ROW:
+                raise TrainingError(
+                    f"The gradient was not finite in {SKIPS_IN_A_ROW} steps in a row, up to step {step}. The weights "
+                    "are those before. Look at the rows of these steps, or lower optim.lr."
+                )
+
+    def event(self, run: Run, event: str, values: dict[str, Any]) -> None:
+        """Writes a row of its own, behind those of the steps so far."""
+        self.flush(run)
+        self._write([{**_place(run, run.progress.step), "event": event, **values}])
+
+    def go_back(self, step: int) -> None:
+        """Drops the rows behind `step`: a resumed run writes them again. Half a row at the end is dropped too."""
+        if self.path is None or not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                break
+            if row["step"] <= step:
+                kept.append(line)
+        write_text(self.path, "".join(f"{line}\n" for line in kept))
+
+    def close(self) -> None:
+        """Ends the progress line."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def _row(self, run: Run, report: StepReport, loss: float, norm: float) -> dict[str, Any]:
+        values = {"loss": loss, "lr": report.lr, "gradient_norm": norm}
+        return {**_place(run, report.step), "event": "train", **values}
+
+    def _skip(self, run: Run, report: StepReport) -> dict[str, Any]:
+        """The row of a step that was called off: it has no loss worth the name."""
+        self.screen.say(f"step {report.step}: the gradient is not finite; the step is skipped")
+        return {**_place(run, report.step), "event": "skip", "lr": report.lr}
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+
+    def _show(self, run: Run, report: StepReport) -> None:
+        progress = run.progress
+        speed = progress.samples / max(progress.seconds, 1e-9)
+        text = f"loss {self.last_loss:.4f}  lr {report.lr:.2e}  {speed:.0f} samples/s"
+        if self.screen.is_terminal:
+            if self.bar is None:
+                columns = (TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn())
+                self.bar = Progress(*columns, TextColumn("{task.description}"), console=self.screen.console)
+                self.bar.add_task("", total=run.total_steps)
+                self.bar.start()
+            self.bar.update(self.bar.task_ids[0], completed=progress.step, description=text)
+        else:
+            self.screen.say(f"step {progress.step}/{run.total_steps}  {text}")
+
+
+def _place(run: Run, step: int) -> dict[str, Any]:
+    return {"step": step, "epoch": round(step / run.steps_per_epoch, 4)}

@@ -1,0 +1,65 @@
+"""Stops a run at a step boundary when the machine is taken away or a person presses Ctrl-C, with a checkpoint."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hfft.errors import Stopped
+from hfft.hooks.checkpoint import Checkpoint
+from hfft.loop import STOP_CHECK_STEPS, Run, StepReport
+
+
+class Preempt:
+    """Looks after each step whether a signal came; with several processes every few steps, all of them together.
+
+    Args:
+        checkpoint: Saves the run.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        self.checkpoint = checkpoint
+
+    def __call__(self, run: Run, report: StepReport) -> None:
+        """Raises Stopped after a checkpoint of this very step, where a signal came."""
+        if run.accelerator.num_processes == 1 or report.step % STOP_CHECK_STEPS == 0:
+            self.stop_if_asked(run)
+
+    def stop_if_asked(self, run: Run) -> None:
+        """Saves and raises Stopped where a signal came. All processes call it."""
+        number = run.asked_to_stop()
+        if number:
+            self.checkpoint.save(run)
+            place = self.checkpoint.folder.checkpoint(run.progress.step)
+            name = signal.Signals(number).name
+            raise Stopped(
+                f"Stopped by {name} after step {run.progress.step}. Checkpoint: {place}. The same command goes on from "
+                "there.",
+                number,
+            )
+
+
+@contextmanager
+def listening(run: Run) -> Iterator[None]:
+    """Turns SIGTERM and SIGINT into a flag of the run while inside; a second SIGINT interrupts at once.
+
+    Does nothing in threads other than the main one, which cannot listen.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if run.signal and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        run.signal = number
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,177 @@
+"""The loop: read this file to know what an optimizer step is. It knows no recipe, no task by name, no tuning."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
+
+from hfft.data.loaders import Batch, StepBatches
+from hfft.optim.optimizers import step_if_finite
+from hfft.tasks.task import Task
+
+STOP_CHECK_STEPS = 8  # with several processes, how often all look whether one of them was told to stop
+
+
+@dataclass
+class Progress:
+    """Where a run stands: all that a checkpoint must know beside weights, optimizer and schedule."""
+
+    step: int = 0
+    samples: int = 0  # over all processes
+    tokens: int = 0  # of this process
+    cells: int = 0  # tokens with padding
+    seconds: float = 0.0  # of training, without evaluations and checkpoints
+    evaluated_step: int = 0
+    best_step: int | None = None
+    best_value: float | None = None
+    evaluations_without_best: int = 0
+    ended: str | None = None  # why the run ends before its last step
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did. Tensors are on the device; reading one waits for it, so read them late or rarely.
+
+    Attributes:
+        step: From 1.
+        epoch: From 0.
+        loss: This process's share of the loss; the sum over processes is the mean over the global batch.
+        gradient_norm: Before clipping.
+        moved: False where the gradient was not finite and the step was called off.
+        lr: The largest learning rate among the groups.
+    """
+
+    step: int
+    epoch: int
+    loss: Tensor
+    gradient_norm: Tensor
+    moved: Tensor
+    lr: float
+
+
+@dataclass
+class Run:
+    """Everything a run holds, ready to go. Hooks may read all of it."""
+
+    task: Task
+    model: Any
+    optimizer: AcceleratedOptimizer
+    schedule: LRScheduler
+    accelerator: Accelerator
+    batches: Callable[[int, int], Iterator[StepBatches]]  # the steps from, up to
+    total_steps: int
+    steps_per_epoch: int
+    clip: float | None
+    seed: int
+    hooks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
+    signal: int = 0  # the number of a signal that asks this process to stop
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """For hooks: time spent inside does not count as training."""
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.synchronize()
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.progress.seconds -= time.perf_counter() - start
+
+    def asked_to_stop(self) -> int:
+        """The number of the signal that any process has got, or 0. With several processes all must ask together."""
+        if self.accelerator.num_processes == 1:
+            return self.signal
+        signals = self.accelerator.gather(torch.tensor([self.signal], device=self.accelerator.device))
+        return int(cast(Tensor, signals).max())
+
+
+def fit(run: Run) -> None:
+    """Trains from where `run.progress` stands to the end, or until a hook sets `progress.ended`."""
+    progress, start = run.progress, time.perf_counter()
+    batches = run.batches(progress.step, run.total_steps)
+    while progress.ended is None and progress.step < run.total_steps:
+        report = train_step(run, next(batches))
+        progress.seconds += time.perf_counter() - start
+        start = time.perf_counter()
+        for hook in run.hooks:
+            hook(run, report)
+        progress.seconds += time.perf_counter() - start
+        start = time.perf_counter()
+
+
+def train_step(run: Run, batches: StepBatches) -> StepReport:
+    """Makes one optimizer step of the mean loss over the global batch.
+
+    However the batch is cut, into processes and micro-batches, the loss and the gradient are the same: each
+    micro-batch counts by its weight over the weight of all.
+    """
+    accelerator, micro_batches = run.accelerator, batches.micro_batches
+    seed_everything(run.seed, run.progress.step, accelerator.process_index)
+    weights = [run.task.weight(part.batch) if part.counts else 0.0 for part in micro_batches]
+    total = torch.tensor(sum(weights), dtype=torch.float64 if accelerator.device.type == "cpu" else torch.float32)
+    total = over_processes(total.to(accelerator.device, non_blocking=True), accelerator)
+    loss = torch.zeros((), device=accelerator.device)
+    for number, (part, weight) in enumerate(zip(micro_batches, weights, strict=True), start=1):
+        last = number == len(micro_batches)
+        with nullcontext() if last else accelerator.no_sync(run.model):
+            share = run.task.loss(run.model, on_device(part.batch, accelerator)) * (weight / total).float()
+            accelerator.backward(share * accelerator.num_processes)  # DDP takes the mean over processes
+        loss += share.detach()
+    norm = _clipped_norm(run)
+    lr = max(group["lr"] for group in run.optimizer.param_groups)
+    moved = step_if_finite(run.optimizer, norm)
+    run.optimizer.zero_grad()
+    run.schedule.step()
+    _count(run, batches)
+    return StepReport(run.progress.step, batches.epoch, loss, norm, moved, lr)
+
+
+def seed_everything(*numbers: int) -> None:
+    """Seeds what layers draw from (dropout, layer drop) by the given numbers alone.
+
+    Seeding each step by (seed, step, process) makes a resumed run draw what the unbroken one would have drawn,
+    whatever was computed in between, and leaves no random state to save.
+    """
+    state = np.random.SeedSequence(numbers).generate_state(3)
+    torch.manual_seed(int(state[0]))
+    np.random.seed(int(state[1]))
+    random.seed(int(state[2]))
+
+
+def over_processes(tensor: Tensor, accelerator: Accelerator) -> Tensor:
+    """The sum of a tensor over all processes, which all call it."""
+    return cast(Tensor, accelerator.reduce(tensor, "sum")) if accelerator.num_processes > 1 else tensor
+
+
+def on_device(batch: Batch, accelerator: Accelerator) -> Batch:
+    """Moves a batch to the accelerator's device, without waiting for it."""
+    return {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def _clipped_norm(run: Run) -> Tensor:
+    """The norm of the gradient, which is clipped to `run.clip`."""
+    limit = float("inf") if run.clip is None else run.clip
+    return cast(Tensor, run.accelerator.clip_grad_norm_(run.model.parameters(), limit))
+
+
+def _count(run: Run, batches: StepBatches) -> None:
+    """Counts a step: samples over all processes, tokens and cells of this one, until a checkpoint adds them up."""
+    progress = run.progress
+    progress.step += 1
+    progress.samples += batches.rows
+    for part in batches.micro_batches:
+        tokens, cells = part.cells
+        progress.tokens += tokens
+        progress.cells += cells

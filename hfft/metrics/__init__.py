@@ -1,0 +1,1 @@
+"""Scores: functions of plain answers and truths. They work offline and know neither models nor recipes."""

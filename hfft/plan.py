@@ -1,0 +1,198 @@
+"""The plan: everything a run will do, found out without training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from hfft.assemble import Assembly
+from hfft.hooks.cadence import Cadence
+from hfft.loop import Run, on_device
+from hfft.screen import Screen
+from hfft.tuning.groups import ParameterRow
+
+SHOWN = 3  # examples of the decoded batch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. `memory` is in bytes, for one process; its parts are None where they cannot be known."""
+
+    name: str
+    task: str
+    model: str
+    strategy: str
+    processes: int
+    device: str
+    splits: dict[str, dict[str, Any]]
+    batch: list[str]
+    parameters: list[dict[str, Any]]
+    trainable_parameters: int
+    total_parameters: int
+    lr: float
+    steps: int
+    steps_per_epoch: int
+    samples_per_step: int
+    micro_batch_size: int
+    evaluations: int
+    memory: dict[str, int | None]
+    warnings: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        return asdict(self)
+
+    def show(self, screen: Screen) -> None:
+        """Prints the plan."""
+        screen.say(f"{self.name}: {self.task} with {self.model}, {self.processes} process(es) on {self.device}")
+        show_splits(self.splits, screen)
+        screen.say("\nA batch as the model reads it:")
+        for line in self.batch:
+            screen.say(f"  {line}")
+        screen.say()
+        show_parameters([_row(row) for row in self.parameters], screen)
+        screen.say(
+            f"\n{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
+            f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
+            f"({self.strategy})"
+        )
+        parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items())
+        screen.say(f"Memory of one process, in MiB, estimated: {parts}")
+        show_warnings(self.warnings, screen)
+
+
+def make_plan(assembly: Assembly) -> Plan:
+    """Finds out what a run will do. Computes one forward pass of the widest micro-batch to measure memory."""
+    run, recipe, rows = assembly.run, assembly.recipe, assembly.parameters
+    cadence = Cadence(recipe.train.eval_every, run.steps_per_epoch, run.total_steps)
+    first = next(iter(run.batches(0, 1)))
+    return Plan(
+        name=recipe.name,
+        task=recipe.task.name,
+        model=recipe.model.name,
+        strategy=assembly.strategy,
+        processes=run.accelerator.num_processes,
+        device=run.accelerator.device.type,
+        splits=assembly.prepared.summary,
+        batch=assembly.task.decoded(first.micro_batches[0].batch)[:SHOWN],
+        parameters=[row.as_json() for row in rows],
+        trainable_parameters=_count(row for row in rows if row.trainable),
+        total_parameters=_count(rows),
+        lr=recipe.optim.lr or 0.0,
+        steps=run.total_steps,
+        steps_per_epoch=run.steps_per_epoch,
+        samples_per_step=recipe.train.batch_size,
+        micro_batch_size=max(len(part.ids) for part in first.micro_batches),
+        evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in assembly.scorers else 0,
+        memory=_memory(assembly, max(len(part.ids) for part in first.micro_batches)),
+        warnings=assembly.warnings,
+    )
+
+
+def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
+    """Prints the size of each split, and the labels where there are not too many."""
+    for split, summary in splits.items():
+        facts = [f"{summary['rows']} rows"]
+        if "tokens" in summary:
+            facts.append(
+                f"{summary['tokens']['median']:g} tokens in the median, {summary['tokens']['longest']} at most"
+            )
+        labels = summary.get("labels", {})
+        if labels:
+            listed = ", ".join(f"{name} {count}" for name, count in labels.items())
+            facts.append(listed if len(labels) <= 12 else f"{len(labels)} labels")
+        screen.say(f"  {split}: {'; '.join(facts)}")
+
+
+def show_parameters(rows: Sequence[ParameterRow], screen: Screen) -> None:
+    """Prints the parameters, a line a block: how many, which share learns, at which peak rate and weight decay."""
+    blocks: dict[tuple[str, int], list[ParameterRow]] = {}
+    for row in rows:
+        blocks.setdefault((row.stack, row.block), []).append(row)
+    lines = [
+        (stack if block == 0 else f"{stack} {block}", *_facts(members)) for (stack, block), members in blocks.items()
+    ]
+    columns = ("block", "parameters", "trained", "peak learning rate", "weight decay")
+    screen.table("What learns", columns, [*lines, ("all", *_facts(rows)[:2], "", "")])
+
+
+def show_warnings(warnings: Sequence[str], screen: Screen) -> None:
+    """Prints the warnings, counted."""
+    screen.say(f"{len(warnings)} warning(s){':' if warnings else ''}")
+    for warning in warnings:
+        screen.say(f"  {warning}")
+
+
+def _facts(rows: Sequence[ParameterRow]) -> tuple[str, str, str, str]:
+    total, trained = _count(rows), _count(row for row in rows if row.trainable)
+    rates = sorted({row.lr for row in rows if row.trainable})
+    decays = sorted({row.weight_decay for row in rows if row.trainable})
+    share = trained / total if total else 0.0
+    return f"{total:,}", f"{share:.1%}", _span(rates), _span(decays)
+
+
+def _span(values: Sequence[float]) -> str:
+    return " to ".join(f"{value:.3g}" for value in dict.fromkeys((values[0], values[-1]))) if values else "-"
+
+
+def _row(values: dict[str, Any]) -> ParameterRow:
+    return ParameterRow(**{**values, "shape": tuple(values["shape"])})
+
+
+def _count(rows: Any) -> int:
+    return sum(torch.Size(row.shape).numel() for row in rows)
+
+
+def _megabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 2**20:.0f}"
+
+
+def _memory(assembly: Assembly, micro_batch_size: int) -> dict[str, int | None]:
+    run, rows = assembly.run, assembly.parameters
+    learning = 4 * _count(row for row in rows if row.trainable)
+    tensors = _state_tensors(run)
+    parts = {
+        "weights": 4 * _count(rows),
+        "gradients": learning,
+        "optimizer": None if tensors is None else learning * tensors,
+        "activations": _activation_bytes(assembly, micro_batch_size),
+    }
+    known = [size for size in parts.values() if size is not None]
+    return {**parts, "total": sum(known) if len(known) == len(parts) else None}
+
+
+def _state_tensors(run: Run) -> int | None:
+    """How many tensors of a parameter's size the optimizer keeps for it, found by one step of a tiny one."""
+    probe = torch.nn.Parameter(torch.zeros(2, 3, device=run.accelerator.device))
+    probe.grad = torch.ones_like(probe)
+    inner = run.optimizer.optimizer
+    settings = {key: value for key, value in inner.param_groups[0].items() if key not in ("params", "initial_lr")}
+    try:
+        tiny = type(inner)([{"params": [probe], **settings}], lr=settings["lr"])
+        tiny.step()
+    except (TypeError, ValueError, RuntimeError):
+        return None  # an optimizer that cannot be made so simply
+    return sum(torch.is_tensor(value) and value.shape == probe.shape for value in tiny.state[probe].values())
+
+
+def _activation_bytes(assembly: Assembly, micro_batch_size: int) -> int:
+    """Bytes that the forward pass of the longest examples keeps for the backward pass."""
+    run, examples = assembly.run, assembly.prepared.splits["train"]
+    size = min(micro_batch_size, len(examples))
+    longest = range(size) if examples.lengths is None else (-examples.lengths).argsort(kind="stable")[:size]
+    batch = assembly.task.collate([examples.rows[int(index)] for index in longest])
+    weights = {p.untyped_storage().data_ptr() for p in run.model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        assembly.task.loss(run.model, on_device(batch, run.accelerator))
+    return sum(kept.values())

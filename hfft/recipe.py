@@ -1,0 +1,286 @@
+"""The Recipe: what to learn, never on which machine. Every setting has its one home and its one default here.
+
+Options of a task live with the task (`hfft.tasks`); `task` therefore keeps them unread until `assemble` finds it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from hfft.errors import RecipeError
+from hfft.folder import write_text
+from hfft.recipe_text import Source, explain, override, read_source
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Cadence = Annotated[float, Field(gt=0)]
+SplitName = Literal["train", "eval", "test"]
+
+
+class Section(BaseModel):
+    """A closed, frozen part of a recipe: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TaskSection(BaseModel):
+    """`task`: the kind of problem, and that task's own options beside its name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(description="A task of hfft, of an installed package, or 'module:Name' (needs trust).")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The task's own options, as the recipe gives them."""
+        return dict(self.model_extra or {})
+
+
+class DataSection(Section):
+    """`data`: where the examples come from and how they are split."""
+
+    hub: str | None = Field(default=None, description="A data set on the Hub, such as 'nyu-mll/glue'.")
+    config: str | None = Field(default=None, description="The Hub data set's configuration, such as 'sst2'.")
+    revision: str | None = Field(default=None, description="A branch, tag or commit of the Hub data set.")
+    files: dict[SplitName, str | list[str]] | None = Field(
+        default=None, description="Local files by split: csv, tsv, json, jsonl, parquet, txt; globs allowed."
+    )
+    root: str = Field(default=".", description="The folder that relative file names start from.")
+    train: str = Field(default="train", description="The training split, with a slice if wanted: 'train[:8000]'.")
+    eval: str | None = Field(
+        default=None, description="The split scored while training; with files, 'eval' where given."
+    )
+    test: str | None = Field(
+        default=None, description="The split scored once, at the end; with files, 'test' where given."
+    )
+    holdout: Share | None = Field(
+        default=None, description="Share of the training rows cut off as eval, seeded, stratified."
+    )
+    workers: int = Field(default=0, ge=0, description="Processes that load batches beside each training process.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSection:
+        if (self.hub is None) == (self.files is None):
+            raise ValueError("give either 'hub' (a data set on the Hub) or 'files' (local files), exactly one of them")
+        if self.files is not None and "train" not in self.files:
+            raise ValueError("'files' has no 'train'")
+        if self.hub is None and (self.config or self.revision):
+            raise ValueError("'config' and 'revision' belong to 'hub'; local files have none")
+        if self.holdout is not None and (self.eval is not None or "eval" in (self.files or {})):
+            raise ValueError("'holdout' cuts an eval split, and 'eval' names one: give only one of them")
+        return self
+
+
+class ModelSection(Section):
+    """`model`: the pretrained weights to start from. A plain text is its `name`."""
+
+    name: str = Field(description="A Hub id, a local folder, or package://NAME/PATH.")
+    revision: str | None = Field(default=None, description="A branch, tag or commit of the Hub model.")
+    from_scratch: bool = Field(
+        default=False, description="Take the model's configuration only, and start from new weights."
+    )
+    new_head: bool = Field(
+        default=False, description="Start from a new head even where the checkpoint brings a trained one."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="Sets every dropout rate in the model's configuration."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class FreezeSection(Section):
+    """`tune.freeze`: what does not move."""
+
+    blocks: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        description="The stem and this many lowest blocks of each stack; 'all': everything but the head."
+    )
+    dropout: bool = Field(default=False, description="Leave dropout on in frozen blocks.")
+
+
+class AdapterSection(Section):
+    """`tune.adapter`: small trainable weights beside frozen ones. The head is trained and saved too."""
+
+    name: Literal["lora"] = "lora"
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: Literal["attention", "all-linear"] | list[str] = Field(
+        default="attention", description="Linear layers of the attention, of every block, or patterns of module names."
+    )
+
+
+class TuneSection(Section):
+    """`tune`: which weights move, and how fast beside each other."""
+
+    freeze: FreezeSection | None = None
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="Each block learns at this times the rate of the next."
+    )
+    head_scale: float = Field(default=1.0, gt=0, description="The head's learning rate as a multiple of `optim.lr`.")
+    adapter: AdapterSection | None = None
+
+
+class OptimSection(Section):
+    """`optim`: the optimizer and its schedule."""
+
+    name: str = Field(
+        default="adamw", description="adamw, adam, sgd, adagrad, rmsprop, or 'module:Class' (needs trust)."
+    )
+    lr: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Peak learning rate. Default: full 2e-5, adapter 2e-4, head only 1e-3."
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and norms.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Further arguments of the optimizer.")
+    warmup: float = Field(default=0.06, ge=0, description="Below 1 a share of the steps, else steps.")
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    clip: Annotated[float, Field(gt=0)] | None = Field(
+        default=1.0, description="Largest norm of the gradient; null for none."
+    )
+
+
+class TrainSection(Section):
+    """`train`: how long, in which batches, and what is kept on the way."""
+
+    epochs: Annotated[float, Field(gt=0)] | None = Field(default=3, description="Null where `steps` is given.")
+    steps: Annotated[int, Field(ge=1)] | None = None
+    batch_size: int = Field(default=32, ge=1, description="Samples per optimizer step, over all processes.")
+    micro_batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Samples a process holds at once; the loss is the same. Default: its whole share."
+    )
+    seed: int = Field(default=0, ge=0)
+    keep_best: str | None = Field(default=None, description="The metric whose best evaluation gives the final weights.")
+    early_stop: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Stop after this many evaluations without a better `keep_best`."
+    )
+    eval_every: Cadence | None = Field(
+        default=None, description="Steps, or below 1 a share of an epoch. Default: each epoch."
+    )
+    checkpoint_every: Cadence | None = Field(default=None, description="As `eval_every`.")
+    keep_checkpoints: int = Field(default=2, ge=1)
+    log_every: int = Field(
+        default=10, ge=1, description="Steps between lines on the screen and flushes of metrics.jsonl."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_replace_epochs(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("steps") is not None:
+            if value.get("epochs") is not None:
+                raise ValueError("'epochs' and 'steps' both say how long to train: give one of them")
+            return {**value, "epochs": None}
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainSection:
+        if self.epochs is None and self.steps is None:
+            raise ValueError("give 'epochs' or 'steps'")
+        if self.early_stop is not None and self.keep_best is None:
+            raise ValueError("'early_stop' watches the metric of 'keep_best': name one, such as keep_best: accuracy")
+        for name in ("eval_every", "checkpoint_every"):
+            every = getattr(self, name)
+            if every is not None and every >= 1 and every != int(every):
+                raise ValueError(f"'{name}' is {every}: give whole steps, or a share of an epoch below 1")
+        return self
+
+
+class EvalSection(Section):
+    """`eval`: how the eval and test splits are scored."""
+
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Samples one process scores at once. Default: what one process trains on at once."
+    )
+    confidence: Share = Field(default=0.95, description="Of the bootstrap intervals.")
+    metrics: list[str] = Field(
+        default_factory=list,
+        description="Functions (answers, truths) -> {name: number}, as 'module:name' (needs trust).",
+    )
+
+
+class Recipe(Section):
+    """A whole recipe: validated, frozen, every default filled in.
+
+    >>> Recipe.from_dict({"task": {"name": "text-classification"}, "data": {"hub": "imdb"}, "model": "bert"}).optim.name
+    'adamw'
+    """
+
+    name: str = Field(default="run", min_length=1, pattern=r"^[^/\\]+$", description="Default: the file's stem.")
+    task: TaskSection
+    data: DataSection
+    model: ModelSection
+    tune: TuneSection = TuneSection()
+    optim: OptimSection = OptimSection()
+    train: TrainSection = TrainSection()
+    eval: EvalSection = EvalSection()
+
+    _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *overrides: str) -> Recipe:
+        """Reads a recipe file and applies overrides such as `"optim.lr=3e-5"`.
+
+        Raises:
+            RecipeError: The file is not there, is not YAML, or does not fit; every fault is named with its line.
+        """
+        data, source = read_source(Path(path))
+        data.setdefault("name", Path(path).stem)
+        return cls._build(data, source, overrides)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], *overrides: str) -> Recipe:
+        """Makes a recipe from plain values and overrides. Raises RecipeError as `load` does."""
+        return cls._build(data, Source("recipe", {}), overrides)
+
+    @classmethod
+    def _build(cls, data: dict[str, Any], source: Source, overrides: tuple[str, ...]) -> Recipe:
+        for text in overrides:
+            data = override(data, text)
+        try:
+            recipe = cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(explain(error, cls, data, source)) from None
+        recipe._source = source
+        return recipe
+
+    def task_options(self, options: type[BaseModel]) -> BaseModel:
+        """Validates the task's own options. Raises RecipeError with lines, as `load` does."""
+        try:
+            return options.model_validate(self.task.options)
+        except ValidationError as error:
+            message = explain(error, options, self.task.options, self._source, within=("task",))
+            raise RecipeError(message) from None
+
+    def complete(self, task_options: BaseModel) -> Recipe:
+        """The same recipe with the task's defaults written out."""
+        task = TaskSection.model_validate({"name": self.task.name, **task_options.model_dump(mode="json")})
+        recipe = self.model_copy(update={"task": task})
+        recipe._source = self._source
+        return recipe
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the recipe as YAML with every default."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+        write_text(Path(path), text)
+
+
+def differences(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
+    """Lists the settings in which two recipes differ, as (dotted key, old value, new value)."""
+    before, after = dict(_flat(old.model_dump(mode="json"))), dict(_flat(new.model_dump(mode="json")))
+    keys = [*before, *(key for key in after if key not in before)]
+    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            yield from _flat(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", item

@@ -1,0 +1,163 @@
+"""A recipe as text: YAML with its line numbers, overrides, and messages that point at the fault."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from hfft.errors import RecipeError, near
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a recipe was written: its name, and the line of each key (1 is the first)."""
+
+    name: str
+    lines: Mapping[KeyPath, int]
+
+    def at(self, path: KeyPath) -> str:
+        """Names the place of a key, for messages: `recipe.yaml, line 3`."""
+        line = self.lines.get(path)
+        return self.name if line is None else f"{self.name}, line {line}"
+
+
+def read_source(path: Path) -> tuple[dict[str, Any], Source]:
+    """Reads a YAML file as a dictionary and the lines of its keys.
+
+    Raises:
+        RecipeError: The file is not there, is not text, is not YAML, repeats a key, or is not a mapping.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        siblings = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise RecipeError(f"There is no recipe {path}.{near(path.name, siblings)}") from None
+    except OSError as error:
+        raise RecipeError(f"The recipe {path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, yaml.reader.ReaderError):
+        raise RecipeError(f"{path} is not a text file; a recipe is a YAML file in UTF-8.") from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    lines = dict(_lines(node, (), path.name)) if node else {}
+    data = yaml.safe_load(text)
+    if not isinstance(data, dict):
+        found = "nothing" if data is None else type(data).__name__
+        raise RecipeError(f"{path} holds {found}; a recipe is a mapping with the sections task, data, model, ...")
+    return data, Source(path.name, lines)
+
+
+def _lines(node: yaml.Node, path: KeyPath, name: str) -> Iterator[tuple[KeyPath, int]]:
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*path, index), item.start_mark.line + 1
+            yield from _lines(item, (*path, index), name)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: dict[str, int] = {}
+    for key, item in node.value:
+        line = key.start_mark.line + 1
+        if key.value in seen:
+            dotted = ".".join(map(str, (*path, key.value)))
+            raise RecipeError(f"{name}, line {line}: the key '{dotted}' stands in line {seen[key.value]} already.")
+        seen[key.value] = line
+        yield (*path, key.value), line
+        yield from _lines(item, (*path, key.value), name)
+
+
+def override(data: dict[str, Any], text: str) -> dict[str, Any]:
+    """Returns `data` with one override such as `optim.lr=3e-5` applied; the value is read as YAML.
+
+    Raises:
+        RecipeError: The text is no `key=value`, or its value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not all(key.split(".")):
+        raise RecipeError(f"The override '{text}' is not of the form section.key=value, such as optim.lr=3e-5.")
+    try:
+        return _with(data, key.split("."), yaml.safe_load(value))
+    except yaml.YAMLError:
+        raise RecipeError(f"The value of the override '{text}' is not valid YAML.") from None
+
+
+def _with(data: Any, keys: list[str], value: Any) -> dict[str, Any]:
+    if isinstance(data, str):  # `model: NAME` is short for `model: {name: NAME}`
+        data = {"name": data}
+    inner = data if isinstance(data, dict) else {}
+    return {**inner, keys[0]: value if len(keys) == 1 else _with(inner.get(keys[0]), keys[1:], value)}
+
+
+def explain(error: ValidationError, schema: type[BaseModel], data: Any, source: Source, within: KeyPath = ()) -> str:
+    """Turns pydantic's findings into one message: a line for each fault, with place, key, fault and near names.
+
+    Args:
+        error: What pydantic found.
+        schema: The model that was validated.
+        data: What was validated.
+        source: Where it was written.
+        within: Where in the recipe `data` stands.
+    """
+    faults: dict[KeyPath, list[str]] = {}
+    for detail in error.errors(include_url=False):
+        path = _existing(detail["loc"], data, detail["type"])
+        faults.setdefault(path, []).append(_fault(detail, path, schema))
+    lines = []
+    for path, texts in faults.items():
+        whole = (*within, *path)
+        key = ".".join(map(str, whole)) or "the recipe"
+        lines.append(f"{source.at(whole)}: {key} {'; or '.join(dict.fromkeys(texts))}")
+    return "\n".join(lines)
+
+
+def _existing(loc: KeyPath, data: Any, kind: str) -> KeyPath:
+    """Cuts what pydantic adds to a location (names of union members) off the path of a key in `data`."""
+    path: list[str | int] = []
+    for part in loc:
+        inside = (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int))
+        if not inside:
+            break
+        path.append(part)
+        data = data[part]  # type: ignore[index]
+    return (*path, loc[len(path)]) if kind == "missing" and len(path) < len(loc) else tuple(path)
+
+
+def _fault(detail: Any, path: KeyPath, schema: type[BaseModel]) -> str:
+    if detail["type"] == "extra_forbidden":
+        known = _keys(schema, path[:-1])
+        return f"is not a known key.{near(str(path[-1]), known)} Known here: {', '.join(known)}."
+    if detail["type"] == "missing":
+        return "is missing."
+    if detail["type"] == "value_error":
+        return f"does not fit: {detail['ctx']['error']!s}."
+    found = detail["input"]
+    quote = " (quote it: YAML reads the bare word as true or false)" if isinstance(found, bool) else ""
+    message = detail["msg"].replace("Input should be", "should be").replace("valid string", "text")
+    return f"is {found!r}, but {message[0].lower()}{message[1:]}{quote}."
+
+
+def _keys(schema: type[BaseModel], path: KeyPath) -> list[str]:
+    """The keys that may stand at `path` of a schema."""
+    for part in path:
+        field = schema.model_fields.get(str(part))
+        inner = _model_of(field.annotation) if field else None
+        if inner is None:
+            return []
+        schema = inner
+    return list(schema.model_fields)
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
+    for option in options or (annotation,):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None

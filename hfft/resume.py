@@ -1,0 +1,96 @@
+"""Where a run starts: in a new folder, after a checkpoint, or not at all because it is finished or another's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hfft.errors import DataError, SetupError
+from hfft.folder import RunFolder, damage, read_json
+from hfft.hooks.checkpoint import newest_whole
+from hfft.recipe import Recipe, differences
+
+MAY_DIFFER = ("train.epochs", "train.steps", "train.micro_batch_size")
+MAY_DIFFER_WITHIN = ("eval.", "track.", "publish.")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run starts.
+
+    Attributes:
+        checkpoint: The checkpoint to go on from; None from the beginning.
+        finished: Whether there is nothing left to do.
+        continues: Whether the folder holds this run already.
+        warnings: Damaged checkpoints that were passed over.
+    """
+
+    checkpoint: Path | None = None
+    finished: bool = False
+    continues: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
+    """Looks into the output folder.
+
+    Args:
+        folder: The output folder; made if it is not there.
+        recipe: The complete recipe of the run to come.
+        resume: "auto", "never", or a checkpoint's name or path.
+
+    Raises:
+        SetupError: The folder cannot be written to, holds another run, or has no such checkpoint.
+    """
+    folder.create()
+    if not folder.recipe.exists():
+        foreign = sorted(path.name for path in folder.path.iterdir() if not path.name.startswith("."))
+        if foreign:
+            raise SetupError(
+                f"The output folder {folder.path} holds other files ({', '.join(foreign[:3])}) and no run. "
+                "Choose another with --output."
+            )
+        if resume not in ("auto", "never"):
+            raise SetupError(f"--resume {resume}: the folder {folder.path} holds no run to go on with.")
+        return Start()
+    if resume == "never":
+        raise SetupError(f"The folder {folder.path} holds a run already. Choose another with --output.")
+    changed = differences(Recipe.load(folder.recipe), recipe)
+    refused = [row for row in changed if row[0] not in MAY_DIFFER and not row[0].startswith(MAY_DIFFER_WITHIN)]
+    if refused:
+        listed = "; ".join(f"{key} is {new!r}, there {old!r}" for key, old, new in refused)
+        raise SetupError(
+            f"The folder {folder.path} holds a run of another recipe: {listed}. Choose another folder with --output, "
+            "or give the same recipe to go on."
+        )
+    if not changed and folder.results.exists() and resume == "auto":
+        return Start(finished=True, continues=True)
+    if resume == "auto":
+        checkpoint, warnings = newest_whole(folder)
+        return Start(checkpoint, continues=True, warnings=warnings)
+    return Start(_named(folder, resume), continues=True)
+
+
+def _named(folder: RunFolder, name: str) -> Path:
+    known = [folder.checkpoint(step) for step in folder.checkpoint_steps()]
+    for place in known:
+        if place.name == name or place.resolve() == Path(name).resolve():
+            fault = damage(place)
+            if fault is not None:
+                raise SetupError(f"The checkpoint {place} is damaged: {fault}.")
+            return place
+    listed = ", ".join(place.name for place in known) or "none"
+    raise SetupError(f"--resume is '{name}', which is no checkpoint of {folder.path}. There: {listed}.")
+
+
+def check_data(folder: RunFolder, start: Start, fingerprints: dict[str, str]) -> None:
+    """Raises DataError where a run would go on with other rows than it began with."""
+    if not start.continues or not folder.environment.exists():
+        return
+    before = read_json(folder.environment)["data"]
+    changed = [split for split in {**before, **fingerprints} if before.get(split) != fingerprints.get(split)]
+    if changed:
+        raise DataError(
+            f"The rows of {', '.join(changed)} are not those that the run in {folder.path} began with. Give it the "
+            "same data, or choose another folder with --output."
+        )

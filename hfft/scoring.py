@@ -1,0 +1,122 @@
+"""Scoring a split: every example answered once, gathered by its id, counted, scored once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+
+from hfft.data.loaders import Examples, load
+from hfft.data.order import scoring_parts
+from hfft.loop import on_device
+from hfft.metrics.intervals import Intervals, Scores, bootstrap
+from hfft.tasks.task import Answer, Task
+
+STOP_CHECK_BATCHES = 8
+
+ExtraMetric = Callable[[list[Any], list[Any]], Mapping[str, float]]
+
+
+class Interrupted(Exception):
+    """A stop signal came while scoring; the scoring is to be made again."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The answers to a split, in the order of the ids, and what they are worth."""
+
+    task: Task
+    ids: list[int]
+    answers: list[Answer]
+    truths: list[Any]
+    extra: Sequence[ExtraMetric] = ()
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The task's scores and those of the further metrics, by name."""
+        return {**self.task.score(self.answers, self.truths), **self._extra(self.answers, self.truths)}
+
+    def intervals(self, confidence: float) -> Intervals:
+        """A bootstrap interval for each score."""
+        intervals = self.task.intervals(self.answers, self.truths, confidence)
+        if self.extra:
+            intervals |= bootstrap(self._extra, self.answers, self.truths, confidence)
+        return intervals
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the predictions file."""
+        return [
+            {"id": number, **answer, "truth": truth}
+            for number, answer, truth in zip(self.ids, self.answers, self.truths, strict=True)
+        ]
+
+    def _extra(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+        plain = [answer["answer"] for answer in answers]
+        return {name: float(value) for metric in self.extra for name, value in metric(plain, list(truths)).items()}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores a split with the model as it stands.
+
+    Attributes:
+        task: Answers and scores.
+        examples: The split.
+        batch_size: Examples one process answers at once.
+        workers: Processes that load batches.
+        extra: Further metrics, functions of (answers, truths).
+    """
+
+    task: Task
+    examples: Examples
+    batch_size: int
+    workers: int = 0
+    extra: Sequence[ExtraMetric] = ()
+
+    def __call__(self, model: Any, accelerator: Accelerator, asked_to_stop: Callable[[], int] = lambda: 0) -> Scored:
+        """Answers every example and gathers the answers on all processes.
+
+        Training and evaluation modes of the model's parts are as before afterwards.
+
+        Args:
+            model: The prepared model.
+            accelerator: Tells this process's share.
+            asked_to_stop: Asked every few batches, by all processes together.
+
+        Raises:
+            Interrupted: `asked_to_stop` said so.
+        """
+        parts = scoring_parts(
+            self.examples.lengths,
+            len(self.examples),
+            self.batch_size,
+            accelerator.process_index,
+            accelerator.num_processes,
+        )
+        found: list[tuple[int, Answer, Any]] = []
+        modes = {module: module.training for module in model.modules()}
+        model.eval()
+        try:
+            for number, part in enumerate(load(self.examples, parts, self.task.collate, self.workers)):
+                if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
+                    raise Interrupted
+                batch = on_device(part.batch, accelerator)
+                with torch.no_grad():
+                    answers = self.task.answers(model, batch)
+                if part.counts:
+                    found += zip(part.ids, answers, self.task.truths(part.batch), strict=True)
+        finally:
+            for module, training in modes.items():
+                module.training = training
+        if accelerator.num_processes > 1:
+            found = gather_object(found)
+        found.sort(key=lambda row: row[0])
+        ids = [row[0] for row in found]
+        # Padding duplicates and dropped last batches make wrong scores in most tools: count.
+        assert ids == self.examples.ids.tolist(), f"{len(ids)} answers to {len(self.examples)} examples"
+        return Scored(self.task, ids, [row[1] for row in found], [row[2] for row in found], self.extra)

@@ -1,0 +1,47 @@
+"""What people see: lines, tables and one progress line, on standard output, from the main process only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import datasets
+import transformers
+from rich.console import Console
+from rich.table import Table
+
+
+def quiet_libraries() -> None:
+    """Turns off the progress bars of datasets and transformers: a run has one of its own."""
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+
+
+class Screen:
+    """Prints, unless it is quiet.
+
+    Args:
+        quiet: Print nothing: another process speaks.
+    """
+
+    def __init__(self, quiet: bool = False):
+        width = None if os.environ.get("COLUMNS") or Console().is_terminal else 120
+        self.console = Console(quiet=quiet, highlight=False, width=width, soft_wrap=width is None)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person watches, rather than a file."""
+        return self.console.is_terminal and not self.console.quiet
+
+    def say(self, text: str = "") -> None:
+        """Prints a line as it is: no markup, no wrapping."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Prints a table; the first column reads from the left, the others from the right."""
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)

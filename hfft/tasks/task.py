@@ -1,0 +1,109 @@
+"""The contract between a task and everything else.
+
+A task knows the shape of its data, its loss, its answers and its score; it knows nothing of freezing, optimizers,
+processes or the loop. hfft's own tasks and those of other packages are the same kind of object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from datasets import Dataset
+from pydantic import BaseModel
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from hfft.backbone import Backbone
+from hfft.data.checks import Finding
+from hfft.data.loaders import Batch, Examples
+from hfft.metrics.intervals import Intervals, Scores
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `Task.prepare` gives.
+
+    Attributes:
+        splits: The examples by split name.
+        findings: What the checks found; each is a counted warning.
+        summary: By split, plain values for people: rows, labels, lengths.
+    """
+
+    splits: dict[str, Examples]
+    findings: list[Finding] = field(default_factory=list)
+    summary: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """One kind of problem.
+
+    Calls come in this order: the class with validated `Options`, `prepare`, `model`; then the rest, any number of
+    times. Every process makes the same calls.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+    """The task's options: a closed pydantic model (`extra="forbid"`), validated before any download."""
+
+    processor: Any
+    """Tokenizer or image processor, after `prepare`; saved beside the model with `save_pretrained`."""
+
+    def __init__(self, options: Any) -> None: ...
+
+    def strata(self, train: Dataset) -> Sequence[Any] | None:
+        """Values whose shares a hold-out should keep, one a row of `train`; None for a plain random one."""
+        ...
+
+    def prepare(self, splits: Mapping[str, Dataset], backbone: Backbone) -> Prepared:
+        """Checks the data and makes examples of it.
+
+        Args:
+            splits: Raw rows by split name, `train` among them.
+            backbone: Brings the processor and the configuration.
+
+        Raises:
+            DataError: The data cannot be trained on; the message names column and row.
+        """
+        ...
+
+    def model(self, backbone: Backbone) -> tuple[PreTrainedModel, list[str]]:
+        """Loads the model with its head; the second value names parameters that start at random."""
+        ...
+
+    def collate(self, rows: list[dict[str, Any]]) -> Batch:
+        """Makes a batch of rows of `Examples.rows`. Runs in worker processes; reads no random state."""
+        ...
+
+    def loss(self, model: Any, batch: Batch) -> Tensor:
+        """The mean loss over the items of a batch, as a scalar tensor with gradient."""
+        ...
+
+    def weight(self, batch: Batch) -> float:
+        """The denominator of `loss`: what the batch weighs in the mean over the global batch. Class weights count."""
+        ...
+
+    def answers(self, model: Any, batch: Batch) -> list[Answer]:
+        """The model's answers, one an example, as plain Python values.
+
+        Each has at least `answer`, in the words of `truths`; what else it holds goes into the predictions file.
+        """
+        ...
+
+    def truths(self, batch: Batch) -> list[Any]:
+        """The right answers of a batch, one an example, as plain Python values."""
+        ...
+
+    def decoded(self, batch: Batch) -> list[str]:
+        """Shows the examples of a batch to people, a line each, as the model reads them."""
+        ...
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+        """Scores the answers to a whole split. Names with a slash (`f1/dog`) belong to one label."""
+        ...
+
+    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
+        """A bootstrap interval for each value of `score`. `hfft.metrics.intervals.bootstrap` does it for any score."""
+        ...
