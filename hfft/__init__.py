@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hfft.api import Result as Result
     from hfft.api import plan as plan
     from hfft.api import train as train
-    from hfft.plan import Plan as Plan
+    from hfft.planning import Plan as Plan
     from hfft.recipe import Recipe as Recipe
     from hfft.tuning.blocks import Block as Block
     from hfft.tuning.blocks import blocks as blocks
@@ -22,7 +22,7 @@ __all__ = ["Block", "Plan", "Recipe", "Result", "blocks", "plan", "train"]
 
 _HOMES = {
     "Block": "hfft.tuning.blocks",
-    "Plan": "hfft.plan",
+    "Plan": "hfft.planning",
     "Recipe": "hfft.recipe",
     "Result": "hfft.api",
     "blocks": "hfft.tuning.blocks",

@@ -17,7 +17,7 @@ from hfft.folder import RunFolder, read_json, write_json
 from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.loop import fit
-from hfft.plan import Plan, make_plan, show_parameters, show_splits, show_warnings
+from hfft.planning import Plan, make_plan, show_parameters, show_splits, show_warnings
 from hfft.recipe import Recipe
 from hfft.resume import Start, check_data, find_start
 from hfft.scoring import Interrupted

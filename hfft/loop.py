@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from hfft.data.loaders import Batch, StepBatches
 from hfft.optim.optimizers import step_if_finite
@@ -67,7 +67,7 @@ class Run:
     task: Task
     model: Any
     optimizer: AcceleratedOptimizer
-    schedule: LRScheduler
+    schedule: LambdaLR
     accelerator: Accelerator
     batches: Callable[[int, int], Iterator[StepBatches]]  # the steps from, up to
     total_steps: int

@@ -175,7 +175,7 @@ class TrainSection(Section):
     def _steps_replace_epochs(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("steps") is not None:
             if value.get("epochs") is not None:
-                raise ValueError("'epochs' and 'steps' both say how long to train: give one of them")
+                raise ValueError("'epochs' and 'steps' both say how long to train; give one (epochs: null)")
             return {**value, "epochs": None}
         return value
 

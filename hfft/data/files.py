@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
+import pyarrow.parquet
 from datasets import Dataset, concatenate_datasets
+from datasets.exceptions import DatasetGenerationError
 
 from hfft.errors import DataError, near
 
@@ -154,10 +156,10 @@ def _mixed(names: list[str], rows: list[dict[str, Any]]) -> Iterator[tuple[str, 
 
 def _read_parquet(path: Path) -> Dataset:
     try:
+        pyarrow.parquet.read_schema(path)  # datasets would print the traceback of a broken file before it raises
         return Dataset.from_parquet(str(path))  # type: ignore[return-value]
-    except Exception as error:  # datasets wraps Arrow's errors in ones of its own
-        cause = error.__cause__ or error
-        raise DataError(f"{path} is not a readable parquet file: {cause}.") from error
+    except (pyarrow.ArrowException, DatasetGenerationError) as error:
+        raise DataError(f"{path} is not a readable parquet file: {error.__cause__ or error}.") from error
 
 
 def _read_text(path: Path) -> Dataset:

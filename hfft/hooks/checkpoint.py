@@ -18,6 +18,7 @@ from hfft.folder import RunFolder, damage, read_json, whole_folder, write_json, 
 from hfft.hooks.cadence import Cadence
 from hfft.hooks.log import Log
 from hfft.loop import Progress, Run, StepReport, over_processes
+from hfft.optim.schedules import move_to
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -111,8 +112,7 @@ def restore(run: Run, place: Path) -> None:
         setattr(run.progress, name, value)
     if not run.accelerator.is_main_process:  # the saved counts are those of all processes together
         run.progress.tokens = run.progress.cells = 0
-    run.schedule.last_epoch = run.progress.step - 1
-    run.schedule.step()
+    move_to(run.schedule, run.progress.step)
 
 
 def summed(run: Run) -> Progress:

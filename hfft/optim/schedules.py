@@ -20,6 +20,14 @@ def warmup_steps(warmup: float, total_steps: int) -> int:
     return math.ceil(warmup * total_steps) if warmup < 1 else int(warmup)
 
 
+def move_to(schedule: LambdaLR, step: int) -> None:
+    """Puts a schedule, and the learning rates of its optimizer, where they stand after `step` steps."""
+    schedule.last_epoch = step
+    groups = schedule.optimizer.param_groups
+    for group, peak, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+        group["lr"] = peak * factor(step)
+
+
 def make_schedule(name: str, optimizer: Optimizer, warmup: float, total_steps: int) -> LambdaLR:
     """Makes a schedule: linear warm-up from 0, then `linear` or `cosine` down to 0, or `constant`.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import warnings
 from collections.abc import Sequence
 from typing import Literal
 
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils import ModulesToSaveWrapper
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -47,7 +49,13 @@ def add_lora(
         target_modules=modules,
         modules_to_save=head_modules(found),
     )
-    return get_peft_model(model, config)  # type: ignore[return-value]
+    with warnings.catch_warnings():  # peft 0.21 asks transformers 5.23 by a name that is going away
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        adapted = get_peft_model(model, config)
+    for module in list(adapted.modules()):
+        if isinstance(module, ModulesToSaveWrapper):
+            module.original_module = nn.Identity()  # the untrained copy of the head, which nothing here goes back to
+    return adapted  # type: ignore[return-value]
 
 
 def lora_targets(

@@ -1,0 +1,44 @@
+"""What all tests share: no network, a cache of their own, tiny examples made once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: it reads this once
+
+import transformers
+
+from tests.tiny import TASKS
+
+transformers.utils.logging.disable_progress_bar()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HFFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Gives the tiny recipe of a task, as plain values; model and data are written once."""
+    made: dict[str, dict[str, Any]] = {}
+
+    def give(task: str) -> dict[str, Any]:
+        if task not in made:
+            made[task] = TASKS[task](tmp_path_factory.mktemp("tiny"))
+        return made[task]
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's root."""
+    return Path(__file__).resolve().parent.parent

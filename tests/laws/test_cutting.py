@@ -1,0 +1,68 @@
+"""Laws 1, 2 and 8: how a batch is cut, into micro-batches and over processes, does not matter."""
+
+from __future__ import annotations
+
+import pytest
+
+from hfft.tasks import TASKS
+from tests.laws.runs import NO_DROPOUT, STRATEGIES, finished, launch, losses, predictions, train
+
+SHORT = ["train.epochs=null", "train.steps=20", "train.log_every=1"]
+
+
+def test_every_task_has_a_tiny_example():
+    from tests.tiny import TASKS as TINY
+
+    assert set(TINY) == set(TASKS)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("task", TASKS)
+def test_micro_batches_do_not_change_the_losses(tiny, tmp_path, task, strategy):
+    overrides = [*SHORT, *NO_DROPOUT, *STRATEGIES[strategy]]
+    if "lora" in strategy:
+        overrides.append("tune.adapter.dropout=0")
+    found = []
+    for size in ("null", "3", "1"):
+        train(tiny(task), tmp_path / size, *overrides, f"train.micro_batch_size={size}")
+        found.append(losses(tmp_path / size))
+    assert len(found[0]) == 20
+    assert found[1] == pytest.approx(found[0], rel=1e-5, abs=1e-5)
+    assert found[2] == pytest.approx(found[0], rel=1e-5, abs=1e-5)
+
+
+def test_class_weights_and_smoothing_are_cut_right_too(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    overrides = [*SHORT, *NO_DROPOUT, "task.class_weights=balanced", "task.label_smoothing=0.1"]
+    train(recipe, tmp_path / "whole", *overrides)
+    train(recipe, tmp_path / "parts", *overrides, "train.micro_batch_size=3")
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("task", TASKS)
+def test_processes_do_not_change_losses_and_scores(tiny, tmp_path, task, processes):
+    overrides = [*SHORT, *NO_DROPOUT, "train.micro_batch_size=2", "data.test=eval[:1]"]
+    one = train(tiny(task), tmp_path / "one", *overrides)
+    printed = finished(launch(tiny(task), tmp_path / "more", *overrides, processes=processes))
+    assert printed.startswith(f"{processes} process(es)")
+    assert printed.count("run folder") == 1
+    assert losses(tmp_path / "more") == pytest.approx(losses(tmp_path / "one"), rel=1e-5, abs=1e-5)
+    for split in ("eval", "test"):
+        alone, together = predictions(tmp_path / "one", split), predictions(tmp_path / "more", split)
+        assert [row["id"] for row in together] == list(range(len(alone)))
+        assert [row["answer"] for row in together] == [row["answer"] for row in alone]
+    assert one.scores["eval"]["accuracy"]["value"] > 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_epoch_of_grouped_batches_weighs_every_sample_once(tiny, tmp_path, task):
+    """With weights that stand still, the mean loss over an epoch is that over the data, however it is batched."""
+    still = [*NO_DROPOUT, "optim.lr=1e-30", "optim.weight_decay=0", "train.epochs=1", "train.log_every=1"]
+    rows, means = 61, []
+    for size in (8, 61, 7):
+        output = tmp_path / str(size)
+        train(tiny(task), output, *still, f"train.batch_size={size}")
+        sizes = [min(size, rows - start) for start in range(0, rows, size)]
+        means.append(sum(loss * size for loss, size in zip(losses(output), sizes, strict=True)) / rows)
+    assert means[1:] == pytest.approx(means[:1] * 2, rel=1e-5)

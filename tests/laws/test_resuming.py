@@ -1,0 +1,140 @@
+"""Law 3: a resumed run equals an unbroken one, bit for bit, wherever it was cut, with dropout on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from hfft.errors import DataError, SetupError
+from hfft.tasks import TASKS
+from tests.laws.runs import STRATEGIES, cut, finished, launch, predictions, train
+
+KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99", "train.eval_every=5", "train.keep_best=accuracy"]
+
+
+def whole(output):
+    """All that must be equal, byte for byte."""
+    results = json.loads((output / "results.json").read_text())
+    timing = ("train_seconds", "samples_per_second", "tokens_per_second", "warnings")
+    return (
+        (output / "model" / "model.safetensors").read_bytes(),
+        (output / "metrics.jsonl").read_text(),
+        {key: value for key, value in results.items() if key not in timing},
+        predictions(output),
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_resumed_run_equals_the_unbroken_one(tiny, tmp_path, task, strategy):
+    overrides = [*KEPT, *STRATEGIES[strategy], "train.micro_batch_size=3"]
+    train(tiny(task), tmp_path / "whole", *overrides)
+    for step in (3, 8, 15, 24):  # inside an epoch, at its end, where an evaluation is due, after the last step
+        cut(tmp_path / "whole", tmp_path / f"cut{step}", step)
+        train(tiny(task), tmp_path / f"cut{step}", *overrides)
+        assert whole(tmp_path / f"cut{step}") == whole(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adagrad", "rmsprop", "torch.optim:NAdam"])
+def test_every_optimizer_resumes_exactly(tiny, tmp_path, optimizer):
+    overrides = [*KEPT, f"optim.name={optimizer}", "optim.lr=1e-3", "train.epochs=1"]
+    train(tiny("text-classification"), tmp_path / "whole", *overrides, trust=True)
+    cut(tmp_path / "whole", tmp_path / "cut", 4)
+    train(tiny("text-classification"), tmp_path / "cut", *overrides, trust=True)
+    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_killed_inside_an_epoch_goes_on_as_if_nothing_had_happened(tiny, tmp_path, workers):
+    overrides = ["train.epochs=60", "train.checkpoint_every=20", f"data.workers={workers}"]
+    process = launch(tiny("text-classification"), tmp_path / "killed", *overrides)
+    wait_for(lambda: len(list((tmp_path / "killed" / "checkpoints").glob("step-*"))) >= 2, process)
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "killed" / "results.json").exists()
+    printed = finished(launch(tiny("text-classification"), tmp_path / "killed", *overrides))
+    assert "Going on after step" in printed
+    finished(launch(tiny("text-classification"), tmp_path / "whole", *overrides))
+    assert whole(tmp_path / "killed") == whole(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("number", "processes"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 2)])
+def test_a_signal_stops_with_a_checkpoint_of_that_very_step(tiny, tmp_path, number, processes):
+    overrides = ["train.epochs=400", "train.eval_every=100", "train.checkpoint_every=3200"]
+    output = tmp_path / "run"
+    process = launch(tiny("text-classification"), output, *overrides, processes=processes)
+    wait_for(lambda: (output / "metrics.jsonl").exists() and (output / "metrics.jsonl").stat().st_size > 500, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=120)
+    steps = [int(place.name.rpartition("-")[2]) for place in (output / "checkpoints").iterdir()]
+    assert len(steps) == 1
+    rows = [json.loads(row) for row in (output / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["step"] == steps[0]
+    if processes == 1:
+        assert process.returncode == 128 + number
+        assert f"Stopped by {number.name} after step {steps[0]}" in err
+        assert "Traceback" not in err
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tiny, tmp_path, capsys):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "whole", *KEPT)
+    cut(tmp_path / "whole", tmp_path / "cut", 9)
+    weights = tmp_path / "cut" / "checkpoints" / "step-00000009" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    train(recipe, tmp_path / "cut", *KEPT)
+    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+    warnings = json.loads((tmp_path / "cut" / "results.json").read_text())["warnings"]
+    assert any("step-00000009 is damaged and passed over" in warning for warning in warnings)
+
+
+def test_a_finished_run_says_so_and_is_left_alone(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    first = train(recipe, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+    second = train(recipe, tmp_path / "run")
+    assert second.scores == first.scores
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+
+
+def test_a_finished_run_can_be_made_longer(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "run", "optim.schedule=constant")
+    train(recipe, tmp_path / "run", "optim.schedule=constant", "train.epochs=5")
+    train(recipe, tmp_path / "whole", "optim.schedule=constant", "train.epochs=5", "train.eval_every=8")
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 40
+
+
+def test_another_recipe_or_other_data_is_refused(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "run")
+    with pytest.raises(SetupError, match=r"another recipe: optim\.lr is 0\.1, there 0\.003"):
+        train(recipe, tmp_path / "run", "optim.lr=0.1")
+    with pytest.raises(SetupError, match="holds a run already"):
+        train(recipe, tmp_path / "run", resume="never")
+    with pytest.raises(SetupError, match=r"no checkpoint of .* There: step-"):
+        train(recipe, tmp_path / "run", resume="step-7")
+    other = tmp_path / "other"
+    other.mkdir()
+    for split in ("train", "eval", "test"):
+        text = (type(other)(recipe["data"]["root"]) / f"{split}.csv").read_text()
+        (other / f"{split}.csv").write_text(text)
+    moved = {**recipe, "data": {**recipe["data"], "root": str(other)}}
+    train(moved, tmp_path / "moved", "train.epochs=null", "train.steps=2")
+    (other / "train.csv").write_text((other / "train.csv").read_text() + "one more,good\n")
+    with pytest.raises(DataError, match="The rows of train are not those"):
+        train(moved, tmp_path / "moved", "train.epochs=null", "train.steps=3")
+
+
+def wait_for(done, process, seconds=120):
+    """Waits until something is so, while the process lives."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)

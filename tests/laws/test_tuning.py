@@ -1,0 +1,75 @@
+"""Laws 5 and 6: frozen means frozen, and what the parameter table says is what happens."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+
+import hfft
+from hfft.assemble import assemble, draft
+from hfft.tasks import TASKS
+from hfft.tuning.blocks import plain_name
+from tests.laws.runs import STRATEGIES, train
+
+EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
+
+
+def assembled(recipe, *overrides):
+    return assemble(draft(hfft.Recipe.from_dict(recipe, *overrides), trust=False), Accelerator(cpu=True))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("task", TASKS)
+def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, task, strategy):
+    made = assembled(tiny(task), *STRATEGIES[strategy], *EXTREMES)
+    model = made.run.accelerator.unwrap_model(made.run.model)
+    names = {parameter: plain_name(name) for name, parameter in model.named_parameters()}
+    in_blocks = [name for block in made.found for name in block.parameters]
+    assert len(in_blocks) == len(set(in_blocks))
+    groups = [(parameter, group) for group in made.run.optimizer.param_groups for parameter in group["params"]]
+    assert len(groups) == len({parameter for parameter, _ in groups})
+    told = {row.name: row for row in made.parameters}
+    assert len(told) == len(made.parameters) == len(names)
+    for parameter, group in groups:
+        row = told[names[parameter]]
+        assert (row.trainable, row.lr, row.weight_decay) == (True, group["lr"], group["weight_decay"])
+    without = [row for name, row in told.items() if name not in {names[parameter] for parameter, _ in groups}]
+    assert all((row.trainable, row.lr) == (False, 0.0) for row in without)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("task", TASKS)
+def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, tmp_path, task, strategy):
+    made = assembled(tiny(task), *STRATEGIES[strategy])
+    start = {name: p.detach().clone() for name, p in made.run.model.named_parameters()}
+    checkpoint = ["train.epochs=null", "train.steps=6", "train.checkpoint_every=6"]
+    train(tiny(task), tmp_path / "run", *STRATEGIES[strategy], *checkpoint)
+    end = load_file(str(tmp_path / "run" / "checkpoints" / "step-00000006" / "model.safetensors"))
+    told = {row["name"]: row["trainable"] for row in json.loads((tmp_path / "run" / "parameters.json").read_text())}
+    for name, before in start.items():
+        assert torch.equal(before, end[name]) != told[plain_name(name)], name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_frozen_blocks_make_no_noise_unless_told_to(tiny, task):
+    frozen = [block for block in assembled(tiny(task), "tune.freeze.blocks=2").found if block.depth in (1, 2)]
+
+    def in_training(*overrides):
+        model = assembled(tiny(task), "tune.freeze.blocks=2", *overrides).run.model
+        return {module.training for block in frozen for module in model.get_submodule(block.name).modules()}
+
+    assert in_training() == {False}
+    assert in_training("tune.freeze.dropout=true") == {True}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_scoring_leaves_the_modes_as_they_were(tiny, task):
+    made = assembled(tiny(task), "tune.freeze.blocks=2")
+    before = [module.training for module in made.run.model.modules()]
+    made.scorers["eval"](made.run.model, made.run.accelerator)
+    assert [module.training for module in made.run.model.modules()] == before
+    assert set(before) == {True, False}
