@@ -99,3 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _speaks() -> bool:
     """Whether this process is the one that speaks for all."""
     return os.environ.get("RANK", "0") == "0"
+
+
+if __name__ == "__main__":
+    main()

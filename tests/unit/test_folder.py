@@ -1,0 +1,176 @@
+"""The run folder: its names are a contract, and what stands in it is whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hfft.errors import SetupError
+from hfft.folder import (
+    MANIFEST,
+    RunFolder,
+    damage,
+    read_json,
+    sha256,
+    whole_folder,
+    write_json,
+    write_manifest,
+    write_text,
+)
+
+
+def names(place):
+    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*"))
+
+
+def test_the_names_of_a_run_are_those_other_programs_read(tmp_path):
+    folder = RunFolder(tmp_path)
+    places = {
+        "recipe.yaml": folder.recipe,
+        "environment.json": folder.environment,
+        "parameters.json": folder.parameters,
+        "metrics.jsonl": folder.metrics,
+        "results.json": folder.results,
+        "predictions/eval.jsonl": folder.predictions("eval"),
+        "checkpoints/step-00000500": folder.checkpoint(500),
+        "checkpoints/best-00000500": folder.best(500),
+        "model": folder.model,
+        "adapter": folder.adapter,
+    }
+    assert {name: tmp_path / name for name in places} == places
+
+
+def test_create_makes_the_folder_with_its_parents_and_leaves_nothing_else(tmp_path):
+    folder = RunFolder(tmp_path / "runs" / "first")
+    folder.create()
+    folder.create()
+    assert names(tmp_path) == ["runs", "runs/first"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        SetupError, match=r"output folder .*file cannot be written to \(.*\)\. Choose another with --out"
+    ):
+        RunFolder(tmp_path / "file").create()
+
+
+def test_steps_are_listed_as_numbers_and_strangers_are_not(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.checkpoint_steps() == folder.best_steps() == []
+    for place in (folder.checkpoint(123456789), folder.checkpoint(20), folder.checkpoint(3), folder.best(7)):
+        place.mkdir(parents=True)
+    for stranger in (".tmp-step-00000004", "step-last", "notes"):
+        (folder.checkpoints / stranger).mkdir()
+    assert folder.checkpoint_steps() == [3, 20, 123456789]
+    assert folder.best_steps() == [7]
+
+
+def test_a_text_is_written_as_utf8_with_plain_line_ends_and_leaves_no_temporary_file(tmp_path):
+    write_text(tmp_path / "deep" / "a.txt", "old")
+    write_text(tmp_path / "deep" / "a.txt", "näw\n")
+    assert (tmp_path / "deep" / "a.txt").read_bytes() == "näw\n".encode()
+    assert names(tmp_path) == ["deep", "deep/a.txt"]
+
+
+def test_a_write_that_fails_leaves_the_old_text(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half of it\ud800")
+    assert path.read_text() == "old"
+    RunFolder(tmp_path).remove_unfinished()
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_json_cannot_say_is_refused_and_the_old_value_stays(tmp_path, number):
+    write_json(tmp_path / "a.json", {"label": "größer"})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", {"f1": number})
+    assert read_json(tmp_path / "a.json") == {"label": "größer"}
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    place = tmp_path / "step-1"
+    with whole_folder(place) as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "weights").write_bytes(b"12")
+        assert not place.exists()
+    assert names(tmp_path) == ["step-1", "step-1/deep", "step-1/deep/weights"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    for name in ("old", "new"):
+        with whole_folder(tmp_path / "model") as temporary:
+            (temporary / name).touch()
+    assert names(tmp_path) == ["model", "model/new"]
+
+
+def stop_while_writing(place, error):
+    with whole_folder(place) as temporary:
+        (temporary / "new").touch()
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_folder_that_was_not_finished_leaves_the_old_one(tmp_path, error):
+    with whole_folder(tmp_path / "model") as temporary:
+        (temporary / "old").touch()
+    with pytest.raises(error):
+        stop_while_writing(tmp_path / "model", error)
+    assert names(tmp_path) == ["model", "model/old"]
+
+
+def test_what_a_kill_left_behind_does_not_come_into_the_next_folder(tmp_path):
+    (tmp_path / ".tmp-model").mkdir()
+    (tmp_path / ".tmp-model" / "stale").touch()
+    with whole_folder(tmp_path / "model") as temporary:
+        (temporary / "new").touch()
+    assert names(tmp_path) == ["model", "model/new"]
+
+
+def test_remove_unfinished_takes_temporary_things_alone(tmp_path):
+    folder = RunFolder(tmp_path)
+    for place in (folder.checkpoint(1), folder.checkpoints / ".tmp-step-00000002", tmp_path / ".tmp-model"):
+        place.mkdir(parents=True)
+        (place / "weights").touch()
+    (tmp_path / ".tmp-results.json").touch()
+    folder.remove_unfinished()
+    assert names(tmp_path) == ["checkpoints", "checkpoints/step-00000001", "checkpoints/step-00000001/weights"]
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "weights").write_bytes(b"abc")
+    (tmp_path / "state.json").write_text("{}")
+    write_manifest(tmp_path)
+    return tmp_path
+
+
+def test_the_manifest_lists_size_and_hash_of_every_file(checkpoint):
+    files = json.loads((checkpoint / MANIFEST).read_text())
+    hashed = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, of "abc"
+    assert sha256(checkpoint / "deep" / "weights") == hashed
+    assert files["deep/weights"] == {"bytes": 3, "sha256": hashed}
+    assert sorted(files) == ["deep/weights", "state.json"]
+    assert damage(checkpoint) is None
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda place: (place / "deep" / "weights").unlink(), "deep/weights is missing"),
+        (lambda place: (place / "deep" / "weights").write_bytes(b"ab"), "deep/weights has 2 bytes instead of 3"),
+        (lambda place: (place / "deep" / "weights").write_bytes(b"abd"), "deep/weights is not what was written"),
+        (lambda place: (place / MANIFEST).unlink(), "manifest.json cannot be read"),
+        (lambda place: (place / MANIFEST).write_text("{"), "manifest.json cannot be read"),
+        (lambda place: (place / MANIFEST).write_text("[1]"), "manifest.json cannot be read"),
+        (lambda place: (place / MANIFEST).write_text('{"state.json": 3}'), "manifest.json cannot be read"),
+    ],
+)
+def test_damage_is_found_and_named(checkpoint, harm, told):
+    harm(checkpoint)
+    assert told in str(damage(checkpoint))
