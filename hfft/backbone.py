@@ -16,6 +16,7 @@ import transformers
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from hfft.errors import ModelError, SetupError
+from hfft.network import hub_is_reachable
 
 PACKAGE = "package://"
 
@@ -127,7 +128,8 @@ class Backbone:
 
     @property
     def _hub_arguments(self) -> dict[str, Any]:
-        return {"revision": self.revision, "trust_remote_code": self.trust}
+        offline = self.place == self.name and not Path(self.name).is_dir() and not hub_is_reachable()
+        return {"revision": self.revision, "trust_remote_code": self.trust, "local_files_only": offline}
 
 
 def _in_package(name: str) -> str:
@@ -159,7 +161,7 @@ def _explained(backbone: Backbone) -> Iterator[None]:
             raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
         if backbone.place != name or Path(name).is_dir():
             raise ModelError(f"model '{name}': the folder {backbone.place} cannot be loaded: {message}") from error
-        if _offline(error):
+        if not hub_is_reachable():
             raise SetupError(
                 f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub's cache, "
                 "which does not have it; the Hub, which cannot be reached. Give a local folder, or package://NAME/PATH."
@@ -168,16 +170,6 @@ def _explained(backbone: Backbone) -> Iterator[None]:
             f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub, which "
             f"answered: {message}"
         ) from error
-
-
-def _offline(error: BaseException) -> bool:
-    seen: BaseException | None = error
-    while seen is not None:
-        text = f"{type(seen).__name__} {seen}"
-        if any(sign in text for sign in ("ConnectError", "Connection", "OfflineMode", "couldn't connect", "Timeout")):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
 
 
 @contextlib.contextmanager

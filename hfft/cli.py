@@ -36,10 +36,12 @@ def train(
     trust: Trust = False,
 ) -> None:
     """Fine-tune, and leave a run folder. Goes on by itself where it was stopped."""
-    from hfft.api import train as run
     from hfft.recipe import Recipe
 
-    run(Recipe.load(recipe, *(overrides or [])), output=output, resume=resume, trust=trust)
+    loaded = Recipe.load(recipe, *(overrides or []))  # before torch: a typing error should cost no seconds
+    from hfft.api import train as run
+
+    run(loaded, output=output, resume=resume, trust=trust)
 
 
 @app.command()
@@ -50,11 +52,13 @@ def plan(
     trust: Trust = False,
 ) -> None:
     """Do everything but training: checks, a decoded batch, what learns how fast, steps, memory, warnings."""
-    from hfft.api import plan as make
     from hfft.recipe import Recipe
+
+    loaded = Recipe.load(recipe, *(overrides or []))
+    from hfft.api import plan as make
     from hfft.screen import Screen
 
-    made = make(Recipe.load(recipe, *(overrides or [])), trust=trust)
+    made = make(loaded, trust=trust)
     if as_json:
         sys.stdout.write(json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import datasets.config
 import numpy as np
 from datasets import Dataset, ReadInstruction, load_dataset
 
 from hfft.data.files import read_files
 from hfft.errors import DataError, SetupError
+from hfft.network import hub_is_reachable
 
 
 def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | None], root: str) -> dict[str, Dataset]:
@@ -51,14 +54,19 @@ def read_hub(
         SetupError: The Hub cannot be reached and the cache does not have it.
     """
     splits = {}
+    offline = not hub_is_reachable()
     for role, expression in expressions.items():
         if expression is None:
             continue
         try:
-            splits[role] = load_dataset(name, config, split=expression, revision=revision)
-        except ConnectionError as error:
+            with _from_cache_alone() if offline else nullcontext():
+                splits[role] = load_dataset(name, config, split=expression, revision=revision)
+        except (ConnectionError, FileNotFoundError) as error:
+            if not offline:
+                raise DataError(f"The Hub has no data set '{name}' (data.hub) that you may read: {error}") from error
             raise SetupError(
-                f"data.hub is '{name}', but the Hub cannot be reached and the local cache does not have it ({error})."
+                f"data.hub is '{name}', but the Hub cannot be reached and the local cache does not have it. Check the "
+                "network, or give local files (data.files)."
             ) from error
         except ValueError as error:  # an unknown configuration or split; datasets lists the known ones
             raise DataError(f"data.{role} is '{expression}' of '{name}': {error}") from error
@@ -67,6 +75,17 @@ def read_hub(
                 f"The data set '{name}' (data.hub) cannot be read: {type(error).__name__}: {error}"
             ) from error
     return splits
+
+
+@contextmanager
+def _from_cache_alone() -> Iterator[None]:
+    """Lets datasets look into its cache only, where it would try the Hub again and again."""
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
 
 
 def _sliced(dataset: Dataset, expression: str, name: str, where: str) -> Dataset:
