@@ -34,7 +34,7 @@ clean:
 	$(PIP) install --constraint constraints.txt --editable .
 	touch $@
 
-.venv/dev.done: .venv/base.done
+.venv/dev.done: .venv/demo.done
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	touch $@
 

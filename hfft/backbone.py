@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from hfft.errors import ModelError, SetupError
 from hfft.network import hub_is_reachable
 
 PACKAGE = "package://"
+_DROPOUT = re.compile("dropout|pdrop")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Backbone:
         with _explained(self):
             config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
         if self.dropout is not None:
-            rates = [name for name, value in vars(config).items() if "dropout" in name and _is_rate(value)]
+            rates = [name for name, value in vars(config).items() if _DROPOUT.search(name) and _is_rate(value)]
             if not rates:
                 raise ModelError(f"model.dropout is {self.dropout}, but the configuration of {self.name} has no rates.")
             for name in rates:

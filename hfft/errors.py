@@ -49,5 +49,5 @@ def near(name: str, names: Iterable[str]) -> str:
     " Did you mean 'optim'?"
     """
     by_folded = {known.lower(): known for known in names}
-    matches = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.5)
     return f" Did you mean '{by_folded[matches[0]]}'?" if matches else ""

@@ -28,12 +28,16 @@ def find(name: str, table: Mapping[str, str], *, where: str, trust: bool, group:
         return _attribute(table[name], where)
     added = {point.name: point for point in importlib.metadata.entry_points(group=group)} if group else {}
     if name in added:
-        return added[name].load()
+        try:
+            return added[name].load()
+        except (ImportError, AttributeError) as error:
+            raise RecipeError(f"{where} is '{name}', the entry point {added[name].value}: {error}.") from error
     if ":" not in name:
         known = [*table, *added]
+        listed = f" Known: {', '.join(known)}." if known else ""
         raise RecipeError(
-            f"{where} is '{name}', which is not known.{near(name, known)} Known: {', '.join(known)}. "
-            "One of your own is named 'package.module:Name' and needs --trust."
+            f"{where} is '{name}', which is not known.{near(name, known)}{listed} One of your own is named "
+            "'package.module:Name' and needs --trust."
         )
     if not trust:
         raise RecipeError(
@@ -47,7 +51,7 @@ def _attribute(path: str, where: str) -> Any:
     module_name, _, attribute = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, ValueError, TypeError) as error:  # the last two: no module name, or a relative one
         raise RecipeError(f"{where} is '{path}', and {module_name} cannot be imported: {error}.") from error
     try:
         return getattr(module, attribute)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from hfft.errors import RecipeError
 from hfft.folder import write_text
-from hfft.recipe_text import Source, explain, override, read_source
+from hfft.recipe_text import Source, explain, mended, override, read_source
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Cadence = Annotated[float, Field(gt=0)]
@@ -146,6 +146,11 @@ class OptimSection(Section):
         default=1.0, description="Largest norm of the gradient; null for none."
     )
 
+    @field_validator("options", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        return mended(value)
+
 
 class TrainSection(Section):
     """`train`: how long, in which batches, and what is kept on the way."""
@@ -212,7 +217,7 @@ class Recipe(Section):
     'adamw'
     """
 
-    name: str = Field(default="run", min_length=1, pattern=r"^[^/\\]+$", description="Default: the file's stem.")
+    name: str = Field(default="run", min_length=1, pattern=r"^[^/\\.][^/\\]*$", description="Default: the file's stem.")
     task: TaskSection
     data: DataSection
     model: ModelSection
@@ -241,8 +246,9 @@ class Recipe(Section):
 
     @classmethod
     def _build(cls, data: dict[str, Any], source: Source, overrides: tuple[str, ...]) -> Recipe:
+        data = {key: value for key, value in data.items() if value is not None}  # a section with nothing in it
         for text in overrides:
-            data = override(data, text)
+            data, source = override(data, text), source.overridden(text)
         try:
             recipe = cls.model_validate(data)
         except ValidationError as error:

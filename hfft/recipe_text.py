@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,33 @@ from pydantic import BaseModel, ValidationError
 from hfft.errors import RecipeError, near
 
 KeyPath = tuple[str | int, ...]
+EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a recipe was written: its name, and the line of each key (1 is the first)."""
+    """Where a recipe was written: its name, the line of each key (1 is the first), and overrides by their key.
 
-    name: str
-    lines: Mapping[KeyPath, int]
+    Sources do not count when recipes are compared: all are equal.
+    """
+
+    name: str = field(compare=False)
+    lines: Mapping[KeyPath, int] = field(compare=False)
+    overrides: Mapping[KeyPath, str] = field(default_factory=dict, compare=False)
 
     def at(self, path: KeyPath) -> str:
-        """Names the place of a key, for messages: `recipe.yaml, line 3`."""
-        line = self.lines.get(path)
-        return self.name if line is None else f"{self.name}, line {line}"
+        """Names the place of a key, for messages: `recipe.yaml, line 3`, or the override that set it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.overrides:
+                return f"override {self.overrides[path[:length]]}"
+        if path in self.lines:
+            return f"{self.name}, line {self.lines[path]}"
+        inside = [text for key, text in self.overrides.items() if key[: len(path)] == path]
+        return f"override {inside[0]}" if inside else self.name
+
+    def overridden(self, text: str) -> Source:
+        """The source with one more override."""
+        return replace(self, overrides={**self.overrides, tuple(text.partition("=")[0].split(".")): text})
 
 
 def read_source(path: Path) -> tuple[dict[str, Any], Source]:
@@ -39,6 +54,8 @@ def read_source(path: Path) -> tuple[dict[str, Any], Source]:
     try:
         text = path.read_bytes().decode("utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(node, (), path.name)) if node else {}
+        data = yaml.safe_load(text)
     except FileNotFoundError:
         siblings = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise RecipeError(f"There is no recipe {path}.{near(path.name, siblings)}") from None
@@ -46,10 +63,8 @@ def read_source(path: Path) -> tuple[dict[str, Any], Source]:
         raise RecipeError(f"The recipe {path} cannot be read: {error.strerror}.") from None
     except (UnicodeDecodeError, yaml.reader.ReaderError):
         raise RecipeError(f"{path} is not a text file; a recipe is a YAML file in UTF-8.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # no such day, a mapping for a key, ...
         raise RecipeError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    lines = dict(_lines(node, (), path.name)) if node else {}
-    data = yaml.safe_load(text)
     if not isinstance(data, dict):
         found = "nothing" if data is None else type(data).__name__
         raise RecipeError(f"{path} holds {found}; a recipe is a mapping with the sections task, data, model, ...")
@@ -85,7 +100,7 @@ def override(data: dict[str, Any], text: str) -> dict[str, Any]:
         raise RecipeError(f"The override '{text}' is not of the form section.key=value, such as optim.lr=3e-5.")
     try:
         return _with(data, key.split("."), yaml.safe_load(value))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise RecipeError(f"The value of the override '{text}' is not valid YAML.") from None
 
 
@@ -94,6 +109,15 @@ def _with(data: Any, keys: list[str], value: Any) -> dict[str, Any]:
         data = {"name": data}
     inner = data if isinstance(data, dict) else {}
     return {**inner, keys[0]: value if len(keys) == 1 else _with(inner.get(keys[0]), keys[1:], value)}
+
+
+def mended(value: Any) -> Any:
+    """Turns texts such as `1e-8` into the numbers they mean, also inside lists: YAML 1.1 wants `1.0e-8`."""
+    if isinstance(value, dict):
+        return {key: mended(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mended(item) for item in value]
+    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
 
 
 def explain(error: ValidationError, schema: type[BaseModel], data: Any, source: Source, within: KeyPath = ()) -> str:
@@ -114,8 +138,17 @@ def explain(error: ValidationError, schema: type[BaseModel], data: Any, source: 
     for path, texts in faults.items():
         whole = (*within, *path)
         key = ".".join(map(str, whole)) or "the recipe"
-        lines.append(f"{source.at(whole)}: {key} {'; or '.join(dict.fromkeys(texts))}")
+        lines.append(f"{source.at(whole)}: {key} {_joined(texts)}")
     return "\n".join(lines)
+
+
+def _joined(texts: list[str]) -> str:
+    """Joins what the members of a union say: `is 3, but should be 'all' or should be text.`, for example."""
+    texts = list(dict.fromkeys(texts))
+    found, but, _ = texts[0].partition(", but ")
+    if not all(text.startswith(found + but) for text in texts):
+        return " Or: ".join(texts)
+    return found + but + " or ".join(text.removeprefix(found + but).rstrip(".") for text in texts) + "."
 
 
 def _existing(loc: KeyPath, data: Any, kind: str) -> KeyPath:

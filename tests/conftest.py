@@ -11,11 +11,13 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: it reads this once
 
+import torch
 import transformers
 
 from tests.tiny import TASKS
 
 transformers.utils.logging.disable_progress_bar()
+torch.set_num_threads(1)  # tiny models gain nothing from more, and tests run side by side
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -100,9 +100,12 @@ def repeated(splits: Mapping[str, Sequence[Any]], key: Callable[[Any], Hashable]
 
 
 def contradictions(values: Sequence[Any], labels: Sequence[Hashable], key: Callable[[Any], Hashable]) -> list[Finding]:
-    """Finds training inputs that carry different labels in different rows."""
+    """Finds training inputs that carry different labels in different rows; None is no label."""
     first: dict[Hashable, Hashable] = {}
-    flags = [first.setdefault(key(value), label) != label for value, label in zip(values, labels, strict=True)]
+    flags = [
+        label is not None and first.setdefault(key(value), label) != label
+        for value, label in zip(values, labels, strict=True)
+    ]
     return count_rows("contradiction", "train", flags, len(flags), "repeat an earlier one with another label")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ def read_files(patterns: list[str], root: str, where: str) -> Dataset:
     Raises:
         DataError: No file matches, a file is broken, or the columns of two files differ.
     """
-    paths = [path for pattern in patterns for path in _matches(pattern, root, where)]
+    paths = list(dict.fromkeys(path for pattern in patterns for path in _matches(pattern, root, where)))
     parts = [(path, _reader(path, where)(path)) for path in paths]
     first_path, first = parts[0]
     for path, part in parts[1:]:
@@ -51,8 +53,8 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     path = Path(root, pattern)
     if path.is_file():
         return [path]
-    names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found = sorted(Path(name) for name in names if Path(name).is_file())
+    names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = sorted(file for file in (Path(root, name) for name in names) if file.is_file())
     if not found:
         siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
         hint = near(path.name, siblings) if siblings else f" The folder {path.parent} does not exist."
@@ -77,12 +79,12 @@ def _reader(path: Path, where: str) -> Callable[[Path], Dataset]:
 
 
 def _read_csv(path: Path, delimiter: str) -> Dataset:
-    lines = _text(path).splitlines(keepends=True)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a document is one field; the library's own limit is 128 KiB
+    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter, strict=True)
     try:
         header = next(reader, None)
         if not header:
-            raise DataError(f"{path} is empty; its first line should name the columns.")
+            raise DataError(f"{path} is empty, or its first line is; that line should name the columns.")
         if len(set(header)) != len(header):
             raise DataError(f"{path} names a column twice in its first line: {header}.")
         rows = []
@@ -132,7 +134,7 @@ def _from_rows(path: Path, rows: list[dict[str, Any]]) -> Dataset:
     names = list(dict.fromkeys(name for row in rows for name in row))
     try:
         return Dataset.from_dict({name: [row.get(name) for row in rows] for name in names})
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError) as error:
+    except (pyarrow.ArrowException, TypeError, OverflowError) as error:
         for name, number, kinds in _mixed(names, rows):
             raise DataError(
                 f"{path}: the column '{name}' mixes kinds of values: row {number} is {kinds[1]}, rows before it "
@@ -144,7 +146,7 @@ def _from_rows(path: Path, rows: list[dict[str, Any]]) -> Dataset:
 def _mixed(names: list[str], rows: list[dict[str, Any]]) -> Iterator[tuple[str, int, tuple[str, str]]]:
     for name in names:
         kinds: list[str] = []
-        for number, row in enumerate(rows, start=1):
+        for number, row in enumerate(rows):
             kind = type(row.get(name)).__name__
             if kind == "NoneType" or kind in kinds:
                 continue
@@ -163,7 +165,8 @@ def _read_parquet(path: Path) -> Dataset:
 
 
 def _read_text(path: Path) -> Dataset:
-    return Dataset.from_dict({"text": [line for line in _text(path).splitlines() if line]})
+    lines = _text(path).replace("\r\n", "\n").split("\n")  # splitlines would cut at form feeds and U+2028 too
+    return Dataset.from_dict({"text": [line for line in lines if line]})
 
 
 def _text(path: Path) -> str:
@@ -172,9 +175,10 @@ def _text(path: Path) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin1"
         raise DataError(
             f"{path}, line {line}: the byte 0x{data[error.start]:02x} is not UTF-8. "
-            f"Convert the file first, for example: iconv -f latin1 -t utf-8 {path.name}"
+            f"Convert the file first, for example: iconv -f {encoding} -t utf-8 {path.name}"
         ) from None
     if "\0" in text:
         raise DataError(f"{path} is not a text file: it holds zero bytes.")

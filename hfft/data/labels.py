@@ -6,6 +6,7 @@ position gave 4.28 % on MNLI, by name 90.6 %.)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,9 +79,13 @@ def choose_names(
         DataError: Fewer than two labels, or a checkpoint whose head answers other labels.
     """
     found = sorted({name for name in train if name is not None}, key=_natural)
+    if given and len(set(given)) < len(given):
+        raise DataError(f"task.labels names a label twice: {list(given)}.")
     names = list(given) if given else list(feature.names) if isinstance(feature, ClassLabel) else found
     if len(names) < 2:
-        hint = " '-1' is read as 'no label'; if it is one, name it in task.labels." if "-1" not in names else ""
+        if given:
+            raise DataError(f"task.labels is {names}; at least two labels are needed.")
+        hint = " '-1' is read as 'no label'; if it is one, name it in task.labels."
         raise DataError(f"The training rows have the labels {names}; at least two are needed.{hint}")
     if checkpoint is None:
         return names
@@ -91,11 +96,13 @@ def choose_names(
                 "Give that order, leave task.labels out, or start a new head with model.new_head=true."
             )
         return list(checkpoint)
-    if all(name.startswith(GENERIC) for name in checkpoint) and names == [str(i) for i in range(len(checkpoint))]:
-        return names  # LABEL_0 and 0 mean the same
+    generic = all(name.startswith(GENERIC) for name in checkpoint) and len(checkpoint) == len(names)
+    if generic and (given or names == [str(i) for i in range(len(checkpoint))]):
+        return names  # LABEL_0 and 0 mean the same; otherwise the recipe says what LABEL_0 means
+    how = "give their order in task.labels" if generic else "rename the labels in the data"
     raise DataError(
         f"The checkpoint's trained head answers {_listed(checkpoint)}, but the data has {_listed(names)}. If they mean "
-        "the same, rename the labels in the data; else start a new head with model.new_head=true."
+        f"the same, {how}; else start a new head with model.new_head=true."
     )
 
 
@@ -117,7 +124,7 @@ def encode(names: Sequence[str | None], known: Sequence[str], split: str) -> lis
 
 def _natural(name: str) -> tuple[int, int, str]:
     """Sorts whole numbers as numbers, before words."""
-    return (0, int(name), name) if name.lstrip("-").isdecimal() else (1, 0, name)
+    return (0, int(name), name) if re.fullmatch(r"-?[0-9]+", name) else (1, 0, name)
 
 
 def _listed(names: Sequence[str]) -> str:

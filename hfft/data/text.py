@@ -26,8 +26,11 @@ def cache_folder() -> Path:
 
 def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int | None) -> int:
     """The number of tokens a text is cut to: what is wanted, but never more than model and tokenizer can take."""
-    # RoBERTa's position table starts behind the padding index: 514 rows hold 512 tokens. Its tokenizer says 512.
-    limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length, wanted]
+    positions = getattr(config, "max_position_embeddings", None)
+    padding = getattr(config, "pad_token_id", None)
+    if positions is not None and padding is not None and 0 < padding < 10:
+        positions -= padding + 1  # RoBERTa and kin count from behind the padding index: 514 positions hold 512 tokens
+    limits = [positions, tokenizer.model_max_length, wanted]
     return min(limit for limit in limits if limit is not None and limit > 0)
 
 
@@ -62,16 +65,21 @@ def tokenize(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int)
         cache_file_name=str(folder / f"{name}.arrow"),
         new_fingerprint=name,
     )
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()  # else the limit would be saved with the tokenizer, after a cache miss only
     return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
 
 
 def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> str:
     digest = hashlib.sha256(fingerprint(rows).encode())
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    described = json.loads(backend.to_str()) if backend is not None else {"vocab": tokenizer.get_vocab()}
+    slow = {"vocabulary": tokenizer.get_vocab(), "settings": repr(tokenizer)} if backend is None else {}
+    described = json.loads(backend.to_str()) if backend is not None else slow
     described |= {"truncation": None, "padding": None}  # these hold the settings of the last call
-    settings = [max_length, tokenizer.truncation_side, type(tokenizer).__name__, tokenizers.__version__]
-    digest.update(json.dumps([described, *settings, datasets.__version__], sort_keys=True).encode())
+    settings = [max_length, tokenizer.truncation_side, tokenizer.model_input_names, type(tokenizer).__name__]
+    versions = [tokenizers.__version__, datasets.__version__]
+    digest.update(json.dumps([described, settings, versions], sort_keys=True).encode())
     return digest.hexdigest()[:32]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,6 @@ class Cadence:
         >>> [step for step in range(1, 11) if Cadence(0.5, 5, 10).due(step)]
         [3, 5, 8, 10]
         """
-        share = self.every if self.every is not None and self.every < 1 else 1.0
-        period = self.every if self.every is not None and self.every >= 1 else share * self.steps_per_epoch
+        every = Fraction(str(self.every)) if self.every is not None else Fraction(1)  # 0.1 of 10 is 1, not a bit more
+        period = every if self.every is not None and every >= 1 else every * self.steps_per_epoch
         return step == self.total_steps or math.floor(step / period) > math.floor((step - 1) / period)

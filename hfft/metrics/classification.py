@@ -67,18 +67,16 @@ def _weighted(
     total = counts.sum(1)
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        by_label = {
-            "precision": np.nan_to_num(right / answered),
-            "recall": np.nan_to_num(right / true),
-            "f1": np.nan_to_num(2 * right / (answered + true)),
-        }
+        quotients = {"precision": right / answered, "recall": right / true, "f1": 2 * right / (answered + true)}
+        absent = answered + true == 0  # in this resample the label does not occur: it has no score
+        by_label = {name: np.where(absent, np.nan, np.nan_to_num(values)) for name, values in quotients.items()}
         scores = {"accuracy": right.sum(1) / total, "mcc": _mcc(right, answered, true, total)}
         if probabilities is not None:
             scores["roc_auc"] = _roc_auc(counts, truths, probabilities)
     for name, values in by_label.items():
-        scores[name] = values.mean(1)
+        scores[name] = np.nanmean(values, axis=1)
         scores[f"{name}_micro"] = scores["accuracy"]  # with one label per example all three are the accuracy
-        scores[f"{name}_weighted"] = (values * true).sum(1) / total
+        scores[f"{name}_weighted"] = np.nansum(values * true, axis=1) / total
     for name, values in by_label.items():
         for column, label in enumerate(occurring):
             scores[f"{name}/{labels[label]}"] = values[:, column]

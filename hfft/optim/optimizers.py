@@ -23,9 +23,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9}}
 FUSED = {
     "adamw": ("cpu", "cuda"),
     "adam": ("cpu", "cuda"),
-    "sgd": ("cpu", "cuda"),
     "adagrad": ("cpu",),
-}  # where torch has a fused kernel: one pass over the weights, and a step that can be called off on the device
+}  # where torch has a fused kernel: one pass over the weights, and a step that can be called off on the device. Not
+# for SGD: called off at its first step, torch 2.13 keeps a momentum that was never written.
 
 
 def make_optimizer(
@@ -44,17 +44,19 @@ def make_optimizer(
         RecipeError: There is no such optimizer, or it does not take the options.
     """
     made = find(name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
-    known = list(inspect.signature(made).parameters)
     arguments = {**DEFAULTS.get(name, {}), **options}
     if device.type in FUSED.get(name, ()) and "fused" not in options and "foreach" not in options:
         arguments["fused"] = True
-    reserved = [key for key in ("lr", "weight_decay", "params") if key in options]
+    if "params" in options:
+        raise RecipeError("optim.options has 'params': which parameters learn is said by tune, not by the optimizer.")
+    reserved = [key for key in ("lr", "weight_decay") if key in options]
     if reserved:
         raise RecipeError(f"optim.options has '{reserved[0]}', which is set by optim.{reserved[0]} itself.")
     try:
         return made(groups, **arguments)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"optim: '{name}' cannot be made with {arguments}: {error}. It takes {known}.") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        takes = f" It takes {', '.join(inspect.signature(made).parameters)}." if isinstance(made, type) else ""
+        raise RecipeError(f"optim: '{name}' cannot be made with {arguments}: {error}.{takes}") from error
 
 
 def step_if_finite(optimizer: AcceleratedOptimizer, gradient_norm: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def step_if_finite(optimizer: AcceleratedOptimizer, gradient_norm: Tensor) -> Te
     if optimizer.scaler is not None:
         optimizer.step()
         return finite & (not optimizer.step_was_skipped)
-    if all(group.get("fused") for group in inner.param_groups):
+    if inner.state and all(group.get("fused") for group in inner.param_groups):  # the first step makes the state
         inner.found_inf = (~finite).to(torch.float32)  # type: ignore[attr-defined]  # torch's own way, for GradScaler
         optimizer.step()
     elif finite:

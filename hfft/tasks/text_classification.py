@@ -69,6 +69,8 @@ class TextClassification:
         feature = splits["train"].features[options.label]
         self.labels = choose_names(names["train"], feature, options.labels, backbone.labels)
         self.processor = backbone.tokenizer()
+        if self.processor.pad_token_id is None:  # GPT-like models were not made for batches of unlike lengths
+            self.processor.pad_token = self.processor.eos_token
         prepared = Prepared({}, _text_findings(splits, names, options.text))
         for split, rows in splits.items():
             numbers = np.array(encode(names[split], self.labels, split))
@@ -109,6 +111,7 @@ class TextClassification:
             id2label={number: label for label, number in numbers.items()},
             label2id=numbers,
             problem_type="single_label_classification",
+            pad_token_id=self.processor.pad_token_id,
         )
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:

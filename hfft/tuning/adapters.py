@@ -46,6 +46,7 @@ def add_lora(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # any number does
         lora_dropout=dropout,
+        fan_in_fan_out=any(isinstance(model.get_submodule(name), Conv1D) for name in modules),  # GPT-2's layers
         target_modules=modules,
         modules_to_save=head_modules(found),
     )
@@ -86,9 +87,10 @@ def _matching(pattern: str, linear: list[str]) -> list[str]:
     names = [name for name in linear if fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name, f"*.{pattern}")]
     if not names:
         endings = _endings(linear)
+        hint = near(pattern, [*endings, *(ending.rpartition(".")[2] for ending in endings)])
         raise RecipeError(
-            f"tune.adapter.targets has the pattern '{pattern}', which matches no linear layer of this model."
-            f"{near(pattern, endings)} Its blocks have: {', '.join(endings)}."
+            f"tune.adapter.targets has the pattern '{pattern}', which matches no linear layer of this model.{hint} "
+            f"Its blocks have: {', '.join(endings)}."
         )
     return names
 

@@ -56,6 +56,7 @@ def blocks(model: nn.Module) -> list[Block]:
     base = f"{getattr(model, 'base_model_prefix', '')}."
     has_base = any(name.startswith(base) for name in names)
     tables = {f"{path}.weight" for path, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    tables |= _behind_late_tables(names, tables, [path for path, _ in lists])
     outside = [(index, name) for index, name in enumerate(names) if name not in in_stacks]
     stem = [n for i, n in outside if n in tables or (i < first and (not has_base or n.startswith(base)))]
     head = [name for _, name in outside if name not in stem]
@@ -66,6 +67,18 @@ def blocks(model: nn.Module) -> list[Block]:
             members = tuple(name for name in inside[path] if name.startswith(f"{here}."))
             found.append(Block(label, depth, here, members))
     return [*found, Block(HEAD, 0, HEAD, tuple(head))] if head else found
+
+
+def _behind_late_tables(names: Sequence[str], tables: set[str], stacks: Sequence[str]) -> set[str]:
+    """What stands beside a stack behind an embedding table that stands behind it: DeBERTa's norm of positions."""
+    found: set[str] = set()
+    for stack in stacks:
+        parent = stack.rpartition(".")[0]
+        behind = names[max(i for i, name in enumerate(names) if name.startswith(f"{stack}.")) + 1 :]
+        beside = [name for name in behind if parent and name.startswith(f"{parent}.")]
+        late = next((i for i, name in enumerate(beside) if name in tables), len(beside))
+        found.update(beside[late:])
+    return found
 
 
 def _stacks(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.ModuleList]]:

@@ -51,8 +51,13 @@ def set_modes(model: nn.Module, frozen: Sequence[Block], block_of: BlockMap, fro
         frozen_dropout: Leave dropout on in frozen blocks.
     """
     model.train()
+    base = getattr(model, "base_model_prefix", "")
+    nearest: list[str] = []  # the parameter that came last: a module without parameters goes with it
     for path, module in model.named_modules():
         parameters = list(module.named_parameters(prefix=path))
+        nearest = [name for name, _ in parameters] or nearest
+        if not parameters and base in path.split(".") and nearest and not frozen_dropout:
+            module.train(block_of[nearest[-1]] not in frozen)
         if not parameters or any(parameter.requires_grad for _, parameter in parameters):
             continue
         is_norm = isinstance(module, _BatchNorm)

@@ -49,7 +49,7 @@ def test_every_optimizer_resumes_exactly(tiny, tmp_path, optimizer):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_killed_inside_an_epoch_goes_on_as_if_nothing_had_happened(tiny, tmp_path, workers):
-    overrides = ["train.epochs=60", "train.checkpoint_every=20", f"data.workers={workers}"]
+    overrides = ["train.epochs=25", "train.checkpoint_every=20", f"data.workers={workers}"]
     process = launch(tiny("text-classification"), tmp_path / "killed", *overrides)
     wait_for(lambda: len(list((tmp_path / "killed" / "checkpoints").glob("step-*"))) >= 2, process)
     process.kill()

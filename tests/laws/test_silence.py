@@ -130,7 +130,7 @@ DATA = {
     "broken.jsonl": (b'{"text": "a"\n', ["line 1: not valid JSON"]),
     "number.jsonl": (b'{"text": 3, "label": "good"}\n{"text": 4, "label": "bad"}\n', ["row 0", "which is no text"]),
     "float.jsonl": (b'{"text": "a", "label": 0.5}\n{"text": "b", "label": 1}\n', ["row 0", "0.5", "a whole number"]),
-    "mixed.jsonl": (b'{"text": "a", "label": 1}\n{"text": "b", "label": "x"}\n', ["'label' mixes kinds", "row 2"]),
+    "mixed.jsonl": (b'{"text": "a", "label": 1}\n{"text": "b", "label": "x"}\n', ["'label' mixes kinds", "row 1"]),
     "broken.parquet": (b"PAR1 no", ["not a readable parquet file"]),
     "sheet.xlsx": (b"PK", ["of no known kind", ".csv"]),
 }

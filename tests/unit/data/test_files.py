@@ -1,0 +1,187 @@
+"""Local files: read as they were written, or refused with the file and the line."""
+
+from __future__ import annotations
+
+import csv
+
+import datasets.config
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from hfft.data.files import read_files
+from hfft.errors import DataError
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Writes files and reads them as one split."""
+
+    def give(files: dict[str, str | bytes], *patterns: str) -> Dataset:
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_files(list(patterns or files), str(tmp_path), "data.files.train")
+
+    return give
+
+
+@pytest.fixture
+def _own_datasets_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,label\nfine,good\npoor,bad\n"),
+        ("a.csv", '\ufeff"text","label"\r\n"fine",good\r\npoor,bad'),
+        ("a.csv", "text,label\rfine,good\rpoor,bad\r"),
+        ("a.csv", "text,label\n\nfine,good\n\npoor,bad\n\n"),
+        ("A.TSV", "text\tlabel\nfine\tgood\npoor\tbad\n"),
+        ("a.json", '[{"text": "fine", "label": "good"},\n {"text": "poor", "label": "bad"}]'),
+        ("a.json", '{"version": 1, "data": [{"text": "fine", "label": "good"}, {"label": "bad", "text": "poor"}]}'),
+        ("a.jsonl", '{"text": "fine", "label": "good"}\r\n\n{"text": "poor", "label": "bad"}'),
+        ("a.ndjson", '{"text": "fine", "label": "good"}\n{"label": "bad", "text": "poor"}\n'),
+    ],
+)
+def test_every_kind_of_file_gives_the_same_rows(read, name, content):
+    assert read({name: content}).to_dict() == {"text": ["fine", "poor"], "label": ["good", "bad"]}
+
+
+@pytest.mark.usefixtures("_own_datasets_cache")
+def test_parquet_keeps_its_types_and_is_read_anew_when_it_changes(read, tmp_path):
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["bad", "good"])})
+    for label in (1, 0):
+        Dataset.from_dict({"text": ["fine"], "label": [label]}, features).to_parquet(tmp_path / "a.parquet")
+        found = read({}, "a.parquet")
+        assert found.to_dict() == {"text": ["fine"], "label": [label]}
+        assert found.features == features
+
+
+def test_a_text_file_has_an_example_a_line(read):
+    assert read({"a.txt": "fine, really\r\n\n  poor\n"}).to_dict() == {"text": ["fine, really", "  poor"]}
+
+
+@pytest.mark.parametrize(
+    "value", ["NA", "null", "007", "1e5", "True", "", " x ", "a, b", 'say "x"', "two\nlines", "ß\t😀"]
+)
+def test_values_of_a_csv_file_are_the_texts_that_were_written(read, tmp_path, value):
+    with open(tmp_path / "a.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text", "label"], [value, "x"]])
+    assert read({}, "a.csv").to_dict() == {"text": [value], "label": ["x"]}
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0c"])
+@pytest.mark.parametrize(("name", "header"), [("a.csv", "text\n"), ("a.tsv", "text\n"), ("a.txt", "")])
+def test_signs_that_are_no_line_ends_do_not_cut_a_row(read, name, header, sign):
+    assert read({name: f"{header}one{sign}row\n"})["text"][:] == [f"one{sign}row"]
+
+
+def test_a_long_document_is_a_value_as_any_other(read):
+    assert read({"a.csv": f"text\n{'long ' * 30_000}\n"})["text"][0] == "long " * 30_000
+
+
+def test_json_keeps_types_and_null(read):
+    content = '{"label": 1, "ids": [1, 2]}\n{"ids": [], "label": null}\n{"label": -1}\n'
+    assert read({"a.jsonl": content}).to_dict() == {"label": [1, None, -1], "ids": [[1, 2], [], None]}
+
+
+def test_files_are_joined_in_the_order_of_patterns_then_names(read):
+    files = {
+        "b/2.csv": "text,id\nc,3\n",
+        "b/1.csv": "id,text\n2,b\n",
+        "a.csv": "text,id\nd,4\n",
+        "first.csv": "id,text\n1,a\n",
+    }
+    found = read(files, "first.csv", "b/*.csv", "a.csv")
+    assert found.to_dict() == {"id": ["1", "2", "3", "4"], "text": ["a", "b", "c", "d"]}
+
+
+def test_a_recursive_pattern_and_an_absolute_one_are_followed(read, tmp_path):
+    files = {"x/y/a.csv": "text\na\n", "x/b.csv": "text\nb\n"}
+    assert read(files, "**/*.csv")["text"][:] == ["b", "a"]
+    assert read({}, str(tmp_path / "x" / "*.csv"))["text"][:] == ["b"]
+
+
+def test_a_pattern_is_followed_in_a_folder_with_brackets_in_its_name(tmp_path):
+    (tmp_path / "run[1]").mkdir()
+    (tmp_path / "run[1]" / "a.csv").write_text("text\na\n")
+    assert read_files(["*.csv"], str(tmp_path / "run[1]"), "data.files.train")["text"][:] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (
+            "trian.csv",
+            r"data.files.train is 'trian.csv', but there is no file .*/trian.csv. Did you mean 'train.csv'\?",
+        ),
+        ("*.parquet", r"data.files.train is '\*.parquet', but there is no file"),
+        ("nowhere/train.csv", r"there is no file .*\. The folder .*nowhere does not exist\."),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_with_the_nearest_one(read, pattern, message):
+    with pytest.raises(DataError, match=message):
+        read({"train.csv": "text\na\n"}, pattern)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "", "a.csv is empty, or its first line is; that line should name the columns."),
+        ("a.csv", "text,text\na,b\n", "a.csv names a column twice in its first line: ['text', 'text']."),
+        (
+            "a.csv",
+            "text,label\na,b\nc, d,e\n",
+            "a.csv, line 3: 3 fields (['c', ' d', 'e']), but the first line names 2",
+        ),
+        ("a.csv", 'text,label\n"two\nlines",b\nc\n', "a.csv, line 4: 1 fields (['c']), but the first line names 2"),
+        ("a.tsv", "text\tlabel\na b\n", "A field that holds '\t' or a quote must stand in double quotes."),
+        ("a.csv", 'text,label\na,b\n"c"d,e\n', "a.csv, line 3: not valid csv: "),
+        ("a.csv", 'text,label\n"a,b\n', "a.csv, line 2: not valid csv: "),
+        ("a.json", '[{"text": "a"},\n]', "a.json, line 2: not valid JSON: "),
+        ("a.json", '{"text": ["a"], "label": ["b"]}', "a.json should hold a list of objects, one a row."),
+        ("a.json", '["a"]', "a.json should hold a list of objects, one a row."),
+        ("a.jsonl", '{"text": "a"}\n\n{"text": \n', "a.jsonl, line 3: not valid JSON: "),
+        ("a.jsonl", '{"text": "a"}\n[1]\n', "a.jsonl, line 2: [1] is no object; each line should be one"),
+        (
+            "a.jsonl",
+            '{"a": 1}\n{"a": null}\n{"a": "x"}\n',
+            "'a' mixes kinds of values: row 2 is str, rows before it int.",
+        ),
+        (
+            "a.jsonl",
+            '{"a": true}\n{"a": 1}\n',
+            "the column 'a' mixes kinds of values: row 1 is int, rows before it bool.",
+        ),
+        (
+            "a.csv",
+            b"text\nok\nJos\xe9\n",
+            "a.csv, line 3: the byte 0xe9 is not UTF-8. Convert the file first, for example: iconv",
+        ),
+        ("a.txt", b"a\0b", "a.txt is not a text file: it holds zero bytes."),
+        ("a.xlsx", b"PK", "a.xlsx is of no known kind. Known: .csv, .tsv, .json, .jsonl, "),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line(read, name, content, message):
+    with pytest.raises(DataError) as caught:
+        read({name: content})
+    assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("_own_datasets_cache")
+def test_a_broken_parquet_file_is_refused(read):
+    with pytest.raises(DataError, match=r"a.parquet is not a readable parquet file: Parquet .* 1 bytes"):
+        read({"a.parquet": "x"})
+
+
+def test_a_whole_number_beyond_64_bits_is_refused(read):
+    with pytest.raises(DataError, match=r"a.jsonl"):
+        read({"a.jsonl": f'{{"id": {10**20}}}\n'})
+
+
+def test_files_of_one_split_need_the_same_columns_and_types(read):
+    with pytest.raises(DataError, match=r"b.csv has the columns \['label'\], but .*a.csv has \['text'\]"):
+        read({"a.csv": "text\na\n", "b.csv": "label\na\n"})
+    with pytest.raises(DataError, match=r"data.files.train: the files .*a.jsonl.*b.jsonl.* do not fit together"):
+        read({"a.jsonl": '{"label": 1}\n', "b.jsonl": '{"label": "one"}\n'})

@@ -1,0 +1,104 @@
+"""Loading: the batches of a step, the same with worker processes and without, from whatever step on."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+from hfft.data.loaders import Cut, Examples, MicroBatch, load, train_batches
+from hfft.data.order import Part, epoch_batches
+
+FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 on
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Eleven rows; three others were left out, so that an id is not a row."""
+    ids = np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13])
+    return Examples(Dataset.from_dict({"value": (ids * 10).tolist()}), ids, lengths=None)
+
+
+def collate(rows):
+    values = torch.tensor([row["value"] for row in rows])
+    return {"value": values, "attention_mask": (values[:, None] >= torch.tensor([0, 50])).long()}
+
+
+def cut(**changes):
+    given = {"batch_size": 4, "micro_batch_size": None, "seed": 0, "rank": 0, "processes": 1, "workers": 0}
+    return Cut(**{**given, **changes})
+
+
+def plain(steps):
+    """Steps as plain values that can be compared."""
+    return [
+        (step.epoch, step.rows, [(part.batch["value"].tolist(), part.ids, part.counts) for part in step.micro_batches])
+        for step in steps
+    ]
+
+
+def test_steps_run_through_the_epochs_in_their_order(examples):
+    steps = list(train_batches(examples, collate, cut(), 0, 7))
+    assert [(step.epoch, step.rows) for step in steps] == [(0, 4), (0, 4), (0, 3), (1, 4), (1, 4), (1, 3), (2, 4)]
+    wanted = [batch for epoch in range(3) for batch in epoch_batches(11, 4, 0, epoch)]
+    for step, rows in zip(steps, wanted, strict=False):
+        assert step.micro_batches[0].ids == examples.ids[rows].tolist()
+
+
+def test_values_belong_to_their_ids(examples):
+    for step in train_batches(examples, collate, cut(micro_batch_size=3), 0, 6):
+        for part in step.micro_batches:
+            assert part.batch["value"].tolist() == [number * 10 for number in part.ids]
+
+
+@pytest.mark.parametrize("first", [1, 3, 5, 8])
+def test_the_steps_from_one_on_are_those_of_the_whole_run(examples, first):
+    whole = plain(train_batches(examples, collate, cut(), 0, 8))
+    assert plain(train_batches(examples, collate, cut(), first, 8)) == whole[first:]
+
+
+@pytest.mark.parametrize("changes", [{"micro_batch_size": 1}, {"micro_batch_size": 3}, {"processes": 3}])
+def test_however_a_batch_is_cut_its_rows_are_the_same(examples, changes):
+    wanted = [sorted(parts[0][1]) for _, _, parts in plain(train_batches(examples, collate, cut(), 0, 6))]
+    ranks = range(changes.get("processes", 1))
+    runs = [list(train_batches(examples, collate, cut(**changes, rank=rank), 0, 6)) for rank in ranks]
+    for step, ids in enumerate(wanted):
+        parts = [part for run in runs for part in run[step].micro_batches if part.counts]
+        assert sorted(number for part in parts for number in part.ids) == ids
+        assert len({len(run[step].micro_batches) for run in runs}) == 1
+
+
+def random_states():
+    numpy_state = np.random.get_state(legacy=False)["state"]
+    return torch.get_rng_state().tolist(), numpy_state["key"].tolist(), numpy_state["pos"], random.getstate()
+
+
+@FORKS
+def test_a_worker_process_loads_the_same(examples):
+    changes = {"micro_batch_size": 3, "processes": 2, "rank": 1}  # rank 1 gets batches that do not count
+    alone = plain(train_batches(examples, collate, cut(**changes), 0, 6))
+    assert plain(train_batches(examples, collate, cut(**changes, workers=1), 0, 6)) == alone
+
+
+@FORKS
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loading_leaves_every_random_state_alone(examples, workers):
+    before = random_states()
+    assert len(list(train_batches(examples, collate, cut(workers=workers), 0, 6))) == 6
+    assert random_states() == before
+
+
+def test_parts_are_loaded_in_the_order_they_are_asked_for(examples):
+    wanted = [Part(np.array([9, 0]), True), Part(np.array([3]), False), Part(np.array([9]), True)]
+    loaded = list(load(examples, wanted, collate, workers=0))
+    assert [(part.ids, part.counts) for part in loaded] == [([12, 0], True), ([4], False), ([12], True)]
+
+
+def test_cells_are_counted_where_they_count():
+    batch = collate([{"value": 40}, {"value": 60}, {"value": 70}])
+    assert MicroBatch(batch, [0, 1, 2], counts=True).cells == (5, 6)
+    assert MicroBatch(batch, [0, 1, 2], counts=False).cells == (0, 0)
+    assert MicroBatch({"value": batch["value"]}, [0, 1, 2], counts=True).cells == (0, 0)

@@ -1,0 +1,191 @@
+"""Scores of labels: as scikit-learn defines them, and by hand; their intervals: as plain resampling gives them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from hfft.metrics.classification import classification_intervals, classification_scores
+from hfft.metrics.intervals import bootstrap
+
+ABC = ["a", "b", "c"]
+ZERO: Any = 0  # scikit-learn takes it, its hints do not
+
+
+def example(
+    count: int, labels: list[str], seed: int, levels: int | None = None
+) -> tuple[list[str], list[str], np.ndarray]:
+    """Answers, truths and probabilities that agree with them; `levels` rounds these, so that there are ties."""
+    draw = np.random.default_rng(seed)
+    truths = draw.integers(len(labels), size=count)
+    probabilities = draw.dirichlet(np.ones(len(labels)), size=count)
+    probabilities[np.arange(count), truths] += 0.6 * draw.random(count)
+    if levels is not None:
+        probabilities = np.floor(probabilities * levels) + 1
+    probabilities /= probabilities.sum(1, keepdims=True)
+    if levels is not None:
+        probabilities = probabilities.round(6)
+    answers = probabilities.argmax(1)
+    return [labels[n] for n in answers], [labels[n] for n in truths], probabilities
+
+
+def by_scikit_learn(answers, truths, probabilities, labels):
+    scores = {
+        "accuracy": reference.accuracy_score(truths, answers),
+        "mcc": reference.matthews_corrcoef(truths, answers),
+    }
+    for average in ("macro", "micro", "weighted"):
+        values = reference.precision_recall_fscore_support(truths, answers, average=average, zero_division=ZERO)
+        end = "" if average == "macro" else f"_{average}"
+        scores |= dict(zip((f"precision{end}", f"recall{end}", f"f1{end}"), map(float, values[:3]), strict=True))
+    occurring = sorted({*answers, *truths}, key=list(labels).index)
+    by_label = reference.precision_recall_fscore_support(truths, answers, labels=occurring, zero_division=ZERO)
+    for name, values in zip(("precision", "recall", "f1"), by_label[:3], strict=True):
+        scores |= {f"{name}/{label}": value for label, value in zip(occurring, np.asarray(values), strict=True)}
+    if probabilities is not None:
+        numbers = [list(labels).index(truth) for truth in truths]
+        areas = [
+            reference.roc_auc_score(np.equal(numbers, label), probabilities[:, label])
+            for label in ([1] if len(labels) == 2 else range(len(labels)))
+        ]
+        scores["roc_auc"] = float(np.mean(areas))
+    return scores
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ABC, list("edcba")])
+@pytest.mark.parametrize("levels", [None, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_all_scores_are_those_of_scikit_learn(labels, levels, seed):
+    given = (*example(200, labels, seed, levels=levels), labels)
+    assert classification_scores(*given) == pytest.approx(by_scikit_learn(*given), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("answers", "truths"),
+    [
+        ("aab", "aab"),  # c occurs nowhere
+        ("aaa", "aab"),  # b is never answered
+        ("abc", "aab"),  # c is never true
+        ("bbb", "aaa"),
+        ("a", "b"),
+    ],
+)
+def test_labels_that_are_absent_are_treated_as_scikit_learn_does(answers, truths):
+    found = classification_scores(list(answers), list(truths), None, ABC)
+    assert found == pytest.approx(by_scikit_learn(list(answers), list(truths), None, ABC), abs=1e-12)
+
+
+def test_where_there_is_one_label_only_nothing_is_correlated():
+    found = classification_scores(["a", "a"], ["a", "a"], None, ABC)
+    assert (found["accuracy"], found["f1"], found["mcc"]) == (1, 1, 0)
+    assert [name for name in found if "/" in name] == ["precision/a", "recall/a", "f1/a"]
+
+
+def test_scores_by_hand():
+    found = classification_scores(list("abbbcc"), list("aabbbc"), None, ABC)
+    right, answered, true = {"a": 1, "b": 2, "c": 1}, {"a": 1, "b": 3, "c": 2}, {"a": 2, "b": 3, "c": 1}
+    for label in ABC:
+        assert found[f"precision/{label}"] == pytest.approx(right[label] / answered[label])
+        assert found[f"recall/{label}"] == pytest.approx(right[label] / true[label])
+        assert found[f"f1/{label}"] == pytest.approx(2 / 3)
+    wanted = {
+        "accuracy": 4 / 6,
+        "precision": (1 + 2 / 3 + 1 / 2) / 3,
+        "recall": (1 / 2 + 2 / 3 + 1) / 3,
+        "recall_weighted": 4 / 6,
+        "f1": 2 / 3,
+        "f1_micro": 4 / 6,
+        "mcc": (4 * 6 - 13) / 22,  # sums of squares: answered 14, true 14, products 13
+    }
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("scores", "area"),
+    [
+        ([0.1, 0.4, 0.35, 0.8], 3 / 4),  # the example in scikit-learn's documentation
+        ([0.1, 0.2, 0.3, 0.4], 1),
+        ([0.4, 0.3, 0.2, 0.1], 0),
+        ([0.5, 0.5, 0.5, 0.5], 1 / 2),
+        ([0.2, 0.5, 0.5, 0.9], 7 / 8),
+        ([0.5, 0.5, 0.5, 0.9], 3 / 4),
+    ],
+)
+def test_roc_auc_counts_a_tie_as_a_half(scores, area):
+    probabilities = np.stack([1 - np.array(scores), scores], axis=1)
+    answers = ["yes" if score > 0.5 else "no" for score in scores]
+    found = classification_scores(answers, ["no", "no", "yes", "yes"], probabilities, ["no", "yes"])
+    assert found["roc_auc"] == pytest.approx(area)
+
+
+@pytest.mark.parametrize(("truths", "labels"), [("aa", ["a", "b"]), ("ab", ABC)])
+def test_roc_auc_is_left_out_where_a_label_has_no_example(truths, labels):
+    probabilities = np.full((2, len(labels)), 1 / len(labels))
+    found = classification_scores(["a", "a"], list(truths), probabilities, labels)
+    assert "roc_auc" not in found
+    assert "accuracy" in found
+    assert "roc_auc" not in classification_scores(["a", "a"], ["a", "b"], None, labels)
+
+
+def resampled(answers, truths, probabilities, labels, confidence=0.95):
+    """Intervals by scoring each resample as a data set of its own."""
+
+    def score(drawn, truths):
+        answers, rows = zip(*drawn, strict=True)
+        return classification_scores(answers, truths, np.array(rows), labels)
+
+    return bootstrap(score, list(zip(answers, probabilities, strict=True)), truths, confidence)
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ABC])
+@pytest.mark.parametrize("levels", [None, 3])
+def test_intervals_are_those_of_scoring_each_resample(labels, levels):
+    given = (*example(70, labels, seed=1, levels=levels), labels)
+    found, wanted = classification_intervals(*given, 0.95), resampled(*given)
+    assert found.keys() == wanted.keys() == classification_scores(*given).keys()
+    for name, interval in found.items():
+        assert interval == pytest.approx(wanted[name], abs=1e-12), name
+
+
+def test_intervals_are_those_of_scoring_each_resample_where_a_label_is_rare():
+    answers, truths, probabilities = list("abb" * 8 + "c"), list("aab" * 8 + "c"), np.full((25, 3), 1 / 3)
+    found, wanted = (made(answers, truths, probabilities, ABC, 0.95) for made in (classification_intervals, resampled))
+    for name in ("f1/c", "recall/c", "f1", "precision", "recall"):
+        assert found[name] == pytest.approx(wanted[name], abs=1e-12), name
+
+
+def test_answers_without_a_fault_have_intervals_without_a_doubt():
+    truths = list("ab" * 10 + "c")
+    found = classification_intervals(truths, truths, None, ABC, 0.95)
+    assert {name: interval for name, interval in found.items() if interval != pytest.approx((1, 1))} == {}
+
+
+def test_intervals_hold_their_value_repeat_and_grow_with_confidence():
+    given = (*example(120, ABC, seed=4), ABC)
+    np.random.seed(1)
+    first = classification_intervals(*given, 0.95)
+    np.random.seed(2)
+    assert classification_intervals(*given, 0.95) == first
+    wider, scores = classification_intervals(*given, 0.99), classification_scores(*given)
+    for name, (low, high) in first.items():
+        assert low < scores[name] < high
+        assert wider[name][0] < low < high < wider[name][1]
+
+
+def test_an_interval_of_accuracy_is_as_wide_as_theory_has_it():
+    answers, truths = ["a"] * 400, ["a"] * 300 + ["b"] * 100
+    low, high = classification_intervals(answers, truths, None, ["a", "b"], 0.95)["accuracy"]
+    half = 1.96 * (0.75 * 0.25 / 400) ** 0.5
+    assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.005)
+
+
+def test_intervals_of_any_metric_go_through_bootstrap_the_same_way():
+    answers, truths, _ = example(50, ["no", "yes"], seed=2)
+    score = partial(classification_scores, probabilities=None, labels=["no", "yes"])
+    assert bootstrap(score, answers, truths, 0.9)["f1"] == pytest.approx(
+        classification_intervals(answers, truths, None, ["no", "yes"], 0.9)["f1"], abs=1e-12
+    )

@@ -1,0 +1,163 @@
+"""Blocks: every parameter in exactly one, from shallow to deep."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from hfft.errors import ModelError
+from hfft.tuning.blocks import Block, BlockMap, blocks, plain_name, stack_sizes
+from tests.unit.tuning.architectures import CONFIGS, model
+
+every_architecture = pytest.mark.parametrize("name", CONFIGS)
+STEMS = {
+    "bert": {"bert.embeddings"},
+    "distilbert": {"distilbert.embeddings"},
+    "roberta": {"roberta.embeddings"},
+    "electra": {"electra.embeddings", "electra.embeddings_project"},
+    "albert": {"albert.embeddings", "albert.encoder.embedding_hidden_mapping_in"},
+    "deberta": {"deberta.embeddings", "deberta.encoder.rel_embeddings", "deberta.encoder.LayerNorm"},
+    "modernbert": {"model.embeddings"},
+    "gpt2": {"transformer.wte", "transformer.wpe"},
+}
+HEADS = {
+    "bert": {"bert.pooler", "classifier"},
+    "distilbert": {"pre_classifier", "classifier"},
+    "roberta": {"classifier"},
+    "electra": {"classifier"},
+    "albert": {"albert.pooler", "classifier"},
+    "deberta": {"pooler", "classifier"},
+    "modernbert": {"model.final_norm", "head", "classifier"},
+    "gpt2": {"transformer.ln_f", "score"},
+}
+
+
+def names_in(made, modules):
+    return [n for n, _ in made.named_parameters() if any(n.startswith(f"{module}.") for module in modules)]
+
+
+@every_architecture
+def test_every_parameter_is_in_exactly_one_block(name):
+    made = model(name)
+    listed = [parameter for block in blocks(made) for parameter in block.parameters]
+    assert sorted(listed) == sorted(n for n, _ in made.named_parameters())
+
+
+@every_architecture
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_there_is_a_stem_a_block_a_layer_and_a_head(name, layers):
+    key = {"distilbert": "n_layers", "gpt2": "n_layer"}.get(name, "num_hidden_layers")
+    found = blocks(model(name, **{key: layers}))
+    own = 1 if name == "albert" else layers  # all layers of ALBERT are one block
+    places = [("stem", 0), *(("encoder", depth) for depth in range(1, own + 1)), ("head", 0)]
+    assert [(block.stack, block.depth) for block in found] == places
+    assert stack_sizes(found) == {"encoder": own}
+
+
+@every_architecture
+def test_a_block_has_the_parameters_of_its_module(name):
+    made = model(name)
+    for block in blocks(made)[1:-1]:
+        inside = made.get_submodule(block.name).named_parameters()
+        assert list(block.parameters) == [f"{block.name}.{parameter}" for parameter, _ in inside]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_feeds_the_blocks_is_the_stem_and_what_reads_them_is_the_head(name):
+    made = model(name)
+    found = blocks(made)
+    assert sorted(found[0].parameters) == sorted(names_in(made, STEMS[name]))
+    assert sorted(found[-1].parameters) == sorted(names_in(made, HEADS[name]))
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.down = nn.Linear(2, 2), nn.Linear(2, 2)
+
+
+class Wide(Layer):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(2, 2)
+
+
+class Tower(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.embed, self.layers, self.norm = (
+            nn.Embedding(5, 2),
+            nn.ModuleList(Layer() for _ in range(layers)),
+            nn.LayerNorm(2),
+        )
+
+
+def test_each_stack_counts_its_depth_from_its_own_top():
+    pair = nn.ModuleDict({"encoder": Tower(2), "decoder": Tower(3), "head": nn.Linear(2, 2)})
+    found = blocks(pair)
+    assert stack_sizes(found) == {"encoder": 2, "decoder": 3}
+    assert [block.name for block in found if block.stack == "decoder"] == [f"decoder.layers.{n}" for n in range(3)]
+    assert found[0].parameters == ("encoder.embed.weight", "decoder.embed.weight")
+
+
+def test_what_is_no_part_of_the_base_model_is_the_head_wherever_it_stands():
+    made = nn.ModuleDict({"first": nn.Linear(2, 2), "base": Tower(2), "last": nn.Linear(2, 2)})
+    made.base_model_prefix = "base"  # type: ignore[assignment]  # as transformers names it
+    head = blocks(made)[-1]
+    assert {name.rpartition(".")[0] for name in head.parameters} == {"first", "base.norm", "last"}
+
+
+def test_stacks_that_would_have_the_same_name_are_named_by_their_path():
+    assert stack_sizes(blocks(nn.ModuleDict({"left": Tower(1), "right": Tower(2)}))) == {
+        "left.layers": 1,
+        "right.layers": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        nn.Sequential(nn.Linear(2, 2)),
+        nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]),  # a block has two matrices or more
+        nn.ModuleDict({"layers": nn.ModuleList([Layer(), Wide()])}),  # of two kinds
+    ],
+)
+def test_a_model_without_a_stack_is_refused(made):
+    with pytest.raises(
+        ModelError, match=f"No stack of blocks can be found in {type(made).__name__}: it has no list of"
+    ):
+        blocks(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("bert.encoder.layer.2.output.dense.weight", ("encoder", 3)),
+        ("bert.embeddings.LayerNorm.bias", ("stem", 0)),
+        ("base_model.model.bert.encoder.layer.0.attention.self.query.base_layer.weight", ("encoder", 1)),
+        ("base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.default.weight", ("encoder", 1)),
+        ("base_model.model.classifier.modules_to_save.default.bias", ("head", 0)),
+        ("base_model.model.bert.pooler.modules_to_save.default.dense.weight", ("head", 0)),
+    ],
+)
+def test_the_block_of_a_parameter_is_found_with_an_adapter_and_without(name, place):
+    block = BlockMap(blocks(model("bert")))[name]
+    assert (block.stack, block.depth) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("classifier.weight", "classifier.weight"),
+        ("base_model.model.bert.x.base_layer.weight", "bert.x.weight"),
+        ("base_model.model.bert.pooler.modules_to_save.default.dense.bias", "bert.pooler.dense.bias"),
+        ("base_model.model.x.lora_A.default.weight", "x.lora_A.default.weight"),
+    ],
+)
+def test_plain_names_are_those_of_the_model_without_adapter(name, plain):
+    assert plain_name(name) == plain
+
+
+def test_a_block_of_no_model_is_our_own_fault():
+    with pytest.raises(AssertionError, match=r"elsewhere\.weight belongs to no block"):
+        BlockMap([Block("head", 0, "head", ("classifier.weight",))])["elsewhere.weight"]
