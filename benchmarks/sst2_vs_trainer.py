@@ -5,7 +5,8 @@
 The folder holds train.csv, validation.csv and test.csv with the columns sentence,label (label 0 or 1), as
 recipes/minilm_sst2.yaml wants them. The tools take turns (hfft seed 0, Trainer seed 0, hfft seed 1, ...), each run in
 a fresh process. Both take every hyperparameter from the recipe; what differs is what each tool does by itself: the
-random numbers a seed stands for, and batching (hfft puts texts of like length together; Trainer, by default, does not).
+random numbers a seed stands for; batching (hfft puts texts of like length together; Trainer, by default, does not); and
+one step of the schedule (hfft's warm-up starts above 0, Trainer's first step has a learning rate of 0).
 
 Seconds are those of training, without loading, tokenizing, evaluating and saving. The interval comes of the test
 examples alone, with the seeds as they are: it says nothing of other seeds. For one process on one device.

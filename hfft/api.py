@@ -10,7 +10,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from hfft.assemble import Assembly, assemble, attach_hooks, draft
-from hfft.environment import describe, make_accelerator
+from hfft.environment import check_accelerator, describe, make_accelerator
 from hfft.errors import TrainingError
 from hfft.finish import finish
 from hfft.folder import RunFolder, read_json, write_json
@@ -19,7 +19,7 @@ from hfft.hooks.preempt import Preempt, listening
 from hfft.loop import fit
 from hfft.planning import Plan, make_plan, show_parameters, show_splits, show_warnings
 from hfft.recipe import Recipe
-from hfft.resume import Start, check_data, find_start
+from hfft.resume import Start, check_data, check_length, find_start
 from hfft.scoring import Interrupted
 from hfft.screen import Screen, quiet_libraries
 
@@ -64,7 +64,7 @@ def train(
     """
     quiet_libraries()
     drafted = draft(recipe, trust)
-    accelerator = accelerator or make_accelerator()
+    accelerator = check_accelerator(accelerator) if accelerator else make_accelerator()
     main = accelerator.is_main_process
     screen = Screen(quiet=quiet or not main)
     screen.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
@@ -76,6 +76,7 @@ def train(
         return _result(folder)
     assembly = assemble(drafted, accelerator)
     check_data(folder, start, assembly.fingerprints)
+    check_length(start, assembly.run.total_steps)
     assembly.warnings.extend(start.warnings)
     _introduce(assembly, screen)
     if main:
@@ -91,7 +92,8 @@ def plan(recipe: Recipe, trust: bool = False, accelerator: Accelerator | None = 
         HfftError: As `train` would.
     """
     quiet_libraries()
-    return make_plan(assemble(draft(recipe, trust), accelerator or make_accelerator()))
+    drafted = draft(recipe, trust)
+    return make_plan(assemble(drafted, check_accelerator(accelerator) if accelerator else make_accelerator()))
 
 
 def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) -> None:
@@ -99,8 +101,11 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
     log, evaluate, checkpoint = attach_hooks(assembly, folder, screen)
     if start.checkpoint is not None:
         restore(run, start.checkpoint)
+        checkpoint.saved_step = run.progress.step
         screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
-    log.go_back(run.progress.step)
+        if run.progress.ended is not None:
+            screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
+    log.go_back(run.progress.step, run.progress.evaluated_step)
     with listening(run):
         try:
             if evaluate is not None:
@@ -133,13 +138,13 @@ def _write_beginning(folder: RunFolder, assembly: Assembly) -> None:
     """Writes what is known before the first step. An old result goes: the run is not finished any more."""
     folder.remove_unfinished()
     folder.results.unlink(missing_ok=True)
+    assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
     write_json(
         folder.environment, describe(assembly.run.accelerator, assembly.recipe.train.seed, assembly.fingerprints)
     )
     write_json(folder.parameters, [row.as_json() for row in assembly.parameters])
     findings = [finding.as_json() for finding in assembly.prepared.findings]
     write_json(folder.data, {"splits": assembly.prepared.summary, "findings": findings})
-    assembly.recipe.save(folder.recipe)
 
 
 def _result(folder: RunFolder) -> Result:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from datasets import Dataset
 from transformers import PreTrainedModel
@@ -42,7 +42,6 @@ from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
 from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
 
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "head": 1e-3}
-NAMED = 1000  # examples whose truths are enough to learn the names of the scores
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ class Assembly:
     found: list[Block]
     scorers: dict[str, Scorer]
     strategy: str
+    base: str | None  # the name under which others find the pretrained model too
     warnings: list[str] = field(default_factory=list)
 
 
@@ -103,10 +103,11 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     """
     recipe, task = drafted.recipe, drafted.task
     seed_everything(recipe.train.seed)  # a new head's weights
+    backbone = Backbone(**recipe.model.model_dump(), trust=drafted.trust)
     with accelerator.main_process_first():
         splits = _splits(recipe, task)
-        prepared = task.prepare(splits, _backbone(recipe, drafted.trust))
-        model, new = task.model(_backbone(recipe, drafted.trust))
+        prepared = task.prepare(splits, backbone)
+        model, new = task.model(backbone)
     found = blocks(model)
     warnings = _new_weights(new, found)
     model, frozen = _tuned(recipe, model, found, warnings)
@@ -131,11 +132,10 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         found=found,
         scorers=scorers,
         strategy=_strategy(recipe),
-        warnings=[*warnings, *map(str, prepared.findings)],
+        base=backbone.public_name,
+        warnings=[*warnings, *_without_effect(recipe, scorers, backbone), *map(str, prepared.findings)],
     )
-    _check_keep_best(assembly)
-    if not scorers:
-        assembly.warnings.append("There is neither an eval nor a test split: the run will end without a score.")
+    _check_scores(assembly)
     return assembly
 
 
@@ -151,7 +151,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> tuple
             assembly.scorers["eval"],
             Cadence(train.eval_every, run.steps_per_epoch, run.total_steps),
             keep_best=train.keep_best,
-            lower_is_better=train.keep_best in getattr(assembly.task, "lower_is_better", ()),
+            lower_is_better=train.keep_best in assembly.task.lower_is_better,
             patience=train.early_stop,
             save_best=checkpoint.save_best,
             log=log,
@@ -159,10 +159,6 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> tuple
         )
     run.hooks = [log, *([evaluate] if evaluate else []), checkpoint, Preempt(checkpoint)]
     return log, evaluate, checkpoint
-
-
-def _backbone(recipe: Recipe, trust: bool) -> Backbone:
-    return Backbone(**recipe.model.model_dump(), trust=trust)
 
 
 def _splits(recipe: Recipe, task: Task) -> dict[str, Dataset]:
@@ -215,7 +211,7 @@ def _run(
 ) -> Run:
     train, examples = recipe.train, prepared.splits["train"]
     per_epoch = steps_per_epoch(len(examples), train.batch_size)
-    total = train.steps or max(1, math.ceil((train.epochs or 0) * per_epoch))
+    total = train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
     if warmup_steps(recipe.optim.warmup, total) > total:
         raise RecipeError(f"optim.warmup is {recipe.optim.warmup:g} steps, but the run has {total}.")
     model.to(accelerator.device)
@@ -250,23 +246,41 @@ def _eval_batch_size(recipe: Recipe, accelerator: Accelerator) -> int:
     return recipe.eval.batch_size or min(recipe.train.micro_batch_size or share, share)
 
 
-def _check_keep_best(assembly: Assembly) -> None:
-    """Checks before training that the watched metric exists: scores one and the same answer to many truths."""
+def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Backbone) -> list[str]:
+    """Warns of settings that do nothing in this run."""
+    warnings = []
+    if not scorers:
+        warnings.append("There is neither an eval nor a test split: the run will end without a score.")
+    if recipe.eval.metrics and not scorers:
+        warnings.append("eval.metrics has no effect: there is nothing to score.")
+    if recipe.train.eval_every is not None and "eval" not in scorers:
+        warnings.append("train.eval_every has no effect: there is no eval split.")
+    if recipe.model.new_head and not backbone.has_head:
+        warnings.append("model.new_head has no effect: the checkpoint has no trained head.")
+    return warnings
+
+
+def _check_scores(assembly: Assembly) -> None:
+    """Tries out before training what will be scored: one and the same answer to every question of the eval split."""
     wanted = assembly.recipe.train.keep_best
-    if wanted is None:
-        return
-    if "eval" not in assembly.scorers:
+    if wanted is not None and "eval" not in assembly.scorers:
         raise RecipeError(
             f"train.keep_best is '{wanted}', but there is no eval split to take it from. Give data.eval, "
             "data.files.eval or data.holdout."
         )
-    scorer, task, run = assembly.scorers["eval"], assembly.task, assembly.run
-    rows = scorer.examples.rows.select(range(min(NAMED, len(scorer.examples))))
-    batch = {name: tensor.to(run.accelerator.device) for name, tensor in task.collate([rows[0]]).items()}
-    with torch.no_grad():
-        answer = task.answers(run.accelerator.unwrap_model(run.model), batch)[0]
-    truths = [truth for start in range(len(rows)) for truth in task.truths(task.collate([rows[start]]))]
-    names = task.score([answer] * len(truths), truths)
-    if wanted not in names:
-        known = [name for name in names if "/" not in name]
+    if not assembly.scorers or (wanted is None and not assembly.recipe.eval.metrics):
+        return
+    scorer = assembly.scorers.get("eval", assembly.scorers.get("test"))
+    assert scorer is not None
+    try:
+        scores = scorer.trial(assembly.run.model, assembly.run.accelerator).scores
+    except Exception as error:
+        if not assembly.recipe.eval.metrics:
+            raise
+        raise RecipeError(f"eval.metrics: a metric failed when tried: {type(error).__name__}: {error}") from error
+    broken = [name for name, value in scores.items() if not math.isfinite(value)]
+    if broken:
+        raise RecipeError(f"eval.metrics: '{broken[0]}' is {scores[broken[0]]} when tried; give finite numbers.")
+    if wanted is not None and wanted not in scores:
+        known = [name for name in scores if "/" not in name]
         raise RecipeError(f"train.keep_best is '{wanted}'.{near(wanted, known)} Known: {', '.join(known)}.")

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from hfft.errors import ModelError, SetupError
@@ -51,6 +52,7 @@ class Backbone:
             ModelError: It can be neither.
         """
         if self.name.startswith(PACKAGE):
+            self._refuse_revision()
             return _in_package(self.name)
         folder = Path(self.name).expanduser()
         if folder.is_dir():
@@ -58,10 +60,25 @@ class Backbone:
                 raise ModelError(
                     f"model is the folder {folder.absolute()}, which has no config.json: it is no transformers model."
                 )
+            self._refuse_revision()
             return str(folder)
         if self.name.startswith((".", "/", "~")) or self.name.count("/") > 1:
             raise ModelError(f"model is '{self.name}', but there is no folder {folder.absolute()}.")
         return self.name
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the model lies in a folder of this machine, rather than on the Hub."""
+        return self.name.startswith(PACKAGE) or Path(self.name).expanduser().is_dir()
+
+    @property
+    def public_name(self) -> str | None:
+        """The name under which others find the model too: a Hub id or `package://...`; None for a local folder."""
+        return (
+            None
+            if (self.place != self.name and not self.name.startswith(PACKAGE)) or Path(self.name).is_dir()
+            else self.name
+        )
 
     @cached_property
     def config(self) -> Any:
@@ -81,12 +98,15 @@ class Backbone:
                 setattr(config, name, self.dropout)
         return config
 
+    @property
+    def has_head(self) -> bool:
+        """Whether the checkpoint brings a trained classification head."""
+        return any(name.endswith("ForSequenceClassification") for name in self.config.architectures or [])
+
     @cached_property
     def labels(self) -> list[str] | None:
         """The label names of the checkpoint's trained classification head, in order; None where it has none."""
-        architectures = self.config.architectures or []
-        has_head = any(name.endswith("ForSequenceClassification") for name in architectures)
-        if not has_head or self.new_head or self.from_scratch:
+        if not self.has_head or self.new_head or self.from_scratch:
             return None
         return [self.config.id2label[index] for index in range(len(self.config.id2label))]
 
@@ -126,11 +146,19 @@ class Backbone:
                 **self._hub_arguments,
             )
         new = {*found["missing_keys"], *(entry[0] for entry in found["mismatched_keys"])}
+        if self.new_head:
+            new |= _renew_head(model, auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32))
         return model, [name for name, _ in model.named_parameters() if name in new]
+
+    def _refuse_revision(self) -> None:
+        if self.revision is not None:
+            raise ModelError(
+                f"model.revision is '{self.revision}', but {self.name} is a folder: only the Hub has revisions."
+            )
 
     @property
     def _hub_arguments(self) -> dict[str, Any]:
-        offline = self.place == self.name and not Path(self.name).is_dir() and not hub_is_reachable()
+        offline = not self.is_folder and not hub_is_reachable()
         return {"revision": self.revision, "trust_remote_code": self.trust, "local_files_only": offline}
 
 
@@ -152,16 +180,24 @@ def _is_rate(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _renew_head(model: PreTrainedModel, fresh: PreTrainedModel) -> set[str]:
+    """Puts the weights of `fresh` that are no part of the base model into `model`, and returns their names."""
+    base = f"{model.base_model_prefix}."
+    head = {name: tensor for name, tensor in fresh.state_dict().items() if not name.startswith(base)}
+    model.load_state_dict(head, strict=False)
+    return set(head)
+
+
 @contextlib.contextmanager
 def _explained(backbone: Backbone) -> Iterator[None]:
     """Turns what transformers raises for a missing or broken model into our errors."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         name, message = backbone.name, str(error).strip()
         if "trust_remote_code" in message:
             raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
-        if backbone.place != name or Path(name).is_dir():
+        if backbone.is_folder:
             raise ModelError(f"model '{name}': the folder {backbone.place} cannot be loaded: {message}") from error
         if not hub_is_reachable():
             raise SetupError(

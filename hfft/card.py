@@ -23,7 +23,7 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
         results: As results.json has them.
     """
     recipe = assembly.recipe
-    base = recipe.model.name if _is_hub_id(recipe.model.name) else None
+    base = assembly.base
     data = recipe.data.hub or "local files"
     scores = [
         EvalResult(
@@ -40,7 +40,7 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag=recipe.task.name,
-        base_model=base,
+        base_model=base if base and "://" not in base else None,
         datasets=recipe.data.hub,
         model_name=recipe.name,
         eval_results=scores or None,
@@ -51,10 +51,6 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
         lines += ["## Scores", _scores(results)]
     lines += ["## Use", USE.format(task=recipe.task.name)]
     return "\n\n".join(lines) + "\n"
-
-
-def _is_hub_id(name: str) -> bool:
-    return "://" not in name and not name.startswith((".", "/", "~")) and name.count("/") <= 1
 
 
 def _summary(assembly: Assembly, results: dict[str, Any], base: str | None, data: str) -> str:

@@ -21,9 +21,17 @@ def make_accelerator() -> Accelerator:
     """Makes the Accelerator that the launcher's settings ask for; on the CPU where there is no other device.
 
     Raises:
-        SetupError: The launcher started more processes than Accelerate knows of, or accumulates gradients itself.
+        SetupError: As `check_accelerator`.
     """
-    accelerator = Accelerator(cpu=not torch.accelerator.is_available())
+    return check_accelerator(Accelerator(cpu=not torch.accelerator.is_available()))
+
+
+def check_accelerator(accelerator: Accelerator) -> Accelerator:
+    """Returns the accelerator where hfft can train on it.
+
+    Raises:
+        SetupError: Processes that know nothing of each other, accumulation by Accelerate itself, or sharded weights.
+    """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != accelerator.num_processes:
         raise SetupError(
@@ -36,6 +44,9 @@ def make_accelerator() -> Accelerator:
             f"Accelerate's gradient_accumulation_steps is {accelerator.gradient_accumulation_steps}. Leave it at 1: "
             "hfft derives accumulation from train.batch_size and train.micro_batch_size."
         )
+    kind = accelerator.distributed_type.value
+    if kind != "NO" and not kind.startswith("MULTI_"):
+        raise SetupError(f"Accelerate's distributed_type is {kind}; hfft trains with NO or MULTI_GPU (and kin) so far.")
     return accelerator
 
 

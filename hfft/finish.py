@@ -99,9 +99,9 @@ def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) 
     model = run.accelerator.unwrap_model(run.model)
     text = card(assembly, results)
     if recipe.tune.adapter is not None:
-        model.active_peft_config.base_model_name_or_path = recipe.model.name
+        model.active_peft_config.base_model_name_or_path = assembly.base or Path(recipe.model.name).name
         with whole_folder(folder.adapter) as place:
-            model.save_pretrained(place)
+            model.save_pretrained(place, save_embedding_layers=False)  # they are as they were; "auto" asks the Hub
             _save_beside(assembly, place, text)
         model = merged(model)
     with whole_folder(folder.model) as place:
@@ -126,6 +126,8 @@ def _show(results: dict[str, Any], path: Path, screen: Screen) -> None:
         screen.table(
             f"Scores of step {results['best_step']}", ("", "value", f"{results['confidence']:.0%} interval", ""), rows
         )
+    if results["ended"]:
+        screen.say(f"The run ended early: {results['ended']}")
     screen.say(
         f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s, "
         f"{results['padding_share']:.1%} of the tokens padding"

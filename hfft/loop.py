@@ -77,17 +77,26 @@ class Run:
     hooks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     signal: int = 0  # the number of a signal that asks this process to stop
+    clock: float | None = None  # since when time counts as training; None while it does not
+
+    def tick(self) -> None:
+        """Adds the time since the last tick to the seconds of training."""
+        if self.clock is not None:
+            now = time.perf_counter()
+            self.progress.seconds += now - self.clock
+            self.clock = now
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """For hooks: time spent inside does not count as training."""
         if self.accelerator.device.type == "cuda":
             torch.cuda.synchronize()
-        start = time.perf_counter()
+        self.tick()
+        running, self.clock = self.clock is not None, None
         try:
             yield
         finally:
-            self.progress.seconds -= time.perf_counter() - start
+            self.clock = time.perf_counter() if running else None
 
     def asked_to_stop(self) -> int:
         """The number of the signal that any process has got, or 0. With several processes all must ask together."""
@@ -99,16 +108,16 @@ class Run:
 
 def fit(run: Run) -> None:
     """Trains from where `run.progress` stands to the end, or until a hook sets `progress.ended`."""
-    progress, start = run.progress, time.perf_counter()
+    progress = run.progress
     batches = run.batches(progress.step, run.total_steps)
+    run.clock = time.perf_counter()
     while progress.ended is None and progress.step < run.total_steps:
         report = train_step(run, next(batches))
-        progress.seconds += time.perf_counter() - start
-        start = time.perf_counter()
+        run.tick()
         for hook in run.hooks:
             hook(run, report)
-        progress.seconds += time.perf_counter() - start
-        start = time.perf_counter()
+    run.tick()
+    run.clock = None
 
 
 def train_step(run: Run, batches: StepBatches) -> StepReport:

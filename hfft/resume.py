@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hfft.errors import DataError, SetupError
-from hfft.folder import RunFolder, damage, read_json
-from hfft.hooks.checkpoint import newest_whole
+from hfft.folder import RunFolder, read_json
+from hfft.hooks.checkpoint import fault_of, newest_whole
 from hfft.recipe import Recipe, differences
 
 MAY_DIFFER = ("train.epochs", "train.steps", "train.micro_batch_size")
-MAY_DIFFER_WITHIN = ("eval.", "track.", "publish.")
+MAY_DIFFER_WITHIN = ("eval.",)
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,22 @@ def _named(folder: RunFolder, name: str) -> Path:
     known = [folder.checkpoint(step) for step in folder.checkpoint_steps()]
     for place in known:
         if place.name == name or place.resolve() == Path(name).resolve():
-            fault = damage(place)
+            fault = fault_of(folder, place)
             if fault is not None:
                 raise SetupError(f"The checkpoint {place} is damaged: {fault}.")
             return place
     listed = ", ".join(place.name for place in known) or "none"
     raise SetupError(f"--resume is '{name}', which is no checkpoint of {folder.path}. There: {listed}.")
+
+
+def check_length(start: Start, total_steps: int) -> None:
+    """Raises SetupError where the checkpoint lies behind the end of the run."""
+    step = int(start.checkpoint.name.rpartition("-")[2]) if start.checkpoint is not None else 0
+    if step > total_steps:
+        raise SetupError(
+            f"The checkpoint {start.checkpoint} is one of step {step}, but the recipe ends at step {total_steps}. "
+            "A run can be made longer, not shorter: choose another folder with --output."
+        )
 
 
 def check_data(folder: RunFolder, start: Start, fingerprints: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,19 @@ ExtraMetric = Callable[[list[Any], list[Any]], Mapping[str, float]]
 
 class Interrupted(Exception):
     """A stop signal came while scoring; the scoring is to be made again."""
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Puts a model in evaluation mode, without gradients; afterwards each of its parts is in the mode it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 @dataclass(frozen=True)
@@ -99,20 +113,13 @@ class Scorer:
             accelerator.num_processes,
         )
         found: list[tuple[int, Answer, Any]] = []
-        modes = {module: module.training for module in model.modules()}
-        model.eval()
-        try:
+        with evaluating(model):
             for number, part in enumerate(load(self.examples, parts, self.task.collate, self.workers)):
                 if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
                     raise Interrupted
-                batch = on_device(part.batch, accelerator)
-                with torch.no_grad():
-                    answers = self.task.answers(model, batch)
+                answers = self.task.answers(model, on_device(part.batch, accelerator))
                 if part.counts:
                     found += zip(part.ids, answers, self.task.truths(part.batch), strict=True)
-        finally:
-            for module, training in modes.items():
-                module.training = training
         if accelerator.num_processes > 1:
             found = gather_object(found)
         found.sort(key=lambda row: row[0])
@@ -120,3 +127,15 @@ class Scorer:
         # Padding duplicates and dropped last batches make wrong scores in most tools: count.
         assert ids == self.examples.ids.tolist(), f"{len(ids)} answers to {len(self.examples)} examples"
         return Scored(self.task, ids, [row[1] for row in found], [row[2] for row in found], self.extra)
+
+    def trial(self, model: Any, accelerator: Accelerator) -> Scored:
+        """Gives the model's answer to the first example as the answer to all of them: what is scored, not how well."""
+        parts = scoring_parts(None, len(self.examples), self.batch_size, 0, 1)
+        plain = accelerator.unwrap_model(model)
+        answer: list[Answer] = []
+        truths: list[Any] = []
+        with evaluating(plain):
+            for part in load(self.examples, parts, self.task.collate, self.workers):
+                answer = answer or self.task.answers(plain, on_device(part.batch, accelerator))
+                truths += self.task.truths(part.batch)
+        return Scored(self.task, self.examples.ids.tolist(), answer[:1] * len(truths), truths, self.extra)

@@ -55,9 +55,9 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def bert(folder: Path, layers: int = 3) -> None:
+def bert(folder: Path, layers: int = 3, positions: int = 64) -> None:
     """Writes a BERT encoder without a head, seeded, and its tokenizer of whole words."""
-    tokenizer(folder)
+    tokenizer(folder, positions)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(SPECIAL) + len(FILLERS) + sum(map(len, SIGNS.values())),
@@ -65,12 +65,12 @@ def bert(folder: Path, layers: int = 3) -> None:
         num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=48,
-        max_position_embeddings=64,
+        max_position_embeddings=positions,
     )
     BertModel(config).save_pretrained(folder)
 
 
-def tokenizer(folder: Path) -> None:
+def tokenizer(folder: Path, positions: int) -> None:
     """Writes a tokenizer of whole words with BERT's special tokens."""
     words = [*SPECIAL, *FILLERS, *(word for sign in SIGNS.values() for word in sign)]
     made = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
@@ -83,6 +83,6 @@ def tokenizer(folder: Path) -> None:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
-        model_max_length=64,
+        model_max_length=positions,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     ).save_pretrained(folder)

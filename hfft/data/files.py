@@ -57,8 +57,7 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     found = sorted(file for file in (Path(root, name) for name in names) if file.is_file())
     if not found:
         siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = near(path.name, siblings) if siblings else f" The folder {path.parent} does not exist."
-        hint = hint if path.parent.is_dir() else f" The folder {path.parent} does not exist."
+        hint = near(path.name, siblings) if path.parent.is_dir() else f" The folder {path.parent} does not exist."
         raise DataError(f"{where} is '{pattern}', but there is no file {path.absolute()}.{hint}")
     return found
 

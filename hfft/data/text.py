@@ -16,6 +16,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hfft.data.fingerprint import fingerprint
+from hfft.errors import RecipeError
 
 
 def cache_folder() -> Path:
@@ -25,13 +26,19 @@ def cache_folder() -> Path:
 
 
 def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int | None) -> int:
-    """The number of tokens a text is cut to: what is wanted, but never more than model and tokenizer can take."""
+    """The number of tokens a text is cut to: what is wanted, else what model and tokenizer can take.
+
+    Raises:
+        RecipeError: More is wanted than they can take.
+    """
     positions = getattr(config, "max_position_embeddings", None)
     padding = getattr(config, "pad_token_id", None)
     if positions is not None and padding is not None and 0 < padding < 10:
         positions -= padding + 1  # RoBERTa and kin count from behind the padding index: 514 positions hold 512 tokens
-    limits = [positions, tokenizer.model_max_length, wanted]
-    return min(limit for limit in limits if limit is not None and limit > 0)
+    most = min(limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit > 0)
+    if wanted is not None and wanted > most:
+        raise RecipeError(f"task.max_length is {wanted}, but this model takes {most} tokens at most.")
+    return wanted or most
 
 
 def tokenize(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> tuple[Dataset, np.ndarray]:

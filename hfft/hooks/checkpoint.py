@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 
 from hfft.errors import SetupError
@@ -70,14 +71,32 @@ class Checkpoint:
         _load_weights(run, self.folder.best(step) / MODEL)
 
     def _prune(self, progress: Progress) -> None:
-        for step in self.folder.checkpoint_steps()[: -self.keep]:
+        """Deletes old checkpoints, those behind this step (damaged, or of a course that was left), and old bests."""
+        steps = self.folder.checkpoint_steps()
+        kept = [step for step in steps if step <= progress.step][-self.keep :]
+        for step in set(steps) - set(kept):
             shutil.rmtree(self.folder.checkpoint(step))
-        needed = {progress.best_step}
-        for step in self.folder.checkpoint_steps():
-            needed.add(read_json(self.folder.checkpoint(step) / STATE)["progress"]["best_step"])
-        for step in self.folder.best_steps():
-            if step not in needed:
-                shutil.rmtree(self.folder.best(step))
+        needed = {progress.best_step, *(_best_step(self.folder.checkpoint(step)) for step in kept)}
+        for step in set(self.folder.best_steps()) - needed:
+            shutil.rmtree(self.folder.best(step))
+
+
+def _best_step(place: Path) -> int | None:
+    """The step of the best weights when a checkpoint was taken; None where there are none or it cannot be read."""
+    try:
+        return read_json(place / STATE)["progress"]["best_step"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def fault_of(folder: RunFolder, place: Path) -> str | None:
+    """Says what is wrong with a checkpoint, or with the best weights it speaks of; None where all is well."""
+    fault = damage(place)
+    if fault is not None:
+        return fault
+    best = _best_step(place)
+    fault = damage(folder.best(best)) if best is not None else None
+    return f"in its best weights, {folder.best(best or 0).name}, {fault}" if fault else None
 
 
 def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
@@ -85,7 +104,7 @@ def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
     warnings = []
     for step in reversed(folder.checkpoint_steps()):
         place = folder.checkpoint(step)
-        fault = damage(place)
+        fault = fault_of(folder, place)
         if fault is None:
             return place, warnings
         warnings.append(f"The checkpoint {place} is damaged and passed over: {fault}.")
@@ -102,7 +121,7 @@ def restore(run: Run, place: Path) -> None:
     try:
         _load_weights(run, place / MODEL)
         run.optimizer.load_state_dict(_optimizer_state(place, state))
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise SetupError(
             f"The checkpoint {place} does not fit the model and optimizer of the recipe: {error}"
         ) from error
@@ -148,7 +167,7 @@ def _optimizer_state(place: Path, state: dict[str, Any]) -> dict[str, Any]:
     values: dict[int, dict[str, Any]] = {}
     for name, tensor in load_file(str(place / OPTIMIZER)).items():
         index, _, key = name.partition(".")
-        values.setdefault(int(index), {})[key] = tensor
+        values.setdefault(int(index), {})[key] = tensor.clone()  # else it stays mapped from the file
     for index, numbers in state["optimizer"]["numbers"].items():
         values.setdefault(int(index), {}).update(numbers)
     groups = state["optimizer"]["groups"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hfft.hooks.cadence import Cadence
 from hfft.hooks.log import Log
 from hfft.loop import Run, StepReport
-from hfft.scoring import Interrupted, Scored, Scorer
+from hfft.scoring import Scored, Scorer
 from hfft.screen import Screen
 
 
@@ -47,21 +47,22 @@ class Evaluate:
         self.catch_up(run)
 
     def catch_up(self, run: Run) -> None:
-        """Scores where it is due and not done: after a step, or for a run that was stopped while it scored."""
+        """Scores where it is due and not done: after a step, or for a run that was stopped while it scored.
+
+        Raises:
+            Interrupted: A signal came while scoring.
+        """
         step = run.progress.step
         if not step or not self.cadence.due(step) or run.progress.evaluated_step == step:
             return
         with run.paused():
-            try:
-                scored = self.scorer(run.model, run.accelerator, run.asked_to_stop)
-            except Interrupted:
-                return
+            scored = self.scorer(run.model, run.accelerator, run.asked_to_stop)
             self.latest = step, scored
             run.progress.evaluated_step = step
             values = {name: value for name, value in scored.scores.items() if "/" not in name}
             self.log.event(run, "eval", values)
             shown = "  ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:3])
-            better = self._note(run, values)
+            better = self._note(run, scored.scores)
             self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{'  (best so far)' if better else ''}")
             if better:
                 self.save_best(run)

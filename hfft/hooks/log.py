@@ -56,7 +56,7 @@ class Log:
             for report, loss, norm, did_move in zip(self.pending, losses.tolist(), norms, moved, strict=True)
         ]
         self._write(rows)
-        finite = [row["loss"] for row in rows if "loss" in row]
+        finite = [row["loss"] for row in rows if row.get("loss") is not None]
         self.last_loss = sum(finite) / len(finite) if finite else math.nan
         self._show(run, self.pending[-1])
         first = self.pending[0].step
@@ -74,8 +74,11 @@ class Log:
         self.flush(run)
         self._write([{**_place(run, run.progress.step), "event": event, **values}])
 
-    def go_back(self, step: int) -> None:
-        """Drops the rows behind `step`: a resumed run writes them again. Half a row at the end is dropped too."""
+    def go_back(self, step: int, evaluated_step: int) -> None:
+        """Drops the rows behind `step`, and evaluations behind `evaluated_step`: a resumed run writes them again.
+
+        Half a row at the end is dropped too.
+        """
         if self.path is None or not self.path.exists():
             return
         kept = []
@@ -84,7 +87,7 @@ class Log:
                 row = json.loads(line)
             except json.JSONDecodeError:
                 break
-            if row["step"] <= step:
+            if row["step"] <= (evaluated_step if row["event"] == "eval" else step):
                 kept.append(line)
         write_text(self.path, "".join(f"{line}\n" for line in kept))
 
@@ -95,7 +98,8 @@ class Log:
             self.bar = None
 
     def _row(self, run: Run, report: StepReport, loss: float, norm: float) -> dict[str, Any]:
-        values = {"loss": loss, "lr": report.lr, "gradient_norm": norm}
+        # A loss may be infinite while its gradient is not. JSON has no infinity.
+        values = {"loss": loss if math.isfinite(loss) else None, "lr": report.lr, "gradient_norm": norm}
         return {**_place(run, report.step), "event": "train", **values}
 
     def _skip(self, run: Run, report: StepReport) -> dict[str, Any]:

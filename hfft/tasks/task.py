@@ -48,6 +48,9 @@ class Task(Protocol):
     Options: ClassVar[type[BaseModel]]
     """The task's options: a closed pydantic model (`extra="forbid"`), validated before any download."""
 
+    lower_is_better: ClassVar[frozenset[str]]
+    """Names of scores of which less is better; an empty set where there are none."""
+
     processor: Any
     """Tokenizer or image processor, after `prepare`; saved beside the model with `save_pretrained`."""
 

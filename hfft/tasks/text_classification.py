@@ -49,6 +49,7 @@ class TextClassification:
     """Cross entropy over labels (see `hfft.tasks.task.Task` for what each method promises)."""
 
     Options: ClassVar[type[BaseModel]] = Options
+    lower_is_better: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: Options):
         self.options = options

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 
 import pytest
 
-from hfft.errors import DataError, SetupError
+from hfft.errors import DataError, SetupError, Stopped
+from hfft.scoring import Scorer
 from hfft.tasks import TASKS
 from tests.laws.runs import STRATEGIES, cut, finished, launch, predictions, train
 
@@ -104,10 +106,14 @@ def test_a_finished_run_says_so_and_is_left_alone(tiny, tmp_path):
 
 def test_a_finished_run_can_be_made_longer(tiny, tmp_path):
     recipe = tiny("text-classification")
-    train(recipe, tmp_path / "run", "optim.schedule=constant")
-    train(recipe, tmp_path / "run", "optim.schedule=constant", "train.epochs=5")
-    train(recipe, tmp_path / "whole", "optim.schedule=constant", "train.epochs=5", "train.eval_every=8")
+    even = ["optim.schedule=constant", "optim.warmup=0"]
+    train(recipe, tmp_path / "run", *even)
+    train(recipe, tmp_path / "run", *even, "train.epochs=5")
+    train(recipe, tmp_path / "whole", *even, "train.epochs=5")
     assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 40
+    assert whole(tmp_path / "run") == whole(tmp_path / "whole")
+    with pytest.raises(SetupError, match=r"is one of step 40, but the recipe ends at step 8. A run can be made longer"):
+        train(recipe, tmp_path / "run", *even, "train.epochs=1")
 
 
 def test_another_recipe_or_other_data_is_refused(tiny, tmp_path):
@@ -138,3 +144,46 @@ def wait_for(done, process, seconds=120):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch):
+    """The evaluation of that step is made when the run goes on, and the checkpoint's clock is right."""
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "whole", *KEPT)
+    answer = Scorer.__call__
+    calls = []
+
+    def interrupted(self, model, accelerator, asked_to_stop=lambda: 0):
+        calls.append(self)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return answer(self, model, accelerator, asked_to_stop)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scorer, "__call__", interrupted)
+        with pytest.raises(Stopped, match="after step 10"):
+            train(recipe, tmp_path / "cut", *KEPT)
+    state = json.loads((tmp_path / "cut" / "checkpoints" / "step-00000010" / "state.json").read_text())
+    assert (state["progress"]["evaluated_step"], state["progress"]["seconds"] > 0) == (5, True)
+    train(recipe, tmp_path / "cut", *KEPT)
+    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+    assert json.loads((tmp_path / "cut" / "results.json").read_text())["train_seconds"] > 0
+
+
+def test_a_run_can_go_on_from_an_older_checkpoint(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "whole", *KEPT)
+    cut(tmp_path / "whole", tmp_path / "cut", 20)
+    (tmp_path / "cut" / "checkpoints" / "step-00000019" / "state.json").write_text("{")
+    train(recipe, tmp_path / "cut", *KEPT, resume="step-00000006")
+    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+
+
+def test_damaged_best_weights_are_not_gone_on_with(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "whole", *KEPT)
+    cut(tmp_path / "whole", tmp_path / "cut", 9)
+    best = next((tmp_path / "cut" / "checkpoints").glob("best-*")) / "model.safetensors"
+    best.write_bytes(best.read_bytes()[:-8])
+    train(recipe, tmp_path / "cut", *KEPT)
+    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")

@@ -77,6 +77,8 @@ OVERRIDES = {
     "train.keep_best=acuracy": ["train.keep_best is 'acuracy'", "Did you mean 'accuracy'?"],
     "train.early_stop=2": ["'early_stop' watches the metric of 'keep_best'"],
     "eval.metrics=[os:getcwd]": ["eval.metrics is 'os:getcwd'", "--trust"],
+    "task.max_length=5000": ["task.max_length is 5000", "64 tokens at most"],
+    "model.revision=v2": ["model.revision is 'v2'", "is a folder"],
     "train.eval_every=2.5": ["'eval_every' is 2.5", "whole steps"],
 }
 

@@ -16,7 +16,7 @@ RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*.yaml"
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_a_recipe_runs_on_tiny_data_with_a_tiny_model(tmp_path, file):
     recipe = hfft.Recipe.load(file)
-    bert(tmp_path / "model", layers=12)
+    bert(tmp_path / "model", layers=12, positions=512)
     files = tiny_files(recipe, tmp_path)
     overrides = [f"model={tmp_path / 'model'}", "train.epochs=null", "train.steps=3", f"data={{files: {files}}}"]
     result = hfft.train(hfft.Recipe.load(file, *overrides), output=tmp_path / "run", quiet=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 
 import hfft
 from hfft.cli import main
@@ -175,9 +176,15 @@ def test_a_fine_tuned_checkpoint_keeps_its_order_of_labels(tiny, tmp_path):
     assert result.scores["eval"]["accuracy"]["value"] == good
     with pytest.raises(hfft.errors.DataError, match=r"answers in the order .*model.new_head=true"):
         hfft.plan(hfft.Recipe.from_dict({**recipe, "model": model}, "task.labels=[bad, good, odd]"))
-    anew = hfft.Recipe.from_dict({**recipe, "model": {"name": model, "new_head": True}}, "task.labels=[bad, good, odd]")
-    made = hfft.plan(anew)
-    assert made.task == "text-classification"
+    anew = {**recipe, "model": {"name": model, "new_head": True}}
+    hfft.train(hfft.Recipe.from_dict(anew, *still, "task.labels=[bad, good, odd]"), output=tmp_path / "c", quiet=True)
+    before, after = (
+        load_file(str(place / "model" / "model.safetensors")) for place in (tmp_path / "first", tmp_path / "c")
+    )
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {
+        "classifier.weight",
+        "classifier.bias",
+    }
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny, tmp_path):

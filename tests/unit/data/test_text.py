@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from hfft.data.text import cache_folder, longest_input, pad, token_counts, tokenize
+from hfft.errors import RecipeError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c"]
 TEXTS = ["a b", "", "c c c c c", "a B zzz", "a b c a"]
@@ -148,7 +149,7 @@ def test_rows_are_padded_to_the_longest_of_them():
         (16, 64, None, 16),
         (64, 16, None, 16),
         (16, 64, 8, 8),
-        (16, 64, 32, 16),
+        (16, 64, 16, 16),
         (-1, 64, None, 64),
         (16, None, None, 16),
     ],
@@ -158,10 +159,12 @@ def test_a_text_is_as_long_as_recipe_model_and_tokenizer_allow(positions, tokeni
     assert longest_input(tokenizer(**settings), BertConfig(max_position_embeddings=positions), wanted) == longest
 
 
-@pytest.mark.parametrize(
-    "padding",
-    [1, 3],
-)
+def test_more_tokens_than_the_model_takes_are_refused():
+    with pytest.raises(RecipeError, match=r"task.max_length is 32, but this model takes 16 tokens at most"):
+        longest_input(tokenizer(), BertConfig(max_position_embeddings=16), 32)
+
+
+@pytest.mark.parametrize("padding", [1, 3])
 def test_a_model_that_counts_positions_from_behind_the_padding_can_read_the_longest_text(padding):
     sizes: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     config = RobertaConfig(vocab_size=8, max_position_embeddings=16, pad_token_id=padding, **sizes)
