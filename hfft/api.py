@@ -98,28 +98,29 @@ def plan(recipe: Recipe, trust: bool = False, accelerator: Accelerator | None = 
 
 def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) -> None:
     run = assembly.run
-    log, evaluate, checkpoint = attach_hooks(assembly, folder, screen)
+    company = attach_hooks(assembly, folder, screen)
+    checkpoint = company.checkpoint
     if start.checkpoint is not None:
         restore(run, start.checkpoint)
         checkpoint.saved_step = run.progress.step
         screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
         if run.progress.ended is not None:
             screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
-    log.go_back(run.progress.step, run.progress.evaluated_step)
+    company.log.go_back(run.progress.step, run.progress.evaluated_step)
     with listening(run):
         try:
-            if evaluate is not None:
-                evaluate.catch_up(run)
+            if company.evaluate is not None:
+                company.evaluate.catch_up(run)
             Preempt(checkpoint).stop_if_asked(run)
             fit(run)
-            finish(assembly, folder, evaluate, checkpoint, screen)
+            finish(assembly, folder, company, screen)
         except Interrupted:
             Preempt(checkpoint).stop_if_asked(run)
         except TrainingError as error:
             checkpoint.save(run)
             raise TrainingError(f"{error} They are in {folder.checkpoint(run.progress.step)}.") from None
         finally:
-            log.close()
+            company.log.close()
 
 
 def _introduce(assembly: Assembly, screen: Screen) -> None:

@@ -21,13 +21,14 @@ from hfft.data.loaders import Cut, train_batches
 from hfft.data.order import steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local
 from hfft.errors import RecipeError, near
-from hfft.find import find
+from hfft.find import find, require
 from hfft.folder import RunFolder
 from hfft.hooks.cadence import Cadence
 from hfft.hooks.checkpoint import Checkpoint
 from hfft.hooks.evaluate import Evaluate
 from hfft.hooks.log import Log
 from hfft.hooks.preempt import Preempt
+from hfft.hooks.track import Track
 from hfft.loop import Run, seed_everything
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import make_schedule, warmup_steps
@@ -71,6 +72,15 @@ class Assembly:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Company:
+    """The hooks of a run that are spoken to outside the loop too."""
+
+    log: Log
+    evaluate: Evaluate | None
+    checkpoint: Checkpoint
+
+
 def draft(recipe: Recipe, trust: bool) -> Draft:
     """Checks all that can be checked without data and model, and writes out every default.
 
@@ -80,6 +90,8 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     kind = find_task(recipe.task.name, trust)
     options = recipe.task_options(kind.Options)
     find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
+    for name in recipe.track.to:
+        require(name, name, f"track.to '{name}'")
     extra = [find(name, {}, where="eval.metrics", trust=trust) for name in recipe.eval.metrics]
     strategy = _strategy(recipe)
     complete = recipe.complete(options)
@@ -139,10 +151,14 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     return assembly
 
 
-def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> tuple[Log, Evaluate | None, Checkpoint]:
-    """Gives the run its hooks, in the order in which they are called, and returns those the caller needs."""
+def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Company:
+    """Gives the run its hooks, in the order in which they are called."""
     run, train = assembly.run, assembly.recipe.train
-    log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, screen)
+    settings = assembly.recipe.track
+    track = None
+    if settings.to:
+        track = Track(run.accelerator, settings.to, settings.project, folder.track, assembly.recipe.flat())
+    log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, screen, track)
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
     checkpoint = Checkpoint(folder, cadence, train.keep_checkpoints, log)
     evaluate = None
@@ -158,7 +174,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> tuple
             screen=screen,
         )
     run.hooks = [log, *([evaluate] if evaluate else []), checkpoint, Preempt(checkpoint)]
-    return log, evaluate, checkpoint
+    return Company(log, evaluate, checkpoint)
 
 
 def _splits(recipe: Recipe, task: Task) -> dict[str, Dataset]:

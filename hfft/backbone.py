@@ -74,11 +74,7 @@ class Backbone:
     @property
     def public_name(self) -> str | None:
         """The name under which others find the model too: a Hub id or `package://...`; None for a local folder."""
-        return (
-            None
-            if (self.place != self.name and not self.name.startswith(PACKAGE)) or Path(self.name).is_dir()
-            else self.name
-        )
+        return self.name if self.name.startswith(PACKAGE) or not self.is_folder else None
 
     @cached_property
     def config(self) -> Any:

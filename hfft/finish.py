@@ -7,20 +7,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hfft.assemble import Assembly
+from hfft.assemble import Assembly, Company
 from hfft.card import card
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
-from hfft.hooks.checkpoint import Checkpoint, summed
-from hfft.hooks.evaluate import Evaluate
+from hfft.hooks.checkpoint import summed
 from hfft.loop import Progress
 from hfft.scoring import Scored
 from hfft.screen import Screen
 from hfft.tuning.adapters import merged
 
 
-def finish(
-    assembly: Assembly, folder: RunFolder, evaluate: Evaluate | None, checkpoint: Checkpoint, screen: Screen
-) -> None:
+def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> None:
     """Chooses the weights, scores them on eval and test, and writes the rest of the run folder; results.json last.
 
     All processes call it.
@@ -31,10 +28,10 @@ def finish(
     run = assembly.run
     chosen = run.progress.best_step or run.progress.step
     if chosen != run.progress.step:
-        checkpoint.load_best(run, chosen)
+        company.checkpoint.load_best(run, chosen)
     scored: dict[str, Scored] = {}
     for split, scorer in assembly.scorers.items():
-        latest = evaluate.latest if evaluate is not None and split == "eval" else None
+        latest = company.evaluate.latest if company.evaluate is not None and split == "eval" else None
         done = latest is not None and latest[0] == chosen
         scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
     progress = summed(run)
@@ -44,6 +41,11 @@ def finish(
             rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows())
             write_text(folder.predictions(split), "".join(rows))
         _save_model(assembly, folder, results)
+        track = company.log.track
+        for split in scored:
+            values = {name: entry["value"] for name, entry in results[split].items()}
+            if track is not None:
+                track({"step": results["steps"], "event": f"final-{split}", **values})
         write_json(folder.results, results)
         _show(results, folder.path, screen)
     run.accelerator.wait_for_everyone()

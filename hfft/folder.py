@@ -36,6 +36,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.results = self.path / "results.json"
         self.checkpoints = self.path / "checkpoints"
+        self.track = self.path / "track"
         self.model = self.path / "model"
         self.adapter = self.path / "adapter"
 

@@ -197,6 +197,15 @@ class TrainSection(Section):
         return self
 
 
+class TrackSection(Section):
+    """`track`: trackers that get what metrics.jsonl gets."""
+
+    to: list[Literal["tensorboard", "wandb", "trackio", "mlflow"]] = Field(
+        default_factory=list, description="Trackers, each of which needs its package: pip install 'hfft[tensorboard]'."
+    )
+    project: str = Field(default="hfft", description="The name under which trackers file the run.")
+
+
 class EvalSection(Section):
     """`eval`: how the eval and test splits are scored."""
 
@@ -225,6 +234,7 @@ class Recipe(Section):
     optim: OptimSection = OptimSection()
     train: TrainSection = TrainSection()
     eval: EvalSection = EvalSection()
+    track: TrackSection = TrackSection()
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
 
@@ -271,6 +281,10 @@ class Recipe(Section):
         recipe._source = self._source
         return recipe
 
+    def flat(self) -> dict[str, Any]:
+        """All settings by their dotted keys, as plain values."""
+        return dict(_flat(self.model_dump(mode="json")))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the recipe as YAML with every default."""
         text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
@@ -279,7 +293,7 @@ class Recipe(Section):
 
 def differences(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
     """Lists the settings in which two recipes differ, as (dotted key, old value, new value)."""
-    before, after = dict(_flat(old.model_dump(mode="json"))), dict(_flat(new.model_dump(mode="json")))
+    before, after = old.flat(), new.flat()
     keys = [*before, *(key for key in after if key not in before)]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 

@@ -11,7 +11,7 @@ from hfft.hooks.checkpoint import fault_of, newest_whole
 from hfft.recipe import Recipe, differences
 
 MAY_DIFFER = ("train.epochs", "train.steps", "train.micro_batch_size")
-MAY_DIFFER_WITHIN = ("eval.",)
+MAY_DIFFER_WITHIN = ("eval.", "track.")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Checkpoint:
 
     def __init__(self, folder: RunFolder, cadence: Cadence, keep: int, log: Log):
         self.folder, self.cadence, self.keep, self.log = folder, cadence, keep, log
-        self.saved_step = 0
+        self.saved_step = -1
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Saves where it is due, and where the run ends."""

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hfft.errors import TrainingError
 from hfft.folder import write_text
+from hfft.hooks.track import Track
 from hfft.loop import Run, StepReport, over_processes
 from hfft.screen import Screen
 
@@ -25,10 +26,11 @@ class Log:
         path: metrics.jsonl; None writes nothing (in processes that are not the main one).
         every: Steps between two writes.
         screen: Where to show progress.
+        track: Gets every row too.
     """
 
-    def __init__(self, path: Path | None, every: int, screen: Screen):
-        self.path, self.every, self.screen = path, every, screen
+    def __init__(self, path: Path | None, every: int, screen: Screen, track: Track | None = None):
+        self.path, self.every, self.screen, self.track = path, every, screen, track
         self.pending: list[StepReport] = []
         self.skips_in_a_row = 0
         self.last_loss = math.nan
@@ -92,7 +94,9 @@ class Log:
         write_text(self.path, "".join(f"{line}\n" for line in kept))
 
     def close(self) -> None:
-        """Ends the progress line."""
+        """Ends the progress line and the trackers."""
+        if self.track is not None:
+            self.track.close()
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
@@ -108,6 +112,9 @@ class Log:
         return {**_place(run, report.step), "event": "skip", "lr": report.lr}
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
+        if self.track is not None:
+            for row in rows:
+                self.track(row)
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -79,6 +79,7 @@ OVERRIDES = {
     "eval.metrics=[os:getcwd]": ["eval.metrics is 'os:getcwd'", "--trust"],
     "task.max_length=5000": ["task.max_length is 5000", "64 tokens at most"],
     "model.revision=v2": ["model.revision is 'v2'", "is a folder"],
+    "track.to=[mlflow]": ["track.to 'mlflow' needs the package 'mlflow'", "pip install 'hfft[mlflow]'"],
     "train.eval_every=2.5": ["'eval_every' is 2.5", "whole steps"],
 }
 

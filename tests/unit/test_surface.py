@@ -196,6 +196,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tiny, tmp_
     assert weights[0] == weights[1] != weights[2]
 
 
+def test_tensorboard_gets_every_step_evaluation_and_result(tiny, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    recipe = hfft.Recipe.from_dict(tiny("text-classification"), "track={to: [tensorboard], project: tiny}")
+    scores = hfft.train(recipe, output=tmp_path / "run", quiet=True).scores
+    read_back = EventAccumulator(str(tmp_path / "run" / "track" / "tiny")).Reload()
+    told = [row.value for row in read_back.Scalars("train/loss")]
+    rows = [json.loads(row) for row in (tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]
+    assert told == pytest.approx([row["loss"] for row in rows if row["event"] == "train"])
+    assert len(read_back.Scalars("eval/accuracy")) == 3
+    assert read_back.Scalars("final-test/accuracy")[0].value == pytest.approx(scores["test"]["accuracy"]["value"])
+
+
 def test_no_split_to_score_is_a_warning(tiny, tmp_path):
     write_csv(tmp_path / "train.csv", labelled_texts(20, 0))
     recipe = {**tiny("text-classification"), "data": {"root": str(tmp_path), "files": {"train": "train.csv"}}}
