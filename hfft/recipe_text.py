@@ -145,6 +145,8 @@ def explain(error: ValidationError, schema: type[BaseModel], data: Any, source: 
 def _joined(texts: list[str]) -> str:
     """Joins what the members of a union say: `is 3, but should be 'all' or should be text.`, for example."""
     texts = list(dict.fromkeys(texts))
+    if len(texts) == 1:
+        return texts[0]
     found, but, _ = texts[0].partition(", but ")
     if not all(text.startswith(found + but) for text in texts):
         return " Or: ".join(texts)

@@ -97,6 +97,7 @@ def test_a_misspelt_section_is_named_with_its_line(recipe_file, capsys):
     message = refused(capsys, "train", recipe_file(optm={"lr": 1}))
     assert "recipe.yaml, line " in message
     assert "Did you mean 'optim'?" in message
+    assert ".." not in message
 
 
 RECIPES = {
