@@ -113,6 +113,7 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
                 company.evaluate.catch_up(run)
             Preempt(checkpoint).stop_if_asked(run)
             fit(run)
+            company.log.end_progress()
             finish(assembly, folder, company, screen)
         except Interrupted:
             Preempt(checkpoint).stop_if_asked(run)

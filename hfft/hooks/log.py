@@ -93,13 +93,17 @@ class Log:
                 kept.append(line)
         write_text(self.path, "".join(f"{line}\n" for line in kept))
 
-    def close(self) -> None:
-        """Ends the progress line and the trackers."""
-        if self.track is not None:
-            self.track.close()
+    def end_progress(self) -> None:
+        """Ends the progress line."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+    def close(self) -> None:
+        """Ends the progress line and the trackers."""
+        self.end_progress()
+        if self.track is not None:
+            self.track.close()
 
     def _row(self, run: Run, report: StepReport, loss: float, norm: float) -> dict[str, Any]:
         # A loss may be infinite while its gradient is not. JSON has no infinity.
