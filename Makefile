@@ -15,7 +15,7 @@ test: .venv/dev.done  ## all tests but those on data and models that have to be 
 lint: .venv/dev.done  ## format, lint, types, and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
 dev: .venv/dev.done  ## what a developer needs
