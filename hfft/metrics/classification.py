@@ -1,18 +1,19 @@
 """Scores of one label per example, as scikit-learn defines them, for many resamples at once.
 
-Everything but ROC-AUC follows from the confusion matrix; a resample of the examples is a matrix of weighted counts.
+Everything but ROC-AUC follows from the confusion matrix; a resample of the examples is a column of weights.
 Names with a slash belong to one label: `f1/positive`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import scipy.sparse
+from scipy.sparse import csr_array
 
-from hfft.metrics.intervals import Intervals, Scores, percentiles, resamples
+from hfft.metrics.intervals import Intervals, Scores, WeightedScore, adding, unweighted_scores, weighted_intervals
 
 
 def classification_scores(
@@ -22,7 +23,7 @@ def classification_scores(
 
     Averages run over the labels that occur in answers or truths, as in scikit-learn; 0/0 counts as 0. ROC-AUC is that
     of the second label where there are two, else the mean over labels of one against the rest; it is left out where
-    the truths have one label only.
+    the truths lack a label.
 
     Args:
         answers: Label names.
@@ -30,8 +31,7 @@ def classification_scores(
         probabilities: `(examples, labels)`, or None where there are none.
         labels: All label names, in the order of `probabilities`.
     """
-    values = _weighted(np.ones((1, len(truths))), _numbers(answers, truths, labels), probabilities, labels)
-    return {name: float(value[0]) for name, value in values.items() if np.isfinite(value[0])}
+    return unweighted_scores(_weighted(answers, truths, probabilities, labels), len(truths))
 
 
 def classification_intervals(
@@ -42,73 +42,127 @@ def classification_intervals(
     confidence: float,
 ) -> Intervals:
     """Bootstrap intervals of every value of `classification_scores`."""
-    numbers = _numbers(answers, truths, labels)
-    drawn: dict[str, list[np.ndarray]] = {}
-    for counts in resamples(len(truths)):
-        for name, value in _weighted(counts, numbers, probabilities, labels).items():
-            drawn.setdefault(name, []).append(value)
-    return {name: percentiles(np.concatenate(values), confidence) for name, values in drawn.items()}
-
-
-def _numbers(answers: Sequence[str], truths: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    number = {label: index for index, label in enumerate(labels)}
-    return np.array([number[a] for a in answers], dtype=int), np.array([number[t] for t in truths], dtype=int)
+    return weighted_intervals(_weighted(answers, truths, probabilities, labels), len(truths), confidence)
 
 
 def _weighted(
-    counts: np.ndarray, numbers: tuple[np.ndarray, np.ndarray], probabilities: np.ndarray | None, labels: Sequence[str]
+    answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
+) -> WeightedScore:
+    number = {label: index for index, label in enumerate(labels)}
+    answered, true = (np.array([number[name] for name in names], dtype=int) for names in (answers, truths))
+    occurring = np.union1d(answered, true)
+    names = [label for label, occurs in zip(labels, np.isin(range(len(labels)), occurring), strict=True) if occurs]
+    places = np.searchsorted(occurring, answered), np.searchsorted(occurring, true)
+    wrong = len(occurring)  # a group of its own, which nobody asks for
+    groups = np.where(answered == true, places[1], wrong), *places
+    sums = [adding(group, len(occurring) + 1) for group in groups]
+    rankings = []
+    if probabilities is not None and len(np.unique(true)) == len(labels):  # one against the rest needs every label
+        columns = [1] if len(labels) == 2 else range(len(labels))
+        rankings = [by_level(true == column, probabilities[:, column]) for column in columns]
+    return partial(_scores, sums=sums, rankings=rankings, labels=names)
+
+
+def _scores(
+    counts: np.ndarray, sums: Sequence[csr_array], rankings: Sequence[csr_array], labels: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """All scores for example weights `counts` of `(resamples, examples)`: arrays of `(resamples,)`."""
-    answers, truths = numbers
-    occurring = np.union1d(answers, truths)
-    is_true, is_answer = truths[:, None] == occurring, answers[:, None] == occurring
-    counts = counts.astype(np.float64)
-    right, true, answered = (counts @ which for which in (is_true & is_answer, is_true, is_answer))
-    total = counts.sum(1)
-    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        quotients = {"precision": right / answered, "recall": right / true, "f1": 2 * right / (answered + true)}
-        absent = answered + true == 0  # in this resample the label does not occur: it has no score
-        by_label = {name: np.where(absent, np.nan, np.nan_to_num(values)) for name, values in quotients.items()}
-        scores = {"accuracy": right.sum(1) / total, "mcc": _mcc(right, answered, true, total)}
-        if probabilities is not None:
-            scores["roc_auc"] = _roc_auc(counts, truths, probabilities)
+    """All scores for weights of `(examples, resamples)`: arrays of `(resamples,)`.
+
+    Args:
+        counts: The weights.
+        sums: Add up, by label, the examples that are right, those answered so and those that truly are so.
+        rankings: From `by_level`, of each label that has an area.
+        labels: The names of those that occur.
+    """
+    right, answered, true = ((matrix @ counts)[: len(labels)] for matrix in sums)
+    total = counts.sum(0)
+    scores = {"accuracy": right.sum(0) / total, "mcc": _mcc(right, answered, true, total)}
+    if rankings:  # a resample without some label is averaged over the others
+        scores["roc_auc"] = mean_of_defined(np.stack([area(levels(matrix, counts)) for matrix in rankings]))
+    quotients = {
+        "precision": quotient(right, answered),
+        "recall": quotient(right, true),
+        "f1": quotient(2 * right, answered + true),
+    }
+    absent = answered + true == 0  # in this resample the label does not occur: it has no score
+    by_label = {name: np.where(absent, np.nan, values) for name, values in quotients.items()}
     for name, values in by_label.items():
-        scores[name] = np.nanmean(values, axis=1)
+        scores[name] = mean_of_defined(values)
         scores[f"{name}_micro"] = scores["accuracy"]  # with one label per example all three are the accuracy
-        scores[f"{name}_weighted"] = np.nansum(values * true, axis=1) / total
+        scores[f"{name}_weighted"] = np.nansum(values * true, axis=0) / total
     for name, values in by_label.items():
-        for column, label in enumerate(occurring):
-            scores[f"{name}/{labels[label]}"] = values[:, column]
+        scores |= {f"{name}/{label}": row for label, row in zip(labels, values, strict=True)}
     return scores
 
 
 def _mcc(right: np.ndarray, answered: np.ndarray, true: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Matthews' correlation for any number of labels (Gorodkin 2004, equation 8)."""
-    both = right.sum(1) * total - (answered * true).sum(1)
-    spread = np.sqrt(total**2.0 - (answered**2.0).sum(1)) * np.sqrt(total**2.0 - (true**2.0).sum(1))
-    return np.where(spread > 0, both / np.where(spread > 0, spread, 1), 0.0)
+    both = right.sum(0) * total - (answered * true).sum(0)
+    spread = np.sqrt(total**2 - (answered**2).sum(0)) * np.sqrt(total**2 - (true**2).sum(0))
+    return quotient(both, spread)
 
 
-def _roc_auc(counts: np.ndarray, truths: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    areas = [_area(counts, truths == column, probabilities[:, column]) for column in columns]
-    if len(areas) > 1 and not all(np.any(truths == column) for column in columns):
-        return np.full(len(counts), np.nan)  # one against the rest needs every label among the truths
-    return np.nanmean(areas, axis=0)  # a resample without some label is averaged over the others
+def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """`above / below`, and 0 where `below` is 0."""
+    return np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below != 0)
 
 
-def _area(counts: np.ndarray, positive: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Chance that a positive example scores above a negative one, ties as a half (Mann-Whitney)."""
-    levels, place = np.unique(score, return_inverse=True)
-    winners, losers = np.flatnonzero(positive), np.flatnonzero(~positive)
-    levels, level_of_winner = np.unique(place[winners], return_inverse=True)
-    # A negative example counts for every level above its own, and as a half for its own: two halves, each added up
-    # from where it starts to count.
-    above, own = (np.searchsorted(levels, place[losers], side) for side in ("right", "left"))
-    rows = np.arange(len(losers))
-    halves = (np.full(2 * len(losers), 0.5), (np.concatenate([rows, rows]), np.concatenate([above, own])))
-    below = counts[:, losers] @ scipy.sparse.csr_array(halves, (len(losers), len(levels) + 1))
-    below = np.cumsum(below, axis=1)[:, level_of_winner]
-    won = counts[:, winners] * below
-    return won.sum(1) / (counts[:, winners].sum(1) * counts[:, losers].sum(1))
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """The mean over the first axis of the values that are not NaN; NaN where there is none."""
+    defined = ~np.isnan(values)
+    number = defined.sum(0)
+    return np.where(number > 0, quotient(np.where(defined, values, 0).sum(0), number), np.nan)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Weights at each distinct score of a positive example, the lowest first.
+
+    Attributes:
+        winners: Positive examples with this score, `(levels, resamples)`.
+        tied: Negative examples with this score, `(levels, resamples)`.
+        reached: Negative examples with this or a lower score, `(levels, resamples)`.
+        losers: All negative examples, `(resamples,)`.
+    """
+
+    winners: np.ndarray
+    tied: np.ndarray
+    reached: np.ndarray
+    losers: np.ndarray
+
+
+def by_level(positive: np.ndarray, score: np.ndarray) -> csr_array:
+    """Sorts examples by score, once for all resamples: the matrix that `levels` takes.
+
+    The areas of 150 labels over 4,500 examples and 1,000 resamples take half a second on one core, for where few
+    examples are positive there are few levels.
+
+    Args:
+        positive: Booleans, `(examples,)`; one at least is true.
+        score: `(examples,)`.
+    """
+    values = np.unique(score[positive])
+    lower = np.searchsorted(values, score, "left")  # how many levels lie below the example
+    tied = np.searchsorted(values, score, "right") > lower
+    # Three groups a level: negative examples between the level below and this one, those tied, the positive ones; and
+    # the negative examples above all levels.
+    return adding(3 * lower + np.where(positive, 2, tied), 3 * len(values) + 1)
+
+
+def levels(matrix: csr_array, counts: np.ndarray) -> Levels:
+    """The levels of `by_level` for weights of `(examples, resamples)`."""
+    sums = matrix @ counts
+    between, tied, winners = sums[:-1:3], sums[1::3], sums[2::3]
+    reached = np.cumsum(between + tied, axis=0)
+    return Levels(winners, tied, reached, reached[-1] + sums[-1])
+
+
+def area(levels: Levels) -> np.ndarray:
+    """Chance that a positive example scores above a negative one, ties as a half (Mann-Whitney): ROC-AUC.
+
+    NaN in resamples that have examples of one kind only.
+    """
+    above, ties = (np.einsum("lr,lr->r", levels.winners, which) for which in (levels.reached, levels.tied))
+    won = above - ties / 2
+    pairs = levels.winners.sum(0) * levels.losers
+    return np.where(pairs > 0, quotient(won, pairs), np.nan)

@@ -128,6 +128,7 @@ def test_roc_auc_is_left_out_where_a_label_has_no_example(truths, labels):
     found = classification_scores(["a", "a"], list(truths), probabilities, labels)
     assert "roc_auc" not in found
     assert "accuracy" in found
+    assert classification_intervals(["a", "a"], list(truths), probabilities, labels, 0.95).keys() == found.keys()
     assert "roc_auc" not in classification_scores(["a", "a"], ["a", "b"], None, labels)
 
 
@@ -156,6 +157,25 @@ def test_intervals_are_those_of_scoring_each_resample_where_a_label_is_rare():
     found, wanted = (made(answers, truths, probabilities, ABC, 0.95) for made in (classification_intervals, resampled))
     for name in ("f1/c", "recall/c", "f1", "precision", "recall"):
         assert found[name] == pytest.approx(wanted[name], abs=1e-12), name
+
+
+def test_in_resamples_without_some_label_roc_auc_is_that_of_the_others():
+    labels = list("abcdefgh")
+    answers, truths, probabilities = example(40, labels, seed=3, levels=6)
+
+    def area(scores, which):
+        winners, losers = scores[which][:, None], scores[~which]
+        return np.mean((winners > losers) + (winners == losers) / 2)
+
+    def score(rows, truths):
+        by_label = zip(labels, np.transpose(rows), strict=True)
+        areas = [area(scores, np.equal(truths, label)) for label, scores in by_label if label in truths]
+        return {"all": float(len(areas) == len(labels)), "roc_auc": float(np.mean(areas))}
+
+    wanted = bootstrap(score, list(probabilities), truths, 0.9)
+    found = classification_intervals(answers, truths, probabilities, labels, 0.9)
+    assert wanted["all"] == (0, 1)
+    assert found["roc_auc"] == pytest.approx(wanted["roc_auc"], abs=1e-12)
 
 
 def test_answers_without_a_fault_have_intervals_without_a_doubt():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hfft.metrics.intervals import RESAMPLES, bootstrap, percentiles, resamples
+from hfft.metrics.intervals import RESAMPLES, adding, bootstrap, percentiles, resamples, weighted_intervals
 
 
 @pytest.mark.parametrize("count", [1, 7, 20_000])  # of 20 000 examples, not all resamples are held at once
@@ -73,3 +73,18 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(share):
     intervals = [percentiles(counts @ (draw.random(200) < share) / 200, 0.9) for _ in range(500)]
     held = np.mean([low <= share <= high for low, high in intervals])
     assert 0.87 < held < 0.94  # two standard errors of 500 draws are 0.027; so many ties hold a little more
+
+
+def test_a_weighted_score_has_the_intervals_that_bootstrap_gives():
+    numbers = [3.0, 1.0, 4.0, 1.0, 5.0]
+
+    def weighted(counts):
+        return {"mean": numbers @ counts / counts.sum(0), "undefined": np.full(counts.shape[1], np.nan)}
+
+    wanted = bootstrap(lambda _, truths: {"mean": sum(truths) / len(truths)}, numbers, numbers, 0.9)
+    assert weighted_intervals(weighted, len(numbers), 0.9) == {"mean": pytest.approx(wanted["mean"], abs=1e-12)}
+
+
+def test_adding_sums_the_weights_of_each_group():
+    weights = np.array([[1, 10], [2, 20], [3, 30], [4, 40]])
+    assert (adding(np.array([2, 0, 2, 0]), 4) @ weights).tolist() == [[6, 60], [0, 0], [4, 40], [0, 0]]
