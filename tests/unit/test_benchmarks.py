@@ -1,0 +1,143 @@
+"""The benchmarks' own arithmetic, and the parts that run without the machine they are meant for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoTokenizer, BertConfig, BertModel
+
+from hfft.recipe import Recipe
+from tests.tiny import text_classification, tokenizer
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _scripts_on_the_path(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)  # as where one of them is run
+
+
+def script(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def outcome(tool: str, seed: int, seconds: float, correct: list[bool], saving: float = 0.0) -> Any:
+    return script("measure").Outcome(
+        tool=tool,
+        seed=seed,
+        steps=2,
+        samples=100,
+        seconds=seconds,
+        train_seconds=seconds,
+        whole_seconds=seconds + saving,
+        resident_bytes=2**20,
+        device_bytes=None,
+        correct=correct,
+        environment={},
+    )
+
+
+def three_rounds() -> list[Any]:
+    made = [outcome("ours", seed, 10.0, [True, True, False, True], saving=10.0) for seed in range(3)]
+    right = [True, False, False, True]
+    return [*made, *(outcome("theirs", seed, seconds, right) for seed, seconds in ((2, 40.0), (0, 20.0), (1, 10.0)))]
+
+
+def test_ratios_are_taken_round_by_round():
+    found = script("comparison").comparison(three_rounds(), "ours", "theirs")
+    assert found["speed_ratio"] == {"value": 2.0, "low": 1.0, "high": 4.0}
+    assert found["whole_speed_ratio"] == {"value": 1.0, "low": 0.5, "high": 2.0}
+
+
+def test_accuracy_differs_example_by_example():
+    comparison = script("comparison")
+    difference = comparison.accuracy_difference(three_rounds(), "ours", "theirs")
+    assert difference.value == 0.25
+    assert difference.low == 0.0  # one example in four makes the difference: often none of the drawn ones
+    assert 0.5 <= difference.high <= 0.75
+    assert comparison.accuracy_difference(three_rounds(), "ours", "ours") == comparison.Spread(0.0, 0.0, 0.0)
+
+
+def test_the_table_has_a_row_a_tool_and_a_line_a_pair(capsys):
+    script("vs_trainer").show(three_rounds(), [("ours", "theirs")])
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("ours") and "10 (10-10)" in line and "75.0 (" in line for line in lines)
+    assert lines[-1].startswith("ours / theirs: 2.00 (1.00-4.00) times the samples/s (1.00 with hfft's saving)")
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_the_picture_is_drawn(tmp_path, ending):
+    pytest.importorskip("matplotlib", reason="an extra of its own: pip install 'hfft[bench]'")
+    made = [replace(run, tool={"ours": "hfft", "theirs": "Trainer"}[run.tool]) for run in three_rounds()]
+    script("picture").draw(made, tmp_path / f"picture.{ending}", "title")
+    assert (tmp_path / f"picture.{ending}").stat().st_size > 1000
+
+
+def test_the_tools_follow_the_configuration_files():
+    settings = {tool.name: tool.settings for tool in script("vs_trainer").TOOLS}
+    assert settings["hfft fp32"] == {"mixed_precision": "no", "cpu": True}
+    assert settings["hfft bf16"] == {"mixed_precision": "bf16", "cpu": True}
+
+
+def test_flops_are_those_that_torch_counts():
+    config = BertConfig(
+        vocab_size=50, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=256
+    )
+    config._attn_implementation = "eager"  # the counter does not know the CPU's fused attention
+    model = BertModel(config, add_pooling_layer=False)
+    weights = sum(parameter.numel() for parameter in model.encoder.parameters())
+    with FlopCounterMode(display=False) as counter:
+        model(torch.randint(50, (3, 40))).last_hidden_state.sum().backward()
+    counted = counter.get_total_flops()
+    made = script("gpu_vs_trainer").training_flops([40, 40, 40], weights, layers=2, hidden=64)
+    assert made == pytest.approx(counted, rel=0.02)  # biases and norms are weights, but no matrix products
+
+
+def test_the_matrix_rate_is_a_positive_number():
+    assert script("gpu_vs_trainer").matrix_rate("cpu", size=16, products=2) > 0
+
+
+def test_texts_and_encoder_are_written_and_read(tmp_path):
+    gpu, measure = script("gpu_vs_trainer"), script("measure")
+    rows = "".join(f"w{number} w{number + 1},{number % 2}\n" for number in range(8))
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text(f"sentence,label\n{rows}", encoding="utf-8")
+    (tmp_path / "made").mkdir()
+    options = script("vs_trainer").parser_of("", gpu.TOOLS, 12, 4).parse_args(["--data", str(tmp_path)])
+    gpu.write_texts(script("vs_trainer").recipe_for(tmp_path, options), tmp_path / "made", 12)
+    recipe = script("vs_trainer").recipe_for(tmp_path / "made", options)
+    tokenizer(tmp_path / "words", positions=64)
+    words = AutoTokenizer.from_pretrained(tmp_path / "words")
+    tokens = measure.tokenized(recipe, words)
+    assert (recipe.data.eval, recipe.data.files) == (None, {"train": "train.csv"})
+    assert len(tokens) == 12
+    assert all(4 <= len(ids) <= 2 + 2 * gpu.MOST_SENTENCES for ids in tokens["input_ids"])
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    assert gpu.write_encoder(tmp_path / "encoder", config, words) == 4 * (16 * 16 + 16) + 2 * 16 * 8 + 24 + 4 * 16
+    assert (tmp_path / "encoder" / "model.safetensors").is_file()
+
+
+def test_a_step_is_profiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("HFFT_CACHE", str(tmp_path / "cache"))
+    table = script("gpu_vs_trainer").profiled_step(Recipe.from_dict(text_classification(tmp_path)), {"cpu": True})
+    assert "aten::addmm" in table
+
+
+def test_without_a_gpu_one_line_says_so(tmp_path, monkeypatch, capsys):
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(sys, "argv", ["gpu_vs_trainer.py", "--data", str(tmp_path)])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit) as stopped:
+        script("gpu_vs_trainer").main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
