@@ -1,27 +1,26 @@
-"""What Python users call: `train` and `plan`."""
+"""What Python users call: `train`, `plan`, `predict`, `evaluate`."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
-from hfft.assemble import Assembly, assemble, attach_hooks, draft
-from hfft.environment import check_accelerator, describe, make_accelerator
-from hfft.errors import TrainingError
-from hfft.finish import finish
-from hfft.folder import RunFolder, read_json, write_json
-from hfft.hooks.checkpoint import restore
-from hfft.hooks.preempt import Preempt, listening
-from hfft.loop import fit
-from hfft.planning import Plan, make_plan, show_parameters, show_splits, show_warnings
+from hfft.answering import Evaluation, answer, open_finished, score
+from hfft.assemble import assemble, draft
+from hfft.environment import make_accelerator
+from hfft.folder import RunFolder, read_json, scored_splits
+from hfft.lock import alone_in
+from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
-from hfft.resume import Start, check_data, check_length, find_start
-from hfft.scoring import Interrupted
 from hfft.screen import Screen, quiet_libraries
+from hfft.seeds import train_seeds
+from hfft.training import train_in
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,8 @@ class Result:
 
     Attributes:
         folder: The run folder.
-        scores: By split, then metric: `{"value", "low", "high"}`, as results.json has it.
+        scores: By split, then metric: `{"value", "low", "high"}`, as results.json has it; with several seeds value is
+            the mean, and `spread` and `values` stand beside.
     """
 
     folder: Path
@@ -64,25 +64,17 @@ def train(
     """
     quiet_libraries()
     drafted = draft(recipe, trust)
-    accelerator = check_accelerator(accelerator) if accelerator else make_accelerator()
-    main = accelerator.is_main_process
-    screen = Screen(quiet=quiet or not main)
+    accelerator = make_accelerator(accelerator)
+    screen = Screen(quiet=quiet or not accelerator.is_main_process)
     screen.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
     folder = RunFolder(output or Path("runs", drafted.recipe.name))
-    start = find_start(folder, drafted.recipe, resume)
-    accelerator.wait_for_everyone()
-    if start.finished:
-        screen.say(f"The run in {folder.path} is finished already. Train longer with a larger train.epochs.")
-        return _result(folder)
-    assembly = assemble(drafted, accelerator)
-    check_data(folder, start, assembly.fingerprints)
-    check_length(start, assembly.run.total_steps)
-    assembly.warnings.extend(start.warnings)
-    _introduce(assembly, screen)
-    if main:
-        _write_beginning(folder, assembly)
-    _train(assembly, folder, start, screen)
-    return _result(folder)
+    with alone_in(folder) if accelerator.is_main_process else nullcontext():
+        if drafted.recipe.train.seeds is not None:
+            train_seeds(folder, drafted, accelerator, resume, screen)
+        else:
+            train_in(folder, drafted, accelerator, resume, screen)
+    results = read_json(folder.results)
+    return Result(folder.path, {split: results[split] for split in scored_splits(results)})
 
 
 def plan(recipe: Recipe, trust: bool = False, accelerator: Accelerator | None = None) -> Plan:
@@ -93,62 +85,59 @@ def plan(recipe: Recipe, trust: bool = False, accelerator: Accelerator | None = 
     """
     quiet_libraries()
     drafted = draft(recipe, trust)
-    return make_plan(assemble(drafted, check_accelerator(accelerator) if accelerator else make_accelerator()))
+    return make_plan(assemble(drafted, make_accelerator(accelerator)))
 
 
-def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) -> None:
-    run = assembly.run
-    company = attach_hooks(assembly, folder, screen)
-    checkpoint = company.checkpoint
-    if start.checkpoint is not None:
-        restore(run, start.checkpoint)
-        checkpoint.saved_step = run.progress.step
-        screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
-        if run.progress.ended is not None:
-            screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
-    company.log.go_back(run.progress.step, run.progress.evaluated_step)
-    with listening(run):
-        try:
-            if company.evaluate is not None:
-                company.evaluate.catch_up(run)
-            Preempt(checkpoint).stop_if_asked(run)
-            fit(run)
-            company.log.end_progress()
-            finish(assembly, folder, company, screen)
-        except Interrupted:
-            Preempt(checkpoint).stop_if_asked(run)
-        except TrainingError as error:
-            checkpoint.save(run)
-            raise TrainingError(f"{error} They are in {folder.checkpoint(run.progress.step)}.") from None
-        finally:
-            company.log.close()
+def predict(
+    model: str | os.PathLike[str],
+    inputs: Sequence[Any],
+    overrides: Sequence[str] = (),
+    batch_size: int | None = None,
+    trust: bool = False,
+    accelerator: Accelerator | None = None,
+) -> list[dict[str, Any]]:
+    """Answers texts, or the rows of files, with a finished model.
+
+    Args:
+        model: A run folder, or a classifier of transformers: a folder, a Hub id, or package://NAME/PATH.
+        inputs: Texts (pairs as tuples), or names of csv, tsv, json, jsonl, parquet or txt files.
+        overrides: Changes to the recipe, such as `"task.text=body"`.
+        batch_size: Rows answered at once; rows of like length are put together.
+        trust: Whether code that the recipe names, or the model brings, may run.
+        accelerator: What to run on.
+
+    Returns:
+        For each row, in order: `id` (from 0), `answer`, and where there are any `score` and `probabilities`.
+
+    Raises:
+        HfftError: The model or the inputs cannot be read, or do not fit together.
+    """
+    quiet_libraries()
+    finished = open_finished(str(model), overrides, batch_size, trust, make_accelerator(accelerator))
+    return answer(finished, inputs).rows
 
 
-def _introduce(assembly: Assembly, screen: Screen) -> None:
-    recipe, run = assembly.recipe, assembly.run
-    screen.say(f"{recipe.name}: {recipe.task.name} with {recipe.model.name}")
-    show_splits(assembly.prepared.summary, screen)
-    show_parameters(assembly.parameters, screen)
-    screen.say(
-        f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
-        f"({assembly.strategy})"
-    )
-    show_warnings(assembly.warnings, screen)
+def evaluate(
+    model: str | os.PathLike[str],
+    *files: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    batch_size: int | None = None,
+    trust: bool = False,
+    accelerator: Accelerator | None = None,
+) -> Evaluation:
+    """Scores a finished model on the labelled rows of files, with the metrics and intervals of training.
 
+    Args:
+        model: As for `predict`.
+        files: As the data of a recipe.
+        overrides: As for `predict`.
+        batch_size: As for `predict`.
+        trust: As for `predict`.
+        accelerator: As for `predict`.
 
-def _write_beginning(folder: RunFolder, assembly: Assembly) -> None:
-    """Writes what is known before the first step. An old result goes: the run is not finished any more."""
-    folder.remove_unfinished()
-    folder.results.unlink(missing_ok=True)
-    assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
-    write_json(
-        folder.environment, describe(assembly.run.accelerator, assembly.recipe.train.seed, assembly.fingerprints)
-    )
-    write_json(folder.parameters, [row.as_json() for row in assembly.parameters])
-    findings = [finding.as_json() for finding in assembly.prepared.findings]
-    write_json(folder.data, {"splits": assembly.prepared.summary, "findings": findings})
-
-
-def _result(folder: RunFolder) -> Result:
-    results = read_json(folder.results)
-    return Result(folder.path, {split: results[split] for split in ("eval", "test") if split in results})
+    Raises:
+        HfftError: As for `predict`.
+    """
+    quiet_libraries()
+    finished = open_finished(str(model), overrides, batch_size, trust, make_accelerator(accelerator))
+    return score(finished, [str(file) for file in files])

@@ -16,24 +16,28 @@ from datasets import Dataset
 from transformers import PreTrainedModel
 
 from hfft.backbone import Backbone
-from hfft.data.fingerprint import fingerprint
-from hfft.data.loaders import Cut, train_batches
+from hfft.data.fingerprint import fingerprint, fingerprint_of_first
+from hfft.data.loaders import Cut, Examples, train_batches
 from hfft.data.order import steps_per_epoch
-from hfft.data.sources import hold_out, read_hub, read_local
+from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
+from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
 from hfft.errors import RecipeError, near
 from hfft.find import find, require
 from hfft.folder import RunFolder
 from hfft.hooks.cadence import Cadence
 from hfft.hooks.checkpoint import Checkpoint
+from hfft.hooks.ema import Average
 from hfft.hooks.evaluate import Evaluate
 from hfft.hooks.log import Log
 from hfft.hooks.preempt import Preempt
+from hfft.hooks.time_limit import TimeLimit
 from hfft.hooks.track import Track
 from hfft.loop import Run, seed_everything
+from hfft.metrics.further import EvaluateModule, find_metric, refuse_same_names
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import make_schedule, warmup_steps
 from hfft.recipe import Recipe
-from hfft.scoring import ExtraMetric, Scorer
+from hfft.scoring import ExtraMetric, Scored, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task
 from hfft.tasks.task import Prepared, Task
@@ -92,7 +96,7 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
     for name in recipe.track.to:
         require(name, name, f"track.to '{name}'")
-    extra = [find(name, {}, where="eval.metrics", trust=trust) for name in recipe.eval.metrics]
+    extra = [find_metric(name, trust) for name in recipe.eval.metrics]
     strategy = _strategy(recipe)
     complete = recipe.complete(options)
     if recipe.optim.lr is None:
@@ -114,12 +118,21 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         HfftError: Data, model and recipe do not fit together.
     """
     recipe, task = drafted.recipe, drafted.task
+    modules = [metric for metric in drafted.extra_metrics if isinstance(metric, EvaluateModule)]
+    with accelerator.main_process_first():
+        for module in modules:
+            module.load()
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = Backbone(**recipe.model.model_dump(), trust=drafted.trust)
     with accelerator.main_process_first():
-        splits = _splits(recipe, task)
+        splits, stream = _splits(recipe, task)
         prepared = task.prepare(splits, backbone)
         model, new = task.model(backbone)
+    if stream is not None:
+        prepared.findings[:0] = stream.findings
+        prepared.summary["train"]["stream"] = True
+    for module in modules:
+        module.numbers = {name: int(number) for name, number in (model.config.label2id or {}).items()}
     found = blocks(model)
     warnings = _new_weights(new, found)
     model, frozen = _tuned(recipe, model, found, warnings)
@@ -128,9 +141,16 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     rows = parameter_table(model, block_of, rates)
     frozen_dropout = recipe.tune.freeze is not None and recipe.tune.freeze.dropout
     set_modes(model, frozen, block_of, frozen_dropout)
-    run = _run(recipe, drafted, accelerator, model, rows, prepared)
+    run = _run(recipe, drafted, accelerator, model, rows, stream or prepared.splits["train"])
     scorers = {
-        split: Scorer(task, examples, _eval_batch_size(recipe, accelerator), recipe.data.workers, drafted.extra_metrics)
+        split: Scorer(
+            task,
+            examples,
+            _eval_batch_size(recipe, accelerator),
+            recipe.data.workers,
+            drafted.extra_metrics,
+            settles=task.settles and split == "eval",
+        )
         for split, examples in prepared.splits.items()
         if split != "train"
     }
@@ -138,7 +158,10 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         recipe=recipe,
         task=task,
         prepared=prepared,
-        fingerprints={split: fingerprint(rows) for split, rows in splits.items()},
+        fingerprints={
+            split: fingerprint_of_first(rows) if stream is not None and split == "train" else fingerprint(rows)
+            for split, rows in splits.items()
+        },
         run=run,
         parameters=rows,
         found=found,
@@ -173,14 +196,22 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
             log=log,
             screen=screen,
         )
-    run.hooks = [log, *([evaluate] if evaluate else []), checkpoint, Preempt(checkpoint)]
+    average = [Average(run, train.ema)] if train.ema is not None else []
+    run.hooks = [log, *average, TimeLimit(train.time_limit), *([evaluate] if evaluate else []), checkpoint]
+    run.hooks.append(Preempt(checkpoint))
     return Company(log, evaluate, checkpoint)
 
 
-def _splits(recipe: Recipe, task: Task) -> dict[str, Dataset]:
-    data = recipe.data
-    wanted = {"train": data.train, "eval": data.eval, "test": data.test}
-    if data.files is not None:
+def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | None]:
+    """Reads the splits. With a stream, which is then returned too, `train` is the first of its rows."""
+    data, stream = recipe.data, None
+    wanted = data.expressions()
+    if data.streaming:
+        stream = _stream(recipe, task)
+        assert data.hub is not None  # the recipe has seen to it
+        rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
+        splits = {"train": stream.first, **rest}
+    elif data.files is not None:
         splits = read_local({**data.files}, wanted, data.root)
     else:
         assert data.hub is not None  # the recipe has seen to it
@@ -188,8 +219,19 @@ def _splits(recipe: Recipe, task: Task) -> dict[str, Dataset]:
     if data.holdout is not None:
         strata = task.strata(splits["train"])
         rest, part = hold_out(splits["train"], data.holdout, recipe.train.seed, strata)
-        splits = {"train": rest, "eval": part, **{name: rows for name, rows in splits.items() if name == "test"}}
-    return splits
+        splits = {**splits, "train": rest, "eval": part}
+    return splits, stream
+
+
+def _stream(recipe: Recipe, task: Task) -> Stream:
+    data = recipe.data
+    assert data.hub is not None  # the recipe has seen to it
+    if not isinstance(task, Encoder):
+        raise RecipeError(
+            f"data.streaming: the task '{recipe.task.name}' cannot read its rows as a stream. Leave streaming out."
+        )
+    rows = stream_hub(data.hub, data.config, data.revision, data.train)
+    return open_stream(rows, recipe.train.batch_size, task)
 
 
 def _new_weights(new: list[str], found: list[Block]) -> list[str]:
@@ -223,11 +265,20 @@ def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings:
 
 
 def _run(
-    recipe: Recipe, drafted: Draft, accelerator: Accelerator, model: Any, rows: list[ParameterRow], prepared: Prepared
+    recipe: Recipe,
+    drafted: Draft,
+    accelerator: Accelerator,
+    model: Any,
+    rows: list[ParameterRow],
+    source: Examples | Stream,
 ) -> Run:
-    train, examples = recipe.train, prepared.splits["train"]
-    per_epoch = steps_per_epoch(len(examples), train.batch_size)
-    total = train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
+    train = recipe.train
+    if isinstance(source, Stream):
+        assert train.steps is not None  # the recipe has seen to it
+        per_epoch = total = train.steps  # nobody knows how many there are: the run counts as one epoch
+    else:
+        per_epoch = steps_per_epoch(len(source), train.batch_size)
+        total = train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
     if warmup_steps(recipe.optim.warmup, total) > total:
         raise RecipeError(f"optim.warmup is {recipe.optim.warmup:g} steps, but the run has {total}.")
     model.to(accelerator.device)
@@ -243,13 +294,17 @@ def _run(
         processes=accelerator.num_processes,
         workers=recipe.data.workers,
     )
+    if isinstance(source, Stream):
+        batches = partial(stream_batches, source, cut)
+    else:
+        batches = partial(train_batches, source, drafted.task.collate, cut)
     return Run(
         task=drafted.task,
         model=model,
         optimizer=prepared_optimizer,
         schedule=schedule,
         accelerator=accelerator,
-        batches=partial(train_batches, examples, drafted.task.collate, cut),
+        batches=batches,
         total_steps=total,
         steps_per_epoch=per_epoch,
         clip=recipe.optim.clip,
@@ -289,14 +344,30 @@ def _check_scores(assembly: Assembly) -> None:
     scorer = assembly.scorers.get("eval", assembly.scorers.get("test"))
     assert scorer is not None
     try:
-        scores = scorer.trial(assembly.run.model, assembly.run.accelerator).scores
+        tried = scorer.trial(assembly.run.model, assembly.run.accelerator)
+        scores, given = tried.scores, _names_given(tried, assembly.recipe.eval.metrics)
     except Exception as error:
         if not assembly.recipe.eval.metrics:
             raise
         raise RecipeError(f"eval.metrics: a metric failed when tried: {type(error).__name__}: {error}") from error
+    refuse_same_names(given)
+    for metric in scorer.extra:
+        assembly.warnings.extend(metric.warnings() if isinstance(metric, EvaluateModule) else [])
     broken = [name for name, value in scores.items() if not math.isfinite(value)]
     if broken:
         raise RecipeError(f"eval.metrics: '{broken[0]}' is {scores[broken[0]]} when tried; give finite numbers.")
     if wanted is not None and wanted not in scores:
         known = [name for name in scores if "/" not in name]
         raise RecipeError(f"train.keep_best is '{wanted}'.{near(wanted, known)} Known: {', '.join(known)}.")
+
+
+def _names_given(tried: Scored, settings: list[str]) -> list[tuple[str, list[str]]]:
+    """Who gives which scores: the task, and each entry of eval.metrics."""
+    answers, truths = tried.labelled
+    if not truths:
+        return []
+    plain = [answer["answer"] for answer in answers]
+    further = [
+        (f"'{setting}'", list(metric(plain, truths))) for setting, metric in zip(settings, tried.extra, strict=True)
+    ]
+    return [("the task itself", list(tried.task.score(answers, truths))), *further]

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -193,6 +194,11 @@ def _explained(backbone: Backbone) -> Iterator[None]:
         name, message = backbone.name, str(error).strip()
         if "trust_remote_code" in message:
             raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
+        if "tiktoken" in message:  # what transformers asks for where it has no sentencepiece
+            raise ModelError(
+                f"model '{name}' brings a tokenizer that needs other packages: pip install sentencepiece protobuf, or "
+                "tiktoken where it is a tiktoken file."
+            ) from error
         if backbone.is_folder:
             raise ModelError(f"model '{name}': the folder {backbone.place} cannot be loaded: {message}") from error
         if not hub_is_reachable():
@@ -202,8 +208,24 @@ def _explained(backbone: Backbone) -> Iterator[None]:
             ) from error
         raise ModelError(
             f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub, which "
-            f"answered: {message}"
+            f"{_answer_of_hub(error)}"
         ) from error
+
+
+def _answer_of_hub(error: BaseException) -> str:
+    """What the Hub said, from the error of its client that lies under what transformers made of it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, HfHubHTTPError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None or isinstance(cause, (EntryNotFoundError, RevisionNotFoundError)):
+        return f"answered: {' '.join(str(error).split())}"
+    answer = f"{cause.response.status_code} {cause.response.reason_phrase}"
+    if isinstance(cause, RepositoryNotFoundError) or cause.response.status_code in (401, 403):
+        return (
+            f"has no such model that you may read ({answer}). If it is private or gated, ask for access on its page, "
+            "then log in with `hf auth login` or set HF_TOKEN."
+        )
+    return f"answered: {answer}. Try again later."
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from hfft.assemble import Assembly
+from hfft.folder import scored_splits
 
 USE = """```python
 from transformers import pipeline
@@ -34,8 +35,8 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
             metric_type=metric,
             metric_value=entry["value"],
         )
-        for split in ("eval", "test")
-        for metric, entry in results.get(split, {}).items()
+        for split in scored_splits(results)
+        for metric, entry in results[split].items()
     ]
     metadata = ModelCardData(
         library_name="transformers",
@@ -65,8 +66,8 @@ def _summary(assembly: Assembly, results: dict[str, Any], base: str | None, data
 
 def _scores(results: dict[str, Any]) -> str:
     lines = ["| split | metric | value | interval | examples |", "| --- | --- | --- | --- | --- |"]
-    for split in ("eval", "test"):
-        for metric, entry in results.get(split, {}).items():
+    for split in scored_splits(results):
+        for metric, entry in results[split].items():
             interval = "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
             mark = " (selected)" if entry.get("selected") else ""
             examples = results[f"{split}_examples"]
@@ -74,5 +75,5 @@ def _scores(results: dict[str, Any]) -> str:
     how = (
         f"Intervals hold {results['confidence']:.0%} of 1,000 bootstrap resamples of the examples (percentile method)."
     )
-    marked = "`selected`: the weights were chosen on this split, so the score runs high."
+    marked = "`selected`: weights or thresholds were chosen on this split, so the score runs high."
     return "\n".join(lines) + f"\n\n{how} {marked}"

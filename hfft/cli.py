@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -24,6 +25,11 @@ RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe, a Y
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, such as optim.lr=3e-5.")
 ]
+FinishedModel = Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a transformers classifier.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting to change, such as task.text=body.")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows answered at once.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Allow code that the recipe names or the model brings.")]
 
 
@@ -33,12 +39,16 @@ def train(
     overrides: Overrides = None,
     output: Annotated[str | None, typer.Option(metavar="DIR", help="The run folder. Default: runs/NAME.")] = None,
     resume: Annotated[str, typer.Option(metavar="auto|never|CHECKPOINT", help="Where to go on from.")] = "auto",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="Train once with each of these seeds: train.seeds=[N,N,...].")
+    ] = None,
     trust: Trust = False,
 ) -> None:
     """Fine-tune, and leave a run folder. Goes on by itself where it was stopped."""
     from hfft.recipe import Recipe
 
-    loaded = Recipe.load(recipe, *(overrides or []))  # before torch: a typing error should cost no seconds
+    changes = [*(overrides or []), *([f"train.seeds=[{seeds}]"] if seeds is not None else [])]
+    loaded = Recipe.load(recipe, *changes)  # before torch: a typing error should cost no seconds
     from hfft.api import train as run
 
     run(loaded, output=output, resume=resume, trust=trust)
@@ -66,6 +76,62 @@ def plan(
 
 
 @app.command()
+def predict(
+    model: FinishedModel,
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Texts (of pairs both, one after the other), or files.")
+    ],
+    overrides: Set = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the answers here, as jsonl, and not to the screen.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects, a line each.")] = False,
+    batch_size: BatchSize = None,
+    trust: Trust = False,
+) -> None:
+    """Answer texts, or the rows of csv, jsonl, parquet or txt files, with a finished model."""
+    from hfft.answering import answer, open_finished
+    from hfft.environment import make_accelerator
+    from hfft.screen import Screen, quiet_libraries
+
+    quiet_libraries()
+    made = answer(open_finished(model, overrides or [], batch_size, trust, make_accelerator()), inputs)
+    if output is not None:
+        made.save(output)
+        Screen().say(f"{made.speed}; {output}")
+    elif as_json:
+        for row in made.rows:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    else:
+        made.show(Screen())
+
+
+@app.command()
+def evaluate(
+    model: FinishedModel,
+    data: Annotated[list[str], typer.Option("--data", metavar="FILE", help="A file with labels; may be repeated.")],
+    overrides: Set = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    predictions: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write answers and truths here, as jsonl.")
+    ] = None,
+    batch_size: BatchSize = None,
+    trust: Trust = False,
+) -> None:
+    """Score a finished model on new rows, with an interval for each score."""
+    from hfft.api import evaluate as score
+    from hfft.screen import Screen
+
+    found = score(model, *data, overrides=overrides or [], batch_size=batch_size, trust=trust)
+    if predictions is not None:
+        found.save(predictions)
+    if as_json:
+        sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        found.show(Screen())
+
+
+@app.command()
 def tasks() -> None:
     """List the tasks and their options."""
     from hfft.schema import describe_tasks
@@ -90,19 +156,37 @@ def main(arguments: list[str] | None = None) -> None:
     """
     try:
         app(args=arguments, prog_name="hfft")
-    except HfftError as error:
-        if os.environ.get("HFFT_TRACEBACK") == "1":
-            raise
-        if _speaks():
-            sys.stderr.write(f"{'' if isinstance(error, Stopped) else 'Error: '}{error}\n")
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except HfftError as error:
+        together = isinstance(error, Stopped)  # all processes have agreed on it
+        if not together:
+            _let_others_speak_first()
+        if os.environ.get("HFFT_TRACEBACK") == "1":
+            raise
+        if _is_first():
+            sys.stderr.write(f"{'' if together else 'Error: '}{error}\n")
+        elif not together:
+            sys.stderr.write(f"process {os.environ['RANK']}: Error: {error}\n")
+        sys.exit(error.exit_code)
+    except Exception:
+        _let_others_speak_first()
+        raise
 
 
-def _speaks() -> bool:
-    """Whether this process is the one that speaks for all."""
+def _is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
+
+
+def _let_others_speak_first() -> None:
+    """Waits a few seconds in a process that failed, where there are several, before it says so and ends.
+
+    The first process that ends makes the launcher end all others at once. So what all of them have to say is said once,
+    by the main one, whose turn comes first. What befell another alone is said by that one: until its turn the others
+    wait for it in vain, and what they would say of its end they have no time to say.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        time.sleep(2 if _is_first() else 4 + int(os.environ.get("LOCAL_RANK", "0")))
 
 
 if __name__ == "__main__":

@@ -17,21 +17,16 @@ from hfft.errors import SetupError
 PACKAGES = ("hfft", "torch", "transformers", "accelerate", "datasets", "peft", "safetensors", "tokenizers", "numpy")
 
 
-def make_accelerator() -> Accelerator:
-    """Makes the Accelerator that the launcher's settings ask for; on the CPU where there is no other device.
+def make_accelerator(given: Accelerator | None = None) -> Accelerator:
+    """Gives the Accelerator that the launcher's settings ask for; on the CPU where there is no other device.
 
-    Raises:
-        SetupError: As `check_accelerator`.
-    """
-    return check_accelerator(Accelerator(cpu=not torch.accelerator.is_available()))
-
-
-def check_accelerator(accelerator: Accelerator) -> Accelerator:
-    """Returns the accelerator where hfft can train on it.
+    Args:
+        given: One to take instead.
 
     Raises:
         SetupError: Processes that know nothing of each other, accumulation by Accelerate itself, or sharded weights.
     """
+    accelerator = given or Accelerator(cpu=not torch.accelerator.is_available())
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != accelerator.num_processes:
         raise SetupError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from hfft.assemble import Assembly, Company
 from hfft.card import card
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
 from hfft.hooks.checkpoint import summed
+from hfft.hooks.ema import averaged
 from hfft.loop import Progress
+from hfft.score_table import score_table, show_scores
 from hfft.scoring import Scored
 from hfft.screen import Screen
 from hfft.tuning.adapters import merged
@@ -29,26 +32,33 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
     chosen = run.progress.best_step or run.progress.step
     if chosen != run.progress.step:
         company.checkpoint.load_best(run, chosen)
-    scored: dict[str, Scored] = {}
-    for split, scorer in assembly.scorers.items():
-        latest = company.evaluate.latest if company.evaluate is not None and split == "eval" else None
-        done = latest is not None and latest[0] == chosen
-        scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
-    progress = summed(run)
-    if run.accelerator.is_main_process:
-        results = _results(assembly, progress, chosen, scored)
-        for split, found in scored.items():
-            rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows())
-            write_text(folder.predictions(split), "".join(rows))
-        _save_model(assembly, folder, results)
-        track = company.log.track
-        for split in scored:
-            values = {name: entry["value"] for name, entry in results[split].items()}
-            if track is not None:
-                track({"step": results["steps"], "event": f"final-{split}", **values})
-        write_json(folder.results, results)
-        _show(results, folder.path, screen)
-    run.accelerator.wait_for_everyone()
+    with averaged(run) if chosen == run.progress.step else nullcontext():  # the best are of the average already
+        scored: dict[str, Scored] = {}
+        for split, scorer in assembly.scorers.items():
+            latest = company.evaluate.latest if company.evaluate is not None and split == "eval" else None
+            done = latest is not None and latest[0] == chosen
+            scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
+        progress = summed(run)
+        if run.accelerator.is_main_process:
+            results = _results(assembly, progress, chosen, scored)
+            _write(assembly, folder, company, scored, results)
+            _show(results, scored, assembly.recipe.train.keep_best, folder.path, screen)
+        run.accelerator.wait_for_everyone()
+
+
+def _write(
+    assembly: Assembly, folder: RunFolder, company: Company, scored: dict[str, Scored], results: dict[str, Any]
+) -> None:
+    for split, found in scored.items():
+        rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows())
+        write_text(folder.predictions(split), "".join(rows))
+    _save_model(assembly, folder, results)
+    track = company.log.track
+    for split in scored:
+        values = {name: entry["value"] for name, entry in results[split].items()}
+        if track is not None:
+            track({"step": results["steps"], "event": f"final-{split}", **values})
+    write_json(folder.results, results)
 
 
 def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[str, Scored]) -> dict[str, Any]:
@@ -60,13 +70,14 @@ def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[s
         "ended": progress.ended,
     }
     for split, found in scored.items():
-        selected = split == "eval" and recipe.train.keep_best is not None
-        whole, by_label = _table(found, recipe.eval.confidence, selected)
+        selected = split == "eval" and (recipe.train.keep_best is not None or assembly.task.settles)
+        whole, by_label = score_table(found, recipe.eval.confidence, selected)
         results[split] = whole
         results |= {f"{split}_labels": by_label} if by_label else {}
-        results[f"{split}_examples"] = len(found.ids)
+        results[f"{split}_examples"] = len(found.labelled[1])
     return {
         **results,
+        "settled": assembly.task.settled,
         "confidence": recipe.eval.confidence,
         "train_seconds": progress.seconds,
         "samples": progress.samples,
@@ -77,28 +88,13 @@ def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[s
     }
 
 
-def _table(
-    found: Scored, confidence: float, selected: bool
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Values with intervals: those of the whole split, and those of single labels by label."""
-    intervals = found.intervals(confidence)
-    whole: dict[str, dict[str, Any]] = {}
-    by_label: dict[str, dict[str, Any]] = {}
-    for name, value in found.scores.items():
-        low, high = (None if math.isnan(bound) else bound for bound in intervals[name])
-        entry = {"value": value, "low": low, "high": high, **({"selected": True} if selected else {})}
-        metric, slash, label = name.partition("/")
-        if slash:
-            by_label.setdefault(label, {})[metric] = entry
-        else:
-            whole[name] = entry
-    return whole, by_label
-
-
 def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> None:
     """Writes model/, and adapter/ before it is merged. Neither names a path of this machine."""
     run, recipe = assembly.run, assembly.recipe
     model = run.accelerator.unwrap_model(run.model)
+    assembly.task.fold(model)
+    for name, value in assembly.task.settled.items():
+        setattr(model.config, name, value)
     text = card(assembly, results)
     if recipe.tune.adapter is not None:
         model.active_peft_config.base_model_name_or_path = assembly.base or Path(recipe.model.name).name
@@ -116,30 +112,22 @@ def _save_beside(assembly: Assembly, place: Path, text: str) -> None:
     write_text(place / "README.md", text)
 
 
-def _show(results: dict[str, Any], path: Path, screen: Screen) -> None:
-    rows = [
-        (f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}", note)
-        for split in ("eval", "test")
-        for metric, entry in results.get(split, {}).items()
-        if entry["low"] is not None and not metric.endswith(("_micro", "_weighted"))  # results.json has them all
-        for note in ["selected: the weights were chosen on this split" if entry.get("selected") else ""]
-    ]
-    if rows:
-        screen.table(
-            f"Scores of step {results['best_step']}", ("", "value", f"{results['confidence']:.0%} interval", ""), rows
-        )
+def _show(results: dict[str, Any], scored: Iterable[str], keep_best: str | None, path: Path, screen: Screen) -> None:
+    tables = {split: results[split] for split in scored}
+    show_scores(f"Scores of step {results['best_step']}", tables, results["confidence"], screen)
+    for name, value in results["settled"].items():
+        screen.say(f"{name}: {value}")
     if results["ended"]:
         screen.say(f"The run ended early: {results['ended']}")
     screen.say(
         f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s, "
         f"{results['padding_share']:.1%} of the tokens padding"
     )
-    split = "test" if "test" in results else "eval"
-    best = results.get(split, {}).get("accuracy")
-    if best is not None:
-        screen.say(
-            f"{split} accuracy {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}), "
-            f"{results[f'{split}_examples']} examples; run folder {path}"
-        )
-    else:
-        screen.say(f"Run folder: {path}")
+    for split in (name for name in ("test", "eval") if results.get(name)):  # the closing line
+        metric = keep_best or next(iter(results[split]))
+        best = results[split][metric]
+        interval = "" if best["low"] is None else f" ({best['low']:.4f} to {best['high']:.4f})"
+        count = results[f"{split}_examples"]
+        screen.say(f"{split} {metric} {best['value']:.4f}{interval}, {count} examples; run folder {path}")
+        return
+    screen.say(f"Run folder: {path}")

@@ -39,6 +39,12 @@ class RunFolder:
         self.track = self.path / "track"
         self.model = self.path / "model"
         self.adapter = self.path / "adapter"
+        self.lock = self.path / ".lock"
+        self.holder = self.path / ".holder.json"
+
+    def seed(self, seed: int) -> RunFolder:
+        """The folder of one of several seeds."""
+        return RunFolder(self.path / f"seed-{seed}")
 
     def predictions(self, split: str) -> Path:
         """The file of one split's predictions."""
@@ -108,6 +114,11 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Reads a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def scored_splits(results: dict[str, Any]) -> list[str]:
+    """The splits of which results.json has scores."""
+    return [name.removesuffix("_examples") for name in results if name.endswith("_examples")]
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from hfft.loop import Run, on_device
 from hfft.screen import Screen
 from hfft.tuning.groups import ParameterRow
 
+PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}
 SHOWN = 3  # examples of the decoded batch
 
 
@@ -36,6 +37,7 @@ class Plan:
     steps: int
     steps_per_epoch: int
     samples_per_step: int
+    seeds: list[int]
     micro_batch_size: int
     evaluations: int
     memory: dict[str, int | None]
@@ -59,7 +61,9 @@ class Plan:
             f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
             f"({self.strategy})"
         )
-        parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items())
+        if len(self.seeds) > 1:
+            screen.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
+        parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
         screen.say(f"Memory of one process, in MiB, estimated: {parts}")
         show_warnings(self.warnings, screen)
 
@@ -85,6 +89,7 @@ def make_plan(assembly: Assembly) -> Plan:
         steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
         samples_per_step=recipe.train.batch_size,
+        seeds=recipe.train.seeds or [recipe.train.seed],
         micro_batch_size=max(len(part.ids) for part in first.micro_batches),
         evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in assembly.scorers else 0,
         memory=_memory(assembly, max(len(part.ids) for part in first.micro_batches)),
@@ -100,10 +105,14 @@ def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
             facts.append(
                 f"{summary['tokens']['median']:g} tokens in the median, {summary['tokens']['longest']} at most"
             )
+        if "problem" in summary and split == "train":
+            facts.append(PROBLEMS[summary["problem"]])
         labels = summary.get("labels", {})
         if labels:
             listed = ", ".join(f"{name} {count}" for name, count in labels.items())
             facts.append(listed if len(labels) <= 12 else f"{len(labels)} labels")
+        for name, values in summary.get("numbers", {}).items():
+            facts.append(f"{name} {values['least']:g} to {values['most']:g}, {values['mean']:.4g} in the mean")
         screen.say(f"  {split}: {'; '.join(facts)}")
 
 
@@ -158,6 +167,7 @@ def _memory(assembly: Assembly, micro_batch_size: int) -> dict[str, int | None]:
         "weights": 4 * _count(rows),
         "gradients": learning,
         "optimizer": None if tensors is None else learning * tensors,
+        "average": learning if assembly.recipe.train.ema is not None else 0,
         "activations": _activation_bytes(assembly, micro_batch_size),
     }
     known = [size for size in parts.values() if size is not None]

@@ -6,6 +6,7 @@ Options of a task live with the task (`hfft.tasks`); `task` therefore keeps them
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +20,6 @@ from hfft.recipe_text import Source, explain, mended, override, read_source
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Cadence = Annotated[float, Field(gt=0)]
-SplitName = Literal["train", "eval", "test"]
 
 
 class Section(BaseModel):
@@ -47,19 +47,28 @@ class DataSection(Section):
     hub: str | None = Field(default=None, description="A data set on the Hub, such as 'nyu-mll/glue'.")
     config: str | None = Field(default=None, description="The Hub data set's configuration, such as 'sst2'.")
     revision: str | None = Field(default=None, description="A branch, tag or commit of the Hub data set.")
-    files: dict[SplitName, str | list[str]] | None = Field(
-        default=None, description="Local files by split: csv, tsv, json, jsonl, parquet, txt; globs allowed."
+    files: dict[str, str | list[str]] | None = Field(
+        default=None,
+        description="Local files by split (train, eval, test, or a name that data.eval or data.test gives): csv, tsv, "
+        "json, jsonl, parquet, txt; globs allowed.",
     )
     root: str = Field(default=".", description="The folder that relative file names start from.")
     train: str = Field(default="train", description="The training split, with a slice if wanted: 'train[:8000]'.")
-    eval: str | None = Field(
-        default=None, description="The split scored while training; with files, 'eval' where given."
+    eval: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None,
+        description="The split scored while training; with files, 'eval' where given. Of several the first is that "
+        "one, and the others are scored once, at the end.",
     )
-    test: str | None = Field(
-        default=None, description="The split scored once, at the end; with files, 'test' where given."
+    test: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, description="The split, or splits, scored once, at the end; with files, 'test' where given."
     )
     holdout: Share | None = Field(
         default=None, description="Share of the training rows cut off as eval, seeded, stratified."
+    )
+    streaming: bool = Field(
+        default=False,
+        description="Read the training rows of 'hub' as they are needed instead of downloading all of them first; "
+        "needs train.steps. Checks see only the first rows. Evaluation splits are read whole.",
     )
     workers: int = Field(default=0, ge=0, description="Processes that load batches beside each training process.")
 
@@ -69,11 +78,41 @@ class DataSection(Section):
             raise ValueError("give either 'hub' (a data set on the Hub) or 'files' (local files), exactly one of them")
         if self.files is not None and "train" not in self.files:
             raise ValueError("'files' has no 'train'")
+        wanted = {"train", "eval", "test", *(text.partition("[")[0] for text in self.expressions().values() if text)}
+        for name in self.files or ():
+            if name not in wanted:
+                raise ValueError(
+                    f"'files' has '{name}'; a split is 'train', 'eval' or 'test', or is named by 'eval' or 'test'"
+                )
         if self.hub is None and (self.config or self.revision):
             raise ValueError("'config' and 'revision' belong to 'hub'; local files have none")
         if self.holdout is not None and (self.eval is not None or "eval" in (self.files or {})):
             raise ValueError("'holdout' cuts an eval split, and 'eval' names one: give only one of them")
+        if self.streaming and self.files is not None:
+            raise ValueError("'streaming' reads 'hub', which may be a folder of files too; 'files' are read whole")
+        if self.streaming and self.holdout is not None:
+            raise ValueError(
+                "'holdout' cuts its part off all the training rows, which a stream never holds: name an 'eval' split, "
+                "or slices such as train: 'train[1000:]' with eval: 'train[:1000]'"
+            )
         return self
+
+    def expressions(self) -> dict[str, str | None]:
+        """What to read, `NAME` or `NAME[slice]`, by split; of several eval or test splits the first has that name.
+
+        Raises:
+            ValueError: Two splits would have one name.
+        """
+        found: dict[str, str | None] = {"train": self.train}
+        for role, given in (("eval", self.eval), ("test", self.test)):
+            first, *more = given if isinstance(given, list) else [given]
+            found[role] = first
+            for text in more:
+                split = f"{role}-{(text or '').partition('[')[0]}"
+                if split in found or "/" in split:
+                    raise ValueError(f"'{role}' names two splits that would both be '{split}': {given}")
+                found[split] = text
+        return found
 
 
 class ModelSection(Section):
@@ -162,18 +201,42 @@ class TrainSection(Section):
         default=None, description="Samples a process holds at once; the loss is the same. Default: its whole share."
     )
     seed: int = Field(default=0, ge=0)
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Train once with each of these seeds, into seed-N/ of the run folder, and give mean, spread and "
+        "interval over them. The one with the best eval becomes model/.",
+    )
+    ema: Share | None = Field(
+        default=None, description="Decay of an average of the weights, which is then what is scored and kept: 0.999."
+    )
+    time_limit: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Seconds of training, or 90s, 45m, 2h, after which the run ends, scored and saved as usual. The "
+        "schedule stays that of all steps: the learning rate is not down yet.",
+    )
     keep_best: str | None = Field(default=None, description="The metric whose best evaluation gives the final weights.")
     early_stop: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Stop after this many evaluations without a better `keep_best`."
     )
     eval_every: Cadence | None = Field(
-        default=None, description="Steps, or below 1 a share of an epoch. Default: each epoch."
+        default=None,
+        description="Steps, or below 1 a share of an epoch. Default: each epoch; with data.streaming only at the end.",
     )
     checkpoint_every: Cadence | None = Field(default=None, description="As `eval_every`.")
     keep_checkpoints: int = Field(default=2, ge=1)
     log_every: int = Field(
         default=10, ge=1, description="Steps between lines on the screen and flushes of metrics.jsonl."
     )
+
+    @field_validator("time_limit", mode="before", json_schema_input_type=float | str | None)
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?) ?([smh]?)", value)
+        if found is None:
+            raise ValueError(f"'{value}' is no time: give seconds, or a text such as 90s, 45m or 2h")
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
     @model_validator(mode="before")
     @classmethod
@@ -188,6 +251,8 @@ class TrainSection(Section):
     def _consistent(self) -> TrainSection:
         if self.epochs is None and self.steps is None:
             raise ValueError("give 'epochs' or 'steps'")
+        if self.seeds is not None and (self.seed != 0 or len(set(self.seeds)) < len(self.seeds)):
+            raise ValueError(f"'seeds' is {self.seeds}: give each once, and no 'seed' beside them")
         if self.early_stop is not None and self.keep_best is None:
             raise ValueError("'early_stop' watches the metric of 'keep_best': name one, such as keep_best: accuracy")
         for name in ("eval_every", "checkpoint_every"):
@@ -215,7 +280,8 @@ class EvalSection(Section):
     confidence: Share = Field(default=0.95, description="Of the bootstrap intervals.")
     metrics: list[str] = Field(
         default_factory=list,
-        description="Functions (answers, truths) -> {name: number}, as 'module:name' (needs trust).",
+        description="Functions (answers, truths) -> {name: number}, as 'module:name', or modules of the `evaluate` "
+        "library, as 'evaluate:f1?average=macro' (both need trust).",
     )
 
 
@@ -237,6 +303,22 @@ class Recipe(Section):
     track: TrackSection = TrackSection()
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
+
+    @model_validator(mode="after")
+    def _stream_has_no_epochs(self) -> Recipe:
+        if self.data.streaming and self.train.steps is None:
+            raise ValueError(
+                "with data.streaming nobody knows how long an epoch is before it was read: give train.steps "
+                "instead of train.epochs"
+            )
+        for name in ("eval_every", "checkpoint_every"):
+            every = getattr(self.train, name)
+            if self.data.streaming and every is not None and every < 1:
+                raise ValueError(
+                    f"train.{name} is {every}, a share of an epoch, but with data.streaming nobody knows how long an "
+                    "epoch is: give steps"
+                )
+        return self
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *overrides: str) -> Recipe:

@@ -8,9 +8,10 @@ from pathlib import Path
 from hfft.errors import DataError, SetupError
 from hfft.folder import RunFolder, read_json
 from hfft.hooks.checkpoint import fault_of, newest_whole
+from hfft.loop import Run, on_device
 from hfft.recipe import Recipe, differences
 
-MAY_DIFFER = ("train.epochs", "train.steps", "train.micro_batch_size")
+MAY_DIFFER = ("train.seeds", "train.epochs", "train.steps", "train.micro_batch_size", "train.time_limit")
 MAY_DIFFER_WITHIN = ("eval.", "track.")
 
 
@@ -32,17 +33,16 @@ class Start:
 
 
 def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
-    """Looks into the output folder.
+    """Looks into the output folder. The main process alone calls it and tells the others.
 
     Args:
-        folder: The output folder; made if it is not there.
+        folder: The output folder; it is there.
         recipe: The complete recipe of the run to come.
         resume: "auto", "never", or a checkpoint's name or path.
 
     Raises:
-        SetupError: The folder cannot be written to, holds another run, or has no such checkpoint.
+        SetupError: The folder holds another run, or has no such checkpoint.
     """
-    folder.create()
     if not folder.recipe.exists():
         foreign = sorted(path.name for path in folder.path.iterdir() if not path.name.startswith("."))
         if foreign:
@@ -57,6 +57,7 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
         raise SetupError(f"The folder {folder.path} holds a run already. Choose another with --output.")
     changed = differences(Recipe.load(folder.recipe), recipe)
     refused = [row for row in changed if row[0] not in MAY_DIFFER and not row[0].startswith(MAY_DIFFER_WITHIN)]
+    refused += [row for row in changed if row[0] == "train.seeds" and None in row[1:]]  # one run or several
     if refused:
         listed = "; ".join(f"{key} is {new!r}, there {old!r}" for key, old, new in refused)
         raise SetupError(
@@ -81,6 +82,21 @@ def _named(folder: RunFolder, name: str) -> Path:
             return place
     listed = ", ".join(place.name for place in known) or "none"
     raise SetupError(f"--resume is '{name}', which is no checkpoint of {folder.path}. There: {listed}.")
+
+
+def settle_buckets(run: Run) -> None:
+    """Makes one backward pass and drops its gradients, where three or more processes share a step. All call it.
+
+    After its first pass DistributedDataParallel groups the gradients anew, and a gradient's place in its group says in
+    which order the processes' parts are summed. A resumed run whose first step comes before that differs from the
+    unbroken one in the last bit (measured with three gloo processes); of two parts there is but one order. The pass
+    moves what layers note as they go, such as BatchNorm's statistics: call it before the checkpoint is restored.
+    """
+    if run.accelerator.num_processes < 3:
+        return
+    part = next(run.batches(0, 1)).micro_batches[0]
+    run.task.loss(run.model, on_device(part.batch, run.accelerator)).backward()
+    run.optimizer.zero_grad()
 
 
 def check_length(start: Start, total_steps: int) -> None:

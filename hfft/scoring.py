@@ -51,15 +51,21 @@ class Scored:
     extra: Sequence[ExtraMetric] = ()
 
     @cached_property
+    def labelled(self) -> tuple[list[Answer], list[Any]]:
+        """Answers and truths of the examples that have a truth: those that can be scored."""
+        rows = [row for row, truth in enumerate(self.truths) if truth is not None]
+        return [self.answers[row] for row in rows], [self.truths[row] for row in rows]
+
+    @cached_property
     def scores(self) -> Scores:
-        """The task's scores and those of the further metrics, by name."""
-        return {**self.task.score(self.answers, self.truths), **self._extra(self.answers, self.truths)}
+        """The task's scores and those of the further metrics, by name; empty where no example has a truth."""
+        return {**self.task.score(*self.labelled), **self._extra(*self.labelled)} if self.labelled[1] else {}
 
     def intervals(self, confidence: float) -> Intervals:
         """A bootstrap interval for each score."""
-        intervals = self.task.intervals(self.answers, self.truths, confidence)
+        intervals = self.task.intervals(*self.labelled, confidence)
         if self.extra:
-            intervals |= bootstrap(self._extra, self.answers, self.truths, confidence)
+            intervals |= bootstrap(self._extra, *self.labelled, confidence)
         return intervals
 
     def rows(self) -> list[dict[str, Any]]:
@@ -84,6 +90,7 @@ class Scorer:
         batch_size: Examples one process answers at once.
         workers: Processes that load batches.
         extra: Further metrics, functions of (answers, truths).
+        settles: Whether the task chooses on this split what answers depend on beside the weights.
     """
 
     task: Task
@@ -91,6 +98,7 @@ class Scorer:
     batch_size: int
     workers: int = 0
     extra: Sequence[ExtraMetric] = ()
+    settles: bool = False
 
     def __call__(self, model: Any, accelerator: Accelerator, asked_to_stop: Callable[[], int] = lambda: 0) -> Scored:
         """Answers every example and gathers the answers on all processes.
@@ -126,16 +134,20 @@ class Scorer:
         ids = [row[0] for row in found]
         # Padding duplicates and dropped last batches make wrong scores in most tools: count.
         assert ids == self.examples.ids.tolist(), f"{len(ids)} answers to {len(self.examples)} examples"
-        return Scored(self.task, ids, [row[1] for row in found], [row[2] for row in found], self.extra)
+        answers, truths = [row[1] for row in found], [row[2] for row in found]
+        if self.settles:
+            answers = self.task.settle(answers, truths)
+        return Scored(self.task, ids, answers, truths, self.extra)
 
     def trial(self, model: Any, accelerator: Accelerator) -> Scored:
-        """Gives the model's answer to the first example as the answer to all of them: what is scored, not how well."""
+        """Gives the model's answers to the first few examples as those to all of them: what is scored, not how well."""
         parts = scoring_parts(None, len(self.examples), self.batch_size, 0, 1)
         plain = accelerator.unwrap_model(model)
-        answer: list[Answer] = []
+        given: list[Answer] = []
         truths: list[Any] = []
         with evaluating(plain):
             for part in load(self.examples, parts, self.task.collate, self.workers):
-                answer = answer or self.task.answers(plain, on_device(part.batch, accelerator))
+                given = given or self.task.answers(plain, on_device(part.batch, accelerator))
                 truths += self.task.truths(part.batch)
-        return Scored(self.task, self.examples.ids.tolist(), answer[:1] * len(truths), truths, self.extra)
+        answers = [given[row % len(given)] for row in range(len(truths))]
+        return Scored(self.task, self.examples.ids.tolist(), answers, truths, self.extra)

@@ -14,7 +14,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: it reads 
 import torch
 import transformers
 
-from tests.tiny import TASKS
+from tests.tiny import EXAMPLES
 
 transformers.utils.logging.disable_progress_bar()
 torch.set_num_threads(1)  # tiny models gain nothing from more, and tests run side by side
@@ -29,12 +29,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """Gives the tiny recipe of a task, as plain values; model and data are written once."""
+    """Gives the tiny recipe of a task or variant, as plain values; model and data are written once."""
     made: dict[str, dict[str, Any]] = {}
 
     def give(task: str) -> dict[str, Any]:
         if task not in made:
-            made[task] = TASKS[task](tmp_path_factory.mktemp("tiny"))
+            made[task] = EXAMPLES[task](tmp_path_factory.mktemp("tiny"))
         return made[task]
 
     return give

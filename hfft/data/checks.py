@@ -39,15 +39,15 @@ def named_rows(rows: Sequence[int]) -> str:
     return f"{'row' if len(rows) == 1 else 'rows'} {shown}{', ...' if len(rows) > SHOWN else ''}"
 
 
-def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, str]) -> None:
+def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, Sequence[str]]) -> None:
     """Raises DataError where a split lacks a column.
 
     Args:
         splits: The data.
-        columns: Column names by the setting that names them (`task.text`).
+        columns: Lists of column names by the setting that names them (`task.text`).
     """
     for split, dataset in splits.items():
-        for setting, column in columns.items():
+        for setting, column in ((setting, column) for setting, names in columns.items() for column in names):
             if column not in dataset.column_names:
                 raise DataError(
                     f"{setting} is '{column}', but the {split} split has no such column."

@@ -63,18 +63,9 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
 
 
 def _reader(path: Path, where: str) -> Callable[[Path], Dataset]:
-    readers: dict[str, Callable[[Path], Dataset]] = {
-        ".csv": lambda path: _read_csv(path, ","),
-        ".tsv": lambda path: _read_csv(path, "\t"),
-        ".json": _read_json,
-        ".jsonl": _read_jsonl,
-        ".ndjson": _read_jsonl,
-        ".parquet": _read_parquet,
-        ".txt": _read_text,
-    }
-    if path.suffix.lower() not in readers:
-        raise DataError(f"{where}: {path} is of no known kind. Known: {', '.join(readers)}.")
-    return readers[path.suffix.lower()]
+    if path.suffix.lower() not in KINDS:
+        raise DataError(f"{where}: {path} is of no known kind. Known: {', '.join(KINDS)}.")
+    return KINDS[path.suffix.lower()]
 
 
 def _read_csv(path: Path, delimiter: str) -> Dataset:
@@ -187,3 +178,15 @@ def _text(path: Path) -> str:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+KINDS: dict[str, Callable[[Path], Dataset]] = {
+    ".csv": lambda path: _read_csv(path, ","),
+    ".tsv": lambda path: _read_csv(path, "\t"),
+    ".json": _read_json,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".parquet": _read_parquet,
+    ".txt": _read_text,
+}
+"""Readers by the ending of a file's name."""

@@ -55,6 +55,73 @@ def _name(value: Any) -> str | None:
     return value if isinstance(value, str) else _NO_LABEL_KIND
 
 
+def label_sets(
+    dataset: Dataset, columns: Sequence[str], delimiter: str | None, given: Sequence[str] | None
+) -> list[list[str] | None]:
+    """Reads the labels that apply to each row, in any order; None where that is not known.
+
+    One column holds lists, or texts of labels between delimiters (an empty text: none applies); of several columns,
+    each is a label and says whether it applies.
+
+    Args:
+        dataset: The rows.
+        columns: One column, or one for each label.
+        delimiter: What stands between labels, where one text holds them.
+        given: The names of the recipe, if any, as for `label_names`.
+
+    Raises:
+        DataError: A value is of a kind that cannot be labels, with its row.
+    """
+    if len(columns) > 1:
+        return _marked(dataset, columns)
+    column, feature = columns[0], dataset.features[columns[0]]
+    inner = getattr(feature, "feature", None)
+    sets: list[list[Any] | None] = [
+        _split(value, column, row, delimiter, inner) for row, value in enumerate(dataset[column])
+    ]
+    flat = _by_position([name for names in sets for name in names or ()], given)
+    rest = iter(flat)
+    return [None if names is None else list(dict.fromkeys(next(rest) or "" for _ in names)) for names in sets]
+
+
+def _split(value: Any, column: str, row: int, delimiter: str | None, inner: Any) -> list[Any] | None:
+    if value is None or value in (-1, "-1", [-1]):
+        return None
+    if isinstance(value, str) and delimiter is not None:
+        value = [part.strip() for part in value.split(delimiter) if part.strip()]
+    if not isinstance(value, (list, tuple)):
+        hint = " Texts with several labels need task.delimiter." if isinstance(value, str) else ""
+        raise DataError(f"task.label: in row {row} the column '{column}' is {value!r}, which is no list.{hint}")
+    names = [inner.int2str(item) if isinstance(inner, ClassLabel) else _name(item) for item in value]
+    bad = [item for item, name in zip(value, names, strict=True) if name is None or name == _NO_LABEL_KIND]
+    if bad:
+        raise DataError(
+            f"task.label: in row {row} the column '{column}' holds {bad[0]!r}; a label is a text, a whole number or a "
+            "boolean."
+        )
+    return names
+
+
+APPLIES = {"1": True, "true": True, "0": False, "false": False}
+
+
+def _marked(dataset: Dataset, columns: Sequence[str]) -> list[list[str] | None]:
+    sets: list[list[str] | None] = []
+    for row, values in enumerate(zip(*(dataset[column] for column in columns), strict=True)):
+        names = [_name(value) for value in values]
+        if all(name in (None, "-1") for name in names):
+            sets.append(None)
+            continue
+        wrong = [number for number, name in enumerate(names) if (name or "").lower() not in APPLIES]
+        if wrong:
+            raise DataError(
+                f"task.label: in row {row} the column '{columns[wrong[0]]}' is {values[wrong[0]]!r}; with one column a "
+                "label each says 1 or 0, true or false, or all of a row say nothing."
+            )
+        sets.append([column for column, name in zip(columns, names, strict=True) if APPLIES[(name or "").lower()]])
+    return sets
+
+
 def _by_position(names: list[str | None], given: Sequence[str] | None) -> list[str | None]:
     if not given or any(name in given for name in names if name):
         return names
@@ -89,6 +156,9 @@ def choose_names(
         raise DataError(f"The training rows have the labels {names}; at least two are needed.{hint}")
     if checkpoint is None:
         return names
+    folded = {name.strip().lower(): name for name in names}  # MNLI's heads say ENTAILMENT, its data entailment
+    if len(folded) == len(names) and {label.strip().lower() for label in checkpoint} == set(folded):
+        checkpoint = [folded[label.strip().lower()] for label in checkpoint]
     if set(checkpoint) == set(names):
         if given and list(checkpoint) != list(given):
             raise DataError(

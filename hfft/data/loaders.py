@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class StepBatches:
 
 @dataclass(frozen=True)
 class Cut:
-    """How training rows become batches: everything `train_batches` needs but the rows themselves."""
+    """How training rows become batches: all that `train_batches` and `stream_batches` need but the rows."""
 
     batch_size: int
     micro_batch_size: int | None
@@ -95,25 +96,28 @@ def load(examples: Examples, wanted: Iterable[Part], collate: Collate, workers: 
 
 def train_batches(examples: Examples, collate: Collate, cut: Cut, first: int, last: int) -> Iterator[StepBatches]:
     """Yields the steps from number `first` (from 0) up to, not including, `last`, across epochs."""
-    loaded = load(
-        examples,
-        (part for _, _, step_parts in _steps(examples, cut, first, last) for part in step_parts),
-        collate,
-        cut.workers,
-    )
-    for epoch, rows, step_parts in _steps(examples, cut, first, last):
+    yield from load_steps(examples, _batches(examples, cut, first, last), collate, cut)
+
+
+def load_steps(
+    examples: Examples, batches: Iterable[tuple[int, np.ndarray]], collate: Collate, cut: Cut
+) -> Iterator[StepBatches]:
+    """Loads this process's micro-batches of global batches, which come as epoch and rows."""
+    steps = ((epoch, len(b), parts(b, cut.micro_batch_size, cut.rank, cut.processes)) for epoch, b in batches)
+    ahead, steps = tee(steps)  # workers load ahead of the step that is yielded
+    loaded = load(examples, (part for _, _, step_parts in ahead for part in step_parts), collate, cut.workers)
+    for epoch, rows, step_parts in steps:
         yield StepBatches(epoch, rows, [next(loaded) for _ in step_parts])
 
 
-def _steps(examples: Examples, cut: Cut, first: int, last: int) -> Iterator[tuple[int, int, list[Part]]]:
+def _batches(examples: Examples, cut: Cut, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
     per_epoch = steps_per_epoch(len(examples), cut.batch_size)
     epoch, batches = -1, []
     for step in range(first, last):
         if step // per_epoch != epoch:
             epoch = step // per_epoch
             batches = epoch_batches(len(examples), cut.batch_size, cut.seed, epoch, examples.lengths)
-        batch = batches[step % per_epoch]
-        yield epoch, len(batch), parts(batch, cut.micro_batch_size, cut.rank, cut.processes)
+        yield epoch, batches[step % per_epoch]
 
 
 class _Rows:

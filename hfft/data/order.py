@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-POOL_BATCHES = (
-    50  # batches in a pool that is sorted by length: enough for padding near the least, small beside an epoch
-)
+POOL_BATCHES = 200  # batches in a pool that is sorted by length: SST-2 then has 2 % padding, with 50 it has 6 %
 
 
 @dataclass(frozen=True)

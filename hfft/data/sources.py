@@ -9,11 +9,14 @@ from typing import Any
 
 import datasets.config
 import numpy as np
-from datasets import Dataset, ReadInstruction, load_dataset
+from datasets import Dataset, IterableDataset, ReadInstruction, load_dataset
+from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
 from hfft.data.files import read_files
-from hfft.errors import DataError, SetupError
+from hfft.errors import DataError, RecipeError, SetupError
 from hfft.network import hub_is_reachable
+
+PERMISSION = "If it is private or gated, ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
 
 
 def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | None], root: str) -> dict[str, Dataset]:
@@ -21,8 +24,8 @@ def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | N
 
     Args:
         files: File names or globs by split name.
-        expressions: For `train`, `eval` and `test` what to take, as `NAME` or `NAME[slice]`; None takes the files of
-            that very name, where there are any.
+        expressions: For `train`, `eval`, `test` and further ones (`eval-NAME`) what to take, as `NAME` or
+            `NAME[slice]`; None takes the files of that very name, where there are any.
         root: The folder that relative names start from.
 
     Raises:
@@ -36,11 +39,12 @@ def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | N
         name, _, _ = expression.partition("[")
         if name not in files:
             raise DataError(
-                f"data.{role} is '{expression}', but data.files has no '{name}'; it has {', '.join(files)}."
+                f"data.{role.partition('-')[0]} is '{expression}', but data.files has no '{name}'; "
+                f"it has {', '.join(files)}."
             )
         named = files[name]
         dataset = read_files([named] if isinstance(named, str) else named, root, f"data.files.{name}")
-        splits[role] = _sliced(dataset, expression, name, f"data.{role}")
+        splits[role] = _sliced(dataset, expression, name, f"data.{role.partition('-')[0]}")
     return splits
 
 
@@ -50,31 +54,74 @@ def read_hub(
     """Reads the splits of a data set on the Hub, or from the local cache of it.
 
     Raises:
-        DataError: There is no such data set, configuration or split.
+        DataError: There is no such data set, revision, configuration or split, or none that the user may read.
         SetupError: The Hub cannot be reached and the cache does not have it.
     """
-    splits = {}
+    return {
+        role: _load(name, config, revision, role, expression, streaming=False)
+        for role, expression in expressions.items()
+        if expression is not None
+    }
+
+
+def stream_hub(name: str, config: str | None, revision: str | None, expression: str) -> IterableDataset:
+    """Opens a split of a data set on the Hub as a stream of rows, which are read when they are asked for.
+
+    Args:
+        name: The data set, or a folder of files.
+        config: Its configuration.
+        revision: Its branch, tag or commit.
+        expression: `NAME`, `NAME[:N]`, `NAME[M:]` or `NAME[M:N]` in whole rows; of those before M all are passed over.
+
+    Raises:
+        RecipeError: The slice is of another form.
+        DataError: As `read_hub`.
+        SetupError: As `read_hub`.
+    """
+    found = re.fullmatch(r"([^\[\]]+)(?:\[([0-9]*):([0-9]*)\])?", expression)
+    first, last = (int(found[2] or 0), int(found[3]) if found[3] else None) if found else (0, 0)
+    if found is None or (last is not None and last <= first):
+        split = expression.partition("[")[0]
+        raise RecipeError(
+            f"data.train is '{expression}', but a stream (data.streaming) is cut by rows counted from its beginning, "
+            f"for its end is not known: '{split}[:8000]', '{split}[8000:]' or '{split}[8000:16000]'."
+        )
+    rows = _load(name, config, revision, "train", found[1], streaming=True)
+    rows = rows.skip(first) if first else rows
+    return rows if last is None else rows.take(last - first)
+
+
+def _load(
+    name: str, config: str | None, revision: str | None, role: str, expression: str, streaming: bool
+) -> Any:  # a Dataset, or an IterableDataset
     offline = not hub_is_reachable()
-    for role, expression in expressions.items():
-        if expression is None:
-            continue
-        try:
-            with _from_cache_alone() if offline else nullcontext():
-                splits[role] = load_dataset(name, config, split=expression, revision=revision)
-        except (ConnectionError, FileNotFoundError) as error:
-            if not offline:
-                raise DataError(f"The Hub has no data set '{name}' (data.hub) that you may read: {error}") from error
-            raise SetupError(
-                f"data.hub is '{name}', but the Hub cannot be reached and the local cache does not have it. Check the "
-                "network, or give local files (data.files)."
-            ) from error
-        except ValueError as error:  # an unknown configuration or split; datasets lists the known ones
-            raise DataError(f"data.{role} is '{expression}' of '{name}': {error}") from error
-        except Exception as error:
+    try:
+        with _from_cache_alone() if offline else nullcontext():
+            return load_dataset(name, config, split=expression, revision=revision, streaming=streaming)
+    except (ConnectionError, FileNotFoundError) as error:
+        if isinstance(error.__cause__, RevisionNotFoundError):
+            raise DataError(f"data.revision is '{revision}', but '{name}' (data.hub) has no such one.") from error
+        if not offline:
             raise DataError(
-                f"The data set '{name}' (data.hub) cannot be read: {type(error).__name__}: {error}"
+                f"The Hub has no data set '{name}' (data.hub) that you may read: {_in_one_line(error)} {PERMISSION}"
             ) from error
-    return splits
+        missing = "a stream is read from there" if streaming else "the local cache does not have it"
+        raise SetupError(
+            f"data.hub is '{name}', but the Hub cannot be reached and {missing}. Check the network, or give local "
+            "files (data.files)."
+        ) from error
+    except ValueError as error:  # an unknown configuration or split; datasets lists the known ones
+        raise DataError(f"data.{role.partition('-')[0]} is '{expression}' of '{name}': {error}") from error
+    except Exception as error:
+        refused = isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403)
+        raise DataError(
+            f"The data set '{name}' (data.hub) cannot be read: {type(error).__name__}: {_in_one_line(error)}"
+            f"{f' {PERMISSION}' if refused else ''}"
+        ) from error
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @contextmanager

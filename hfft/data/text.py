@@ -11,12 +11,14 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow
 import tokenizers
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hfft.data.fingerprint import fingerprint
-from hfft.errors import RecipeError
+from hfft.errors import DataError, RecipeError
 
 
 def cache_folder() -> Path:
@@ -41,63 +43,160 @@ def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int |
     return wanted or most
 
 
-def tokenize(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> tuple[Dataset, np.ndarray]:
-    """Tokenizes the column `text` and keeps the other columns.
+def tokenize(
+    rows: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    overlap: int | None = None,
+    keep: bool = True,
+) -> tuple[Dataset, np.ndarray]:
+    """Tokenizes the column `text`, with the column `pair` behind it where there is one, and keeps the other columns.
 
     Args:
-        rows: With a column `text`.
-        tokenizer: Its special tokens are added.
-        max_length: Longer texts are cut to this many tokens.
+        rows: With a column `text`, and perhaps `pair`.
+        tokenizer: Its special tokens are added; longer texts are cut on its `truncation_side`.
+        max_length: Tokens a text, or pair, may have.
+        overlap: Longer texts become windows of `max_length` that share this many tokens, instead of being cut; of a
+            pair the second text does, and the first stands in each window. None cuts.
+        keep: Keep the result on disk, for the next time.
 
     Returns:
-        The rows with the tokenizer's columns instead of `text` (no attention mask: padding makes it), and `(rows,)`
-        booleans that say which texts were cut.
+        The rows with the tokenizer's columns instead of the texts (no attention mask: padding makes it); with windows
+        each entry is a list of windows. And `(rows,)` booleans that say which were too long.
+
+    Raises:
+        RecipeError: Windows are wanted, and `overlap` or the tokenizer does not allow them.
     """
+    if overlap is not None:
+        _check_windows(tokenizer, max_length, overlap)
+    texts = [name for name in ("text", "pair") if name in rows.column_names]
 
     def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
+        given: Any = [batch[name] for name in texts]
+        if overlap is not None:
+            return _windows(tokenizer, given, max_length, overlap)
         # verbose=False: being longer than the model is counted and reported by us, not printed once and forgotten
-        whole = tokenizer(batch["text"], truncation=False, return_attention_mask=False, verbose=False)
+        whole = tokenizer(*given, truncation=False, return_attention_mask=False, verbose=False)
         long = [len(ids) > max_length for ids in whole["input_ids"]]
         if any(long):
-            whole = tokenizer(batch["text"], truncation=True, max_length=max_length, return_attention_mask=False)
-        return {**whole, "_cut": long}
+            whole = tokenizer(*given, truncation=True, max_length=max_length, return_attention_mask=False)
+        return {**_never_empty(dict(whole), tokenizer), "_cut": long}
 
-    name = _fingerprint(rows, tokenizer, max_length)
-    folder = cache_folder() / "tokens"
-    folder.mkdir(parents=True, exist_ok=True)
-    encoded = rows.map(
-        encode,
-        batched=True,
-        remove_columns=["text"],
-        cache_file_name=str(folder / f"{name}.arrow"),
-        new_fingerprint=name,
-    )
+    place: dict[str, Any] = {"keep_in_memory": True, "load_from_cache_file": False}
+    if keep:
+        name = _fingerprint(rows, tokenizer, max_length, overlap)
+        folder = cache_folder() / "tokens"
+        folder.mkdir(parents=True, exist_ok=True)
+        place = {"cache_file_name": str(folder / f"{name}.arrow"), "new_fingerprint": name}
+    encoded = rows.map(encode, batched=True, remove_columns=texts, **place)
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()  # else the limit would be saved with the tokenizer, after a cache miss only
     return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
 
 
-def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int) -> str:
+def _check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:
+    if not tokenizer.is_fast:
+        raise RecipeError(f"task.windows needs a fast tokenizer, and {type(tokenizer).__name__} is none.")
+    room = max_length - tokenizer.num_special_tokens_to_add()
+    if overlap >= room:
+        raise RecipeError(
+            f"task.windows.overlap is {overlap}, but a window has room for {room} tokens beside the special ones "
+            f"(task.max_length is {max_length}): it must be smaller."
+        )
+
+
+def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, overlap: int) -> dict[str, Any]:
+    try:
+        flat = tokenizer(
+            *texts,
+            truncation="only_second" if len(texts) > 1 else True,
+            max_length=max_length,
+            stride=overlap,
+            return_overflowing_tokens=True,
+            return_attention_mask=False,
+        )
+    except BaseException as error:  # the tokenizers library panics where the first text of a pair leaves no room
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        raise DataError(
+            f"task.windows: in some pair the first text leaves no room for {overlap} shared tokens and one more of "
+            f"the second in a window of {max_length} tokens. Swap the columns of task.text, or make overlap smaller."
+        ) from error
+    owners = flat.pop("overflow_to_sample_mapping")
+    columns = _never_empty(dict(flat), tokenizer)
+    grouped: dict[str, Any] = {name: [[] for _ in texts[0]] for name in columns}
+    for name, values in columns.items():
+        for owner, value in zip(owners, values, strict=True):
+            grouped[name][owner].append(value)
+    return {**grouped, "_cut": [len(windows) > 1 for windows in grouped["input_ids"]]}
+
+
+def _never_empty(columns: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Gives texts without any token (empty ones, where no special tokens are added) a padding token to be read."""
+    for row, ids in enumerate(columns["input_ids"]):
+        if not ids:
+            for name, values in columns.items():
+                values[row] = [tokenizer.pad_token_id if name == "input_ids" else 0]
+    return columns
+
+
+def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int | None) -> str:
     digest = hashlib.sha256(fingerprint(rows).encode())
     backend = getattr(tokenizer, "backend_tokenizer", None)
     slow = {"vocabulary": tokenizer.get_vocab(), "settings": repr(tokenizer)} if backend is None else {}
     described = json.loads(backend.to_str()) if backend is not None else slow
     described |= {"truncation": None, "padding": None}  # these hold the settings of the last call
-    settings = [max_length, tokenizer.truncation_side, tokenizer.model_input_names, type(tokenizer).__name__]
+    settings = [
+        max_length,
+        overlap,
+        tokenizer.pad_token_id,
+        tokenizer.truncation_side,
+        tokenizer.model_input_names,
+        type(tokenizer).__name__,
+    ]
     versions = [tokenizers.__version__, datasets.__version__]
     digest.update(json.dumps([described, settings, versions], sort_keys=True).encode())
     return digest.hexdigest()[:32]
 
 
 def token_counts(rows: Dataset) -> np.ndarray:
-    """`(rows,)`, the number of tokens of each row."""
+    """`(rows,)`, the number of tokens of each row, over all its windows where it has some."""
     column = rows.with_format("arrow")[:]["input_ids"]
-    return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]).astype(np.int64)
+    return np.concatenate([_counts(chunk) for chunk in column.chunks]).astype(np.int64)
 
 
-def pad(rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """Pads token ids to the longest of the rows: tensors of `(rows, length)`, attention mask included."""
+def _counts(lists: Any) -> np.ndarray:
+    """How many numbers each of an array of lists holds; of lists of lists, all that are in them."""
+    offsets = lists.offsets.to_numpy()
+    if pyarrow.types.is_list(lists.values.type) or pyarrow.types.is_large_list(lists.values.type):
+        offsets = lists.values.offsets.to_numpy()[offsets]
+    return np.diff(offsets)
+
+
+def pad(rows: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> dict[str, torch.Tensor]:
+    """Pads token ids to the longest of the rows: tensors of `(rows, length)`, attention mask included.
+
+    Rows of windows give `(windows of all rows, length)`, and `windows` of `(rows,)`: how many each row has.
+    """
     names = [name for name in tokenizer.model_input_names if name in rows[0]]
     columns = {name: [row[name] for row in rows] for name in names}
-    return dict(tokenizer.pad(columns, padding="longest", return_tensors="pt", verbose=False))
+    windows = {}
+    if isinstance(columns["input_ids"][0][0], list):
+        windows["windows"] = torch.tensor([len(row) for row in columns["input_ids"]])
+        columns = {name: [window for row in values for window in row] for name, values in columns.items()}
+    return {**tokenizer.pad(columns, padding="longest", return_tensors="pt", verbose=False), **windows}
+
+
+def joined(logits: torch.Tensor, windows: torch.Tensor | None) -> torch.Tensor:
+    """The mean of each row's windows: `(windows of all rows, labels)` becomes `(rows, labels)`.
+
+    Args:
+        logits: What the model says of each window.
+        windows: `(rows,)`, how many windows each row has; None where there are none, and nothing changes.
+    """
+    if windows is None:
+        return logits
+    rows = torch.arange(len(windows), device=windows.device).repeat_interleave(windows, output_size=len(logits))
+    sums = logits.new_zeros(len(windows), logits.shape[1]).index_add(0, rows, logits)
+    return sums / windows[:, None]

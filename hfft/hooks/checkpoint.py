@@ -17,11 +17,14 @@ from safetensors.torch import load_file, load_model, save_file, save_model
 from hfft.errors import SetupError
 from hfft.folder import RunFolder, damage, read_json, whole_folder, write_json, write_manifest
 from hfft.hooks.cadence import Cadence
+from hfft.hooks.ema import average_of
 from hfft.hooks.log import Log
+from hfft.hooks.time_limit import TimeLimit
 from hfft.loop import Progress, Run, StepReport, over_processes
 from hfft.optim.schedules import move_to
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+AVERAGE = "ema.safetensors"  # where the run keeps one; model.safetensors has the plain weights
 
 
 class Checkpoint:
@@ -112,7 +115,7 @@ def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
 
 
 def restore(run: Run, place: Path) -> None:
-    """Puts a run where the checkpoint left it. All processes call it.
+    """Puts a run, its hooks attached, where the checkpoint left it. All processes call it.
 
     Raises:
         SetupError: The checkpoint is not one of this run's model and optimizer.
@@ -121,7 +124,10 @@ def restore(run: Run, place: Path) -> None:
     try:
         _load_weights(run, place / MODEL)
         run.optimizer.load_state_dict(_optimizer_state(place, state))
-    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        average = average_of(run)
+        if average is not None:
+            average.load(place / AVERAGE)
+    except (RuntimeError, ValueError, KeyError, FileNotFoundError, SafetensorError) as error:
         raise SetupError(
             f"The checkpoint {place} does not fit the model and optimizer of the recipe: {error}"
         ) from error
@@ -132,6 +138,9 @@ def restore(run: Run, place: Path) -> None:
     if not run.accelerator.is_main_process:  # the saved counts are those of all processes together
         run.progress.tokens = run.progress.cells = 0
     move_to(run.schedule, run.progress.step)
+    for hook in run.hooks:
+        if isinstance(hook, TimeLimit):
+            hook.look_again(run)
 
 
 def summed(run: Run) -> Progress:
@@ -153,6 +162,9 @@ def _write(run: Run, progress: Progress, place: Path) -> None:
                 numbers.setdefault(str(index), {})[name] = value
     save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
     save_file(tensors, str(place / OPTIMIZER))
+    average = average_of(run)
+    if average is not None:
+        average.save(place / AVERAGE)
     scaler = run.optimizer.scaler
     state = {
         "progress": asdict(progress),
@@ -177,4 +189,6 @@ def _optimizer_state(place: Path, state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load_weights(run: Run, file: Path) -> None:
-    load_model(run.accelerator.unwrap_model(run.model), str(file), device=str(run.accelerator.device))
+    device = run.accelerator.device  # cpu:1 in the second of several processes, which safetensors does not know
+    name = "cpu" if device.type == "cpu" else str(device)
+    load_model(run.accelerator.unwrap_model(run.model), str(file), device=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hfft.hooks.cadence import Cadence
+from hfft.hooks.ema import averaged
 from hfft.hooks.log import Log
 from hfft.loop import Run, StepReport
 from hfft.scoring import Scored, Scorer
@@ -12,7 +13,7 @@ from hfft.screen import Screen
 
 
 class Evaluate:
-    """Scores when it is due.
+    """Scores when it is due, and where the run ends: the average of the weights, where the run keeps one.
 
     Args:
         scorer: Scores the eval split.
@@ -53,9 +54,10 @@ class Evaluate:
             Interrupted: A signal came while scoring.
         """
         step = run.progress.step
-        if not step or not self.cadence.due(step) or run.progress.evaluated_step == step:
+        due = self.cadence.due(step) or run.progress.ended is not None
+        if not step or not due or run.progress.evaluated_step == step:
             return
-        with run.paused():
+        with run.paused(), averaged(run):
             scored = self.scorer(run.model, run.accelerator, run.asked_to_stop)
             self.latest = step, scored
             run.progress.evaluated_step = step

@@ -46,6 +46,9 @@ class Preempt:
 def listening(run: Run) -> Iterator[None]:
     """Turns SIGTERM and SIGINT into a flag of the run while inside; a second SIGINT interrupts at once.
 
+    Where one of several processes fails, its launcher ends the others by SIGTERM. That is no wish for a checkpoint,
+    which takes all of them: a process that breaks off with the flag up ends by the signal, and so without a word.
+
     Does nothing in threads other than the main one, which cannot listen.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -58,8 +61,16 @@ def listening(run: Run) -> Iterator[None]:
         run.signal = number
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    abandoned = False
     try:
         yield
+    except Exception as error:
+        abandoned = (
+            not isinstance(error, Stopped) and run.signal == signal.SIGTERM and run.accelerator.num_processes > 1
+        )
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if abandoned:
+            signal.raise_signal(signal.SIGTERM)

@@ -39,7 +39,7 @@ class Prepared:
 
 
 class Task(Protocol):
-    """One kind of problem.
+    """One kind of problem. With the methods of `hfft.data.stream.Encoder` it can be trained on streams too.
 
     Calls come in this order: the class with validated `Options`, `prepare`, `model`; then the rest, any number of
     times. Every process makes the same calls.
@@ -53,6 +53,15 @@ class Task(Protocol):
 
     processor: Any
     """Tokenizer or image processor, after `prepare`; saved beside the model with `save_pretrained`."""
+
+    inputs: list[str]
+    """The columns of the input, in order: one, or those of a pair."""
+
+    settles: bool
+    """Whether `settle` chooses anything: scores on the eval split are then marked as selected."""
+
+    settled: dict[str, Any]
+    """What answers depend on beside the weights, such as a threshold: plain values for the model's configuration."""
 
     def __init__(self, options: Any) -> None: ...
 
@@ -69,6 +78,22 @@ class Task(Protocol):
 
         Raises:
             DataError: The data cannot be trained on; the message names column and row.
+        """
+        ...
+
+    def reopen(self, backbone: Backbone) -> None:
+        """Takes from a finished model what `prepare` takes from data, so that it can answer and be scored."""
+        ...
+
+    def questions(self, rows: Dataset, answered: bool) -> Prepared:
+        """Makes examples of new rows, after `prepare` or `reopen`: one split, "data".
+
+        Args:
+            rows: Raw rows.
+            answered: Whether the right answers are in the rows; else only the inputs are looked at.
+
+        Raises:
+            DataError: As `prepare`.
         """
         ...
 
@@ -96,11 +121,22 @@ class Task(Protocol):
         ...
 
     def truths(self, batch: Batch) -> list[Any]:
-        """The right answers of a batch, one an example, as plain Python values."""
+        """The right answers of a batch, one an example, as plain Python values; None where there is none."""
         ...
 
     def decoded(self, batch: Batch) -> list[str]:
         """Shows the examples of a batch to people, a line each, as the model reads them."""
+        ...
+
+    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        """Chooses on the eval split what stands in `settled`, and gives the answers that follow from it."""
+        ...
+
+    def fold(self, model: Any) -> None:
+        """Puts into a finished model's weights, in place, what the task keeps beside them (such as a scale).
+
+        Afterwards the task takes the model's answers as they are.
+        """
         ...
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:

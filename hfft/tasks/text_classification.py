@@ -1,192 +1,273 @@
-"""One label for each text: sentiment, topic, intent."""
+"""A label, several labels or numbers for each text or pair of texts: sentiment, intent, entailment, likeness."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from datasets import Dataset
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from hfft.backbone import Backbone
 from hfft.data import checks
-from hfft.data.labels import choose_names, encode, label_names
 from hfft.data.loaders import Batch, Examples
-from hfft.data.text import longest_input, pad, token_counts, tokenize
-from hfft.errors import DataError, RecipeError, near
-from hfft.metrics.classification import classification_intervals, classification_scores
+from hfft.data.stream import require_known_labels
+from hfft.data.text import joined, longest_input, pad, token_counts, tokenize
+from hfft.errors import DataError
 from hfft.metrics.intervals import Intervals, Scores
+from hfft.tasks.targets import Target, TargetOptions, target_of_data, target_of_model
 from hfft.tasks.task import Answer, Prepared
 
 CUT_SHARE = 0.01  # more cut texts than this share of a split are worth a warning
+NOT_FOR_THE_MODEL = ("labels", "windows")
 
 
-class Options(BaseModel):
-    """Options of `text-classification`."""
+class Windows(BaseModel):
+    """`task.windows`: texts longer than `max_length` are read in windows, whose logits are averaged."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    text: str = Field(default="text", description="The column of the text.")
-    label: str = Field(
-        default="label", description="The column of the label: text, whole number, boolean or ClassLabel."
+    overlap: int = Field(default=32, ge=0, description="Tokens that neighbouring windows share.")
+
+
+class Options(TargetOptions):
+    """Options of `text-classification`."""
+
+    text: str | Annotated[list[str], Field(min_length=2, max_length=2)] = Field(
+        default="text", description="The column of the text, or two columns: a pair of texts."
     )
-    labels: list[str] | None = Field(default=None, description="The label names, in order. Default: found in the data.")
     max_length: Annotated[int, Field(ge=3)] | None = Field(
-        default=None, description="Tokens a text is cut to. Default, and limit: what the model can take."
+        default=None, description="Tokens a text, or pair, may have. Default, and limit: what the model can take."
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
-        default=None, description="Weights by label name, or 'balanced': rows / (labels x rows of the label)."
+    truncation_side: Literal["left", "right"] | None = Field(
+        default=None, description="Where longer texts are cut. Default: as the tokenizer does, mostly right."
     )
+    windows: Windows | None = Field(
+        default=None, description="Read longer texts in windows, and average their logits, instead of cutting them."
+    )
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns of the text, one or two."""
+        return [self.text] if isinstance(self.text, str) else list(self.text)
 
 
 class TextClassification:
-    """Cross entropy over labels (see `hfft.tasks.task.Task` for what each method promises)."""
+    """A classification head on a text encoder (see `hfft.tasks.task.Task` for what each method promises)."""
 
     Options: ClassVar[type[BaseModel]] = Options
-    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "rmse", "mae", "hamming_loss"})
 
     def __init__(self, options: Options):
         self.options = options
         self.processor: Any = None
-        self.labels: list[str] = []
-        self.class_weights: Tensor | None = None
+        self.target: Target
+        self.max_length = 0
+
+    @property
+    def inputs(self) -> list[str]:
+        return self.options.texts
+
+    @property
+    def settles(self) -> bool:
+        return self.target.settles
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        return self.target.settled
 
     def strata(self, train: Dataset) -> Sequence[Any] | None:
-        checks.require_columns({"train": train}, {"task.label": self.options.label})
-        return label_names(train, self.options.label, self.options.labels)
+        checks.require_columns({"train": train}, self._label_columns())
+        target = target_of_data(self.options, train)
+        return target.read(train, "train") if target.problem == "single" else None
 
     def prepare(self, splits: Mapping[str, Dataset], backbone: Backbone) -> Prepared:
-        options = self.options
         checks.require_rows(splits)
-        checks.require_columns(splits, {"task.text": options.text, "task.label": options.label})
-        checks.require_texts(splits, options.text, "task.text")
-        names = {split: label_names(rows, options.label, options.labels) for split, rows in splits.items()}
-        feature = splits["train"].features[options.label]
-        self.labels = choose_names(names["train"], feature, options.labels, backbone.labels)
+        checks.require_columns({"train": splits["train"]}, self._label_columns())
+        self.target = target_of_data(self.options, splits["train"])
+        truths = {split: self._truths(rows, split) for split, rows in splits.items()}
+        self.target.learn(splits["train"], truths["train"], backbone)
+        self._open_processor(backbone)
+        prepared = Prepared({}, [])
+        texts = {split: self._texts(rows, split) for split, rows in splits.items()}
+        prepared.findings.extend(_text_findings(texts, truths["train"]))
+        for split, rows in splits.items():
+            predict = split != "train" and self.options.unlabelled == "predict"
+            self._prepare_split(split, rows, truths[split], predict, prepared)
+        return prepared
+
+    def reopen(self, backbone: Backbone) -> None:
+        self.target = target_of_model(self.options, backbone)
+        self._open_processor(backbone)
+
+    def questions(self, rows: Dataset, answered: bool) -> Prepared:
+        prepared = Prepared({}, [])
+        checks.require_rows({"data": rows})
+        self._texts(rows, "data")
+        if answered:
+            checks.require_columns({"data": rows}, self._label_columns())
+        truths = self.target.read(rows, "data") if answered else [None] * len(rows)
+        self._prepare_split("data", rows, truths, not answered, prepared, keep=False)
+        return prepared
+
+    def check_stream(self, first: Dataset) -> list[checks.Finding]:
+        checks.require_columns({"train": first}, self._label_columns())
+        if target_of_data(self.options, first).problem == "regression":
+            text = "give the mean and the spread by which the numbers are scaled, for the whole stream is not known"
+            return [checks.Finding("scale", "train", len(first), len(first), text)]
+        require_known_labels(first, self.options.columns, self.options.labels, self.options.class_weights)
+        return []
+
+    def answered(self, rows: Dataset) -> list[bool]:
+        return [truth is not None for truth in self.target.read(rows, "train")]
+
+    def encode(self, rows: Dataset) -> Examples:
+        self._texts(rows, "train")
+        truths = self.target.read(rows, "train")
+        return self._encoded("train", rows, truths, np.arange(len(rows)), keep=False)[0]
+
+    def _label_columns(self) -> dict[str, list[str]]:
+        return {"task.label": self.options.columns}
+
+    def _truths(self, rows: Dataset, split: str) -> list[Any]:
+        if self.options.unlabelled == "predict" and not any(name in rows.column_names for name in self.options.columns):
+            return [None] * len(rows)
+        checks.require_columns({split: rows}, self._label_columns())
+        return self.target.read(rows, split)
+
+    def _texts(self, rows: Dataset, split: str) -> list[tuple[str, ...]]:
+        """Checks the text columns of a split, and reads them: a tuple of one or two texts a row."""
+        checks.require_columns({split: rows}, {"task.text": self.options.texts})
+        for column in self.options.texts:
+            checks.require_texts({split: rows}, column, "task.text")
+        return list(zip(*(rows[column] for column in self.options.texts), strict=True))
+
+    def _open_processor(self, backbone: Backbone) -> None:
         self.processor = backbone.tokenizer()
         if self.processor.pad_token_id is None:  # GPT-like models were not made for batches of unlike lengths
             self.processor.pad_token = self.processor.eos_token
-        prepared = Prepared({}, _text_findings(splits, names, options.text))
-        for split, rows in splits.items():
-            numbers = np.array(encode(names[split], self.labels, split))
-            self._prepare_split(split, rows, numbers, backbone, prepared)
-        train_rows = prepared.summary["train"]["labels"]
-        self.class_weights = _class_weights(options.class_weights, self.labels, train_rows)
-        return prepared
+            self.processor.padding_side = "right"  # their head looks for the last token before the padding
+        if self.options.truncation_side is not None:
+            self.processor.truncation_side = self.options.truncation_side
+        self.max_length = longest_input(self.processor, backbone.config, self.options.max_length)
 
     def _prepare_split(
-        self, split: str, rows: Dataset, numbers: np.ndarray, backbone: Backbone, prepared: Prepared
+        self, split: str, rows: Dataset, truths: Sequence[Any], predict: bool, prepared: Prepared, keep: bool = True
     ) -> None:
-        """Tokenizes one split and puts it, its findings and its summary into `prepared`."""
-        unlabelled = checks.count_rows("unlabelled", split, numbers < 0, len(rows), "have no label and are left out")
-        ids = np.flatnonzero(numbers >= 0)
+        """Tokenizes one split and puts it, its findings and its summary into `prepared`.
+
+        Args:
+            split: Its name.
+            rows: Its rows.
+            truths: A truth a row, or None.
+            predict: Whether rows without a truth stay in, to be answered.
+            prepared: Gets the split.
+            keep: Keep its tokens on disk.
+        """
+        without = np.array([truth is None for truth in truths])
+        done = "are answered and not scored" if predict else "are left out"
+        unlabelled = checks.count_rows("unlabelled", split, without, len(rows), f"have no label and {done}")
+        ids = np.arange(len(rows)) if predict else np.flatnonzero(~without)
         if not len(ids):
-            raise DataError(f"task.label: no row of the {split} split has a label in '{self.options.label}'.")
-        kept = rows.select_columns(self.options.text).rename_columns({self.options.text: "text"}).select(ids)
-        max_length = longest_input(self.processor, backbone.config, self.options.max_length)
-        encoded, cut = tokenize(kept, self.processor, max_length)
-        lengths = token_counts(encoded)
-        cut_text = f"are cut to {max_length} tokens"
-        cut_findings = checks.count_rows("cut", split, cut, len(ids), cut_text) if cut.mean() > CUT_SHARE else []
-        counts, balance = checks.balance(split, (self.labels[n] for n in numbers[ids]), self.labels)
-        prepared.splits[split] = Examples(encoded.add_column("labels", numbers[ids].tolist()), ids, lengths)
-        prepared.findings.extend([*unlabelled, *cut_findings, *balance])
+            raise DataError(
+                f"task.label: no row of the {split} split has a label in {self.options.columns}."
+                f"{'' if split == 'train' else ' To have its rows answered: task.unlabelled=predict.'}"
+            )
+        examples, long = self._encoded(split, rows, truths, ids, keep)
+        lengths, windows = token_counts(examples.rows), self.options.windows
+        long_text = f"are cut to {self.max_length} tokens"
+        cut = long & (windows is None)
+        cut_findings = checks.count_rows("cut", split, cut, len(ids), long_text) if cut.mean() > CUT_SHARE else []
+        known = [truth for truth in truths if truth is not None]
+        described, findings = self.target.summary(split, known) if known else ({}, [])
+        prepared.splits[split] = examples
+        prepared.findings.extend([*unlabelled, *cut_findings, *findings])
         prepared.summary[split] = {
             "rows": len(ids),
-            "labels": counts,
+            "problem": self.target.problem,
+            **described,
             "tokens": {"median": float(np.median(lengths)), "longest": int(lengths.max())},
             "cut": int(cut.sum()),
+            **({"in_windows": int(long.sum())} if windows else {}),
         }
 
+    def _encoded(
+        self, split: str, rows: Dataset, truths: Sequence[Any], ids: np.ndarray, keep: bool
+    ) -> tuple[Examples, np.ndarray]:
+        """Makes examples of the rows `ids`; the second value says which of them were too long."""
+        names: dict[str, str] = dict(zip(self.options.texts, ("text", "pair"), strict=False))
+        kept = rows.select_columns(list(names)).rename_columns(names).select(ids)
+        windows = self.options.windows
+        encoded, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
+        numbers = self.target.encode([truths[int(row)] for row in ids], split)
+        return Examples(encoded.add_column("labels", numbers), ids, token_counts(encoded)), long
+
     def model(self, backbone: Backbone) -> tuple[PreTrainedModel, list[str]]:
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        return backbone.load(
-            AutoModelForSequenceClassification,
-            num_labels=len(self.labels),
-            id2label={number: label for label, number in numbers.items()},
-            label2id=numbers,
-            problem_type="single_label_classification",
-            pad_token_id=self.processor.pad_token_id,
-        )
+        settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}
+        model, new = backbone.load(AutoModelForSequenceClassification, **settings)
+        self.target.attach(model)
+        return model, new
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        return {**pad(rows, self.processor), "labels": torch.tensor([row["labels"] for row in rows])}
+        return {**pad(rows, self.processor), "labels": self.target.tensor([row["labels"] for row in rows])}
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        logits, labels = _logits(model, batch), batch["labels"]
-        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
-        return cross_entropy(logits, labels, weights, label_smoothing=self.options.label_smoothing)
+        return self.target.loss(_logits(model, batch), batch["labels"])
 
     def weight(self, batch: Batch) -> float:
-        # cross_entropy's mean divides by the sum of the targets' class weights
-        labels = batch["labels"]
-        return float(len(labels) if self.class_weights is None else self.class_weights[labels].sum())
+        return self.target.weight(batch["labels"])
 
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
-        rows = _logits(model, batch).softmax(-1).cpu()
-        best = rows.argmax(-1).tolist()
-        return [
-            {"answer": self.labels[number], "score": row[number], "probabilities": row}
-            for number, row in zip(best, rows.tolist(), strict=True)
-        ]
+        return self.target.answers(_logits(model, batch))
 
-    def truths(self, batch: Batch) -> list[str]:
-        return [self.labels[number] for number in batch["labels"].tolist()]
+    def truths(self, batch: Batch) -> list[Any]:
+        return self.target.truths(batch["labels"])
 
     def decoded(self, batch: Batch) -> list[str]:
         texts = self.processor.batch_decode(batch["input_ids"])
+        if "windows" in batch:
+            first = np.concatenate([[0], np.cumsum(batch["windows"].tolist())[:-1]])
+            texts = [
+                f"{texts[start]} ({count} windows)"
+                for start, count in zip(first, batch["windows"].tolist(), strict=True)
+            ]
         return [f"{truth}: {text}" for truth, text in zip(self.truths(batch), texts, strict=True)]
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
-        return classification_scores(*_columns(answers, truths), self.labels)
+    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        return self.target.settle(answers, truths)
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[str], confidence: float) -> Intervals:
-        return classification_intervals(*_columns(answers, truths), self.labels, confidence)
+    def fold(self, model: Any) -> None:
+        self.target.fold(model)
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+        return self.target.score(answers, truths)
+
+    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
+        return self.target.intervals(answers, truths, confidence)
 
 
 def _logits(model: Any, batch: Batch) -> Tensor:
-    """`(batch, labels)`, in float32 whatever the forward pass was computed in."""
-    return model(**{name: tensor for name, tensor in batch.items() if name != "labels"}).logits.float()
+    """`(batch, outputs)`, in float32 whatever the forward pass was computed in."""
+    inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_FOR_THE_MODEL}
+    return joined(model(**inputs).logits.float(), batch.get("windows"))
 
 
-def _columns(answers: Sequence[Answer], truths: Sequence[str]) -> tuple[list[str], Sequence[str], np.ndarray]:
-    return [answer["answer"] for answer in answers], truths, np.array([answer["probabilities"] for answer in answers])
-
-
-def _text_findings(
-    splits: Mapping[str, Dataset], names: Mapping[str, Sequence[str | None]], column: str
-) -> list[checks.Finding]:
-    texts = {split: list(rows[column]) for split, rows in splits.items()}
+def _text_findings(texts: Mapping[str, Sequence[tuple[str, ...]]], truths: Sequence[Any]) -> list[checks.Finding]:
     findings = []
-    for split, values in texts.items():
-        findings += checks.count_rows("empty", split, (not text.strip() for text in values), len(values), "are empty")
+    for split, rows in texts.items():
+        empty = (not all(text.strip() for text in row) for row in rows)
+        findings += checks.count_rows("empty", split, empty, len(rows), "are empty")
     findings += checks.repeated(texts, _folded)
-    return findings + checks.contradictions(texts["train"], names["train"], _folded)
+    return findings + checks.contradictions(texts["train"], [_hashable(truth) for truth in truths], _folded)
 
 
-def _folded(text: str) -> str:
-    """What makes two texts the same: their words, whatever case and spacing."""
-    return " ".join(text.lower().split())
+def _folded(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """What makes two inputs the same: their words, whatever case and spacing."""
+    return tuple(" ".join(text.lower().split()) for text in texts)
 
 
-def _class_weights(
-    wanted: Literal["balanced"] | dict[str, float] | None, labels: Sequence[str], rows: Mapping[str, int]
-) -> Tensor | None:
-    if wanted is None:
-        return None
-    if wanted == "balanced":  # as scikit-learn's; a label without a training row has no say
-        total = sum(rows.values())
-        return torch.tensor([total / (len(labels) * rows[label]) if rows[label] else 1.0 for label in labels])
-    for name in wanted:
-        if name not in labels:
-            raise RecipeError(
-                f"task.class_weights names '{name}', which is no label of the data.{near(name, labels)} "
-                f"Labels: {', '.join(labels)}. Labels that are not named weigh 1."
-            )
-    return torch.tensor([wanted.get(label, 1.0) for label in labels])
+def _hashable(truth: Any) -> Hashable:
+    return tuple(truth) if isinstance(truth, list) else truth

@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 import hfft
+from hfft.tasks import TASKS
+from tests.tiny import VARIANTS
 
 STRATEGIES: dict[str, list[str]] = {
     "full": [],
@@ -24,8 +26,15 @@ STRATEGIES: dict[str, list[str]] = {
     "freeze+decay": ["tune.freeze.blocks=1", "tune.layer_decay=0.7"],
     "freeze+lora": ["tune.freeze.blocks=1", "tune.adapter={targets: all-linear}"],
     "decay+lora": ["tune.layer_decay=0.7", "tune.adapter={rank: 4}", "optim.lr=1e-2"],
+    "ema": ["train.ema=0.9"],
+    "freeze+lora+ema": ["tune.freeze.blocks=1", "tune.adapter={rank: 4}", "optim.lr=1e-2", "train.ema=0.9"],
     "freeze+decay+lora": ["tune.freeze.blocks=1", "tune.layer_decay=0.7", "tune.adapter={rank: 4}"],
 }
+CASES = [
+    *((task, strategy) for task in TASKS for strategy in STRATEGIES),
+    *((variant, strategy) for variant in VARIANTS for strategy in ("full", "freeze+decay+lora")),
+]
+"""Every task with every strategy, and every variant with the plainest and with all of them together."""
 NO_DROPOUT = ["model.dropout=0"]
 
 

@@ -14,31 +14,47 @@ from peft import PeftModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.laws.runs import STRATEGIES, predictions, train
+from tests.tiny import VARIANTS
 
 PIPELINE = """
 import json, sys
 sys.modules["hfft"] = None  # importing it now fails
 from transformers import pipeline
 made = pipeline("text-classification", model=sys.argv[1])
-print(json.dumps(made(json.load(sys.stdin))))
+print(json.dumps([made(given, top_k=None) for given in json.load(sys.stdin)]))
 """
+AGREEING = [
+    *(("text-classification", strategy) for strategy in ("full", "lora", "ema", "freeze+decay+lora")),
+    *((name, "full") for name in VARIANTS if name != "windows"),  # the pipeline knows none
+]
 
 
 def texts(recipe):
+    return [row["text"] for row in eval_rows(recipe)]
+
+
+def eval_rows(recipe):
     with open(Path(recipe["data"]["root"], "eval.csv"), encoding="utf-8", newline="") as file:
-        return [row["text"] for row in csv.DictReader(file)]
+        return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("strategy", ["full", "lora", "freeze+decay+lora"])
-def test_the_pipeline_of_transformers_agrees_without_hfft(tiny, tmp_path, strategy):
-    recipe = tiny("text-classification")
+@pytest.mark.parametrize(("task", "strategy"), AGREEING)
+def test_the_pipeline_of_transformers_agrees_without_hfft(tiny, tmp_path, task, strategy):
+    recipe = tiny(task)
     train(recipe, tmp_path / "run", *STRATEGIES[strategy])
+    columns = recipe["task"].get("text", "text")
+    names = {columns: "text"} if isinstance(columns, str) else dict(zip(columns, ("text", "text_pair"), strict=True))
+    inputs = [{new: row[old] for old, new in names.items()} for row in eval_rows(recipe)]
     command = [sys.executable, "-c", PIPELINE, str(tmp_path / "run" / "model")]
-    done = subprocess.run(command, input=json.dumps(texts(recipe)), capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(command, input=json.dumps(inputs), capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    answers, rows = json.loads(done.stdout.splitlines()[-1]), predictions(tmp_path / "run")
-    assert [answer["label"] for answer in answers] == [row["answer"] for row in rows]
-    assert [answer["score"] for answer in answers] == pytest.approx([row["score"] for row in rows], abs=1e-5)
+    labels = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["id2label"]
+    said = [{part["label"]: part["score"] for part in parts} for parts in json.loads(done.stdout.splitlines()[-1])]
+    for answer, row in zip(said, predictions(tmp_path / "run"), strict=True):
+        ours = row["probabilities"] if "probabilities" in row else row["answer"]
+        assert [answer[labels[str(number)]] for number in range(len(labels))] == pytest.approx(ours, rel=1e-5, abs=1e-5)
+        if "score" in row:
+            assert max(answer, key=lambda label: answer[label]) == row["answer"]
 
 
 @pytest.mark.parametrize("strategy", [name for name in STRATEGIES if "lora" in name])

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 
 import hfft
 from hfft.assemble import assemble, draft
-from hfft.tasks import TASKS
 from hfft.tuning.blocks import plain_name
-from tests.laws.runs import STRATEGIES, train
+from tests.laws.runs import CASES, STRATEGIES, train
+from tests.tiny import EXAMPLES
 
 EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
 
@@ -22,8 +22,7 @@ def assembled(recipe, *overrides):
     return assemble(draft(hfft.Recipe.from_dict(recipe, *overrides), trust=False), Accelerator(cpu=True))
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, task, strategy):
     made = assembled(tiny(task), *STRATEGIES[strategy], *EXTREMES)
     model = made.run.accelerator.unwrap_model(made.run.model)
@@ -41,8 +40,7 @@ def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, t
     assert all((row.trainable, row.lr) == (False, 0.0) for row in without)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, tmp_path, task, strategy):
     made = assembled(tiny(task), *STRATEGIES[strategy])
     start = {name: p.detach().clone() for name, p in made.run.model.named_parameters()}
@@ -54,7 +52,7 @@ def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, tmp_path
         assert torch.equal(before, end[name]) != told[plain_name(name)], name
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EXAMPLES)
 def test_frozen_blocks_make_no_noise_unless_told_to(tiny, task):
     frozen = [block for block in assembled(tiny(task), "tune.freeze.blocks=2").found if block.depth in (1, 2)]
 
@@ -66,7 +64,7 @@ def test_frozen_blocks_make_no_noise_unless_told_to(tiny, task):
     assert in_training("tune.freeze.dropout=true") == {True}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EXAMPLES)
 def test_scoring_leaves_the_modes_as_they_were(tiny, task):
     made = assembled(tiny(task), "tune.freeze.blocks=2")
     before = [module.training for module in made.run.model.modules()]

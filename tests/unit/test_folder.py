@@ -37,6 +37,8 @@ def test_the_names_of_a_run_are_those_other_programs_read(tmp_path):
         "checkpoints/best-00000500": folder.best(500),
         "model": folder.model,
         "adapter": folder.adapter,
+        ".lock": folder.lock,
+        ".holder.json": folder.holder,
     }
     assert {name: tmp_path / name for name in places} == places
 

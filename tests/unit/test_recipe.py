@@ -156,7 +156,7 @@ def test_a_fault_is_told_with_its_line_its_key_and_what_would_do(load, text, mes
         ("{files: {train: a.csv, eval: b.csv}, holdout: 0.1}", "give only one of them"),
         (
             "{files: {train: a.csv, validation: b.csv}}",
-            "data.files.validation is 'validation', but should be 'train', ",
+            "'files' has 'validation'; a split is 'train', 'eval' or 'test', or is named by",
         ),
         ("{hub: imdb, holdout: 1}", "data.holdout is 1, but should be less than 1"),
     ],

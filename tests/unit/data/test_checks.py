@@ -34,10 +34,10 @@ def test_the_first_three_rows_are_named(rows, named):
 
 def test_a_missing_column_is_told_with_the_setting_and_the_nearest_name():
     data = splits(sentence=["a"], label=["b"])
-    checks.require_columns(data, {"task.text": "sentence", "task.label": "label"})
+    checks.require_columns(data, {"task.text": ["sentence"], "task.label": ["label"]})
     message = r"task.text is 'sentense', but the train split has no such column. Did you mean 'sentence'\? It has: sent"
     with pytest.raises(DataError, match=message):
-        checks.require_columns(data, {"task.text": "sentense"})
+        checks.require_columns(data, {"task.text": ["sentense"]})
 
 
 def test_an_empty_split_is_refused():

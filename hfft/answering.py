@@ -1,0 +1,238 @@
+"""What a finished run, or any classifier of transformers, says to new rows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from datasets import Dataset
+
+from hfft.backbone import Backbone
+from hfft.data.files import KINDS, read_files
+from hfft.errors import DataError, ModelError, SetupError
+from hfft.folder import RunFolder, write_text
+from hfft.metrics.further import EvaluateModule, find_metric
+from hfft.recipe import Recipe
+from hfft.score_table import Table, score_table, show_scores
+from hfft.scoring import ExtraMetric, Scored, Scorer
+from hfft.screen import Screen
+from hfft.tasks import find_task, task_of_architectures
+from hfft.tasks.task import Task
+
+CHUNK = 8192  # rows answered at once: sorted by length, their answers held in memory
+TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished model, ready to answer.
+
+    Attributes:
+        task: What it was trained for.
+        model: On its device.
+        accelerator: The device, and the precision of the forward pass.
+        batch_size: Rows answered at once.
+        confidence: Of the intervals of scores.
+        extra: Further metrics of the recipe.
+    """
+
+    task: Task
+    model: Any
+    accelerator: Accelerator
+    batch_size: int
+    confidence: float
+    extra: Sequence[ExtraMetric]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to new rows, in their order.
+
+    Attributes:
+        rows: One a row: `id` (its number, from 0), `answer`, `score`, `probabilities`, as predictions files have them.
+        inputs: What was asked, a tuple of inputs a row.
+        labels: The order of the probabilities; empty where there are none.
+        seconds: Of tokenizing and answering.
+    """
+
+    rows: list[dict[str, Any]]
+    inputs: list[tuple[Any, ...]]
+    labels: list[str]
+    seconds: float
+
+    def save(self, path: str) -> None:
+        """Writes a line of JSON for each answer."""
+        write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
+
+    def show(self, screen: Screen) -> None:
+        """Prints a line for each answer: the answer, its probability where it has one, the input."""
+        for row, inputs in zip(self.rows, self.inputs, strict=True):
+            score = [f"{row['score']:.4f}"] if "score" in row else []
+            texts = (" ".join(str(part).split()) for part in inputs)
+            screen.say("\t".join([_shown(row["answer"]), *score, *texts]))
+        screen.say(self.speed)
+
+    @property
+    def speed(self) -> str:
+        """Says how many rows were answered, and how fast."""
+        return f"{len(self.rows)} rows in {self.seconds:.1f} s, {len(self.rows) / max(self.seconds, 1e-9):.0f} rows/s"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of new rows.
+
+    Attributes:
+        scores: By metric: `{"value", "low", "high"}`, as results.json has them.
+        by_label: The same by label, then metric.
+        examples: How many rows had a label.
+        confidence: Of the intervals.
+        rows: As predictions files have them.
+        findings: What the checks found in the rows.
+    """
+
+    scores: Table
+    by_label: dict[str, Table]
+    examples: int
+    confidence: float
+    rows: list[dict[str, Any]]
+    findings: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The scores as plain values."""
+        values = asdict(self)
+        del values["rows"]
+        return values
+
+    def save(self, path: str) -> None:
+        """Writes a line of JSON for each row, truths beside answers."""
+        write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
+
+    def show(self, screen: Screen) -> None:
+        """Prints the table of scores, and the findings."""
+        show_scores(f"Scores of {self.examples} examples", {"": self.scores}, self.confidence, screen)
+        for finding in self.findings:
+            screen.say(finding)
+
+
+def open_finished(
+    place: str, overrides: Sequence[str], batch_size: int | None, trust: bool, accelerator: Accelerator
+) -> Finished:
+    """Loads the model of a run folder, or a model of transformers, and the task it was trained for.
+
+    Args:
+        place: A run folder, a folder of a model, a Hub id, or package://NAME/PATH.
+        overrides: Changes to the recipe, such as `task.text=body`; for a plain model, to the task's defaults.
+        batch_size: Rows answered at once; by default the recipe's, or 32.
+        trust: Whether code of the recipe or of the model may run.
+        accelerator: What to run on.
+
+    Raises:
+        HfftError: There is no such model, it has no trained head, or an override does not fit.
+    """
+    folder = RunFolder(place)
+    if folder.recipe.is_file():
+        if not folder.model.is_dir():
+            raise SetupError(f"The run in {folder.path} is not finished: it has no {folder.model.name}/ yet.")
+        recipe = Recipe.load(folder.recipe, *overrides)
+        backbone = Backbone(str(folder.model), trust=trust)
+    else:
+        backbone = Backbone(place, trust=trust)
+        values = {"task": {"name": task_of_architectures(place, backbone.config.architectures)}, "model": place}
+        recipe = Recipe.from_dict({**values, "data": {"hub": TRANSIENT}}, *overrides)
+    kind = find_task(recipe.task.name, trust)
+    extra = [find_metric(name, trust) for name in recipe.eval.metrics]
+    task = kind(recipe.task_options(kind.Options))
+    task.reopen(backbone)
+    model, new = task.model(backbone)
+    if new:
+        raise ModelError(f"'{place}' has no trained head: {', '.join(new[:3])} would start at random. Train it first.")
+    for metric in extra:
+        if isinstance(metric, EvaluateModule):
+            metric.load()
+            metric.numbers = {name: int(number) for name, number in (model.config.label2id or {}).items()}
+    model = accelerator.prepare_model(model.to(accelerator.device), evaluation_mode=True)
+    size = batch_size or recipe.eval.batch_size or recipe.train.batch_size
+    return Finished(task, model, accelerator, size, recipe.eval.confidence, extra)
+
+
+def answer(finished: Finished, inputs: Sequence[Any]) -> Answers:
+    """Answers files or inputs. Rows of like length are batched together; the answers come in the rows' order.
+
+    Raises:
+        DataError: As `read_inputs`, or a row cannot be asked.
+    """
+    rows = read_inputs(finished.task, inputs)
+    started = time.perf_counter()
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows.select(range(start, min(start + CHUNK, len(rows))))
+        scored = _scored(finished, chunk, answered=False)[0]
+        found += [{"id": start + number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
+    seconds = time.perf_counter() - started
+    asked = list(zip(*(rows[column] for column in finished.task.inputs), strict=True))
+    return Answers(found, asked, list(finished.model.config.id2label.values()), seconds)
+
+
+def score(finished: Finished, files: Sequence[str]) -> Evaluation:
+    """Answers the rows of files and scores the answers by the labels that stand in them.
+
+    Raises:
+        DataError: A file cannot be read, or its rows do not fit the model.
+    """
+    rows = read_files(list(files), ".", "--data")
+    scored, findings = _scored(finished, rows, answered=True)
+    scores, by_label = score_table(scored, finished.confidence)
+    return Evaluation(scores, by_label, len(scored.labelled[1]), finished.confidence, scored.rows(), findings)
+
+
+def _scored(finished: Finished, rows: Dataset, answered: bool) -> tuple[Scored, list[str]]:
+    prepared = finished.task.questions(rows, answered)
+    examples = prepared.splits["data"]
+    scorer = Scorer(finished.task, examples, finished.batch_size, extra=finished.extra)
+    return scorer(finished.model, finished.accelerator), [str(finding) for finding in prepared.findings]
+
+
+def read_inputs(task: Task, inputs: Sequence[Any]) -> Dataset:
+    """Makes rows of what there is to answer: files, or inputs themselves (texts; of pairs, both texts).
+
+    Args:
+        task: Says in which columns its inputs stand.
+        inputs: Names of files that exist or look like files (`new.csv`), or inputs. A pair is a tuple, or two
+            neighbours.
+
+    Raises:
+        DataError: Files and inputs are mixed, a file cannot be read, or half a pair is left over.
+    """
+    if not inputs:
+        raise DataError("There is nothing to answer: give texts, or files.")
+    files = [item for item in inputs if _is_file(item)]
+    if files and len(files) < len(inputs):
+        other = next(item for item in inputs if not _is_file(item))
+        raise DataError(f"'{files[0]}' is a file and {other!r} is none: give either files or texts.")
+    if files:
+        return read_files([str(file) for file in files], ".", "the input")
+    flat = [part for item in inputs for part in (item if isinstance(item, (tuple, list)) else [item])]
+    columns = task.inputs
+    if len(flat) % len(columns):
+        raise DataError(
+            f"This model reads {len(columns)} inputs together ({', '.join(columns)}), but {len(flat)} are given."
+        )
+    return Dataset.from_dict({name: flat[number :: len(columns)] for number, name in enumerate(columns)})
+
+
+def _is_file(item: Any) -> bool:
+    if isinstance(item, Path):
+        return True
+    return isinstance(item, str) and "\n" not in item and Path(item).suffix.lower() in KINDS and " " not in item.strip()
+
+
+def _shown(answer: Any) -> str:
+    if isinstance(answer, list):
+        return ", ".join(map(_shown, answer)) or "-"
+    return f"{answer:.4f}" if isinstance(answer, float) else str(answer)

@@ -1,0 +1,54 @@
+"""Scores with their intervals: as results.json has them, and as people see them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hfft.scoring import Scored
+from hfft.screen import Screen
+
+Table = dict[str, dict[str, Any]]
+
+
+def score_table(found: Scored, confidence: float, selected: bool = False) -> tuple[Table, dict[str, Table]]:
+    """Values with intervals: `{"value", "low", "high"}` by metric, and those of single labels by label, then metric.
+
+    Args:
+        found: A scored split.
+        confidence: Of the intervals.
+        selected: Whether weights or thresholds were chosen on this split: each entry then says so.
+    """
+    intervals = found.intervals(confidence) if found.scores else {}
+    whole: Table = {}
+    by_label: dict[str, Table] = {}
+    for name, value in found.scores.items():
+        low, high = (None if math.isnan(bound) else bound for bound in intervals[name])
+        entry = {"value": value, "low": low, "high": high, **({"selected": True} if selected else {})}
+        metric, slash, label = name.partition("/")
+        if slash:
+            by_label.setdefault(label, {})[metric] = entry
+        else:
+            whole[name] = entry
+    return whole, by_label
+
+
+def show_scores(title: str, tables: Mapping[str, Table], confidence: float, screen: Screen) -> None:
+    """Prints the scores of each split that have an interval.
+
+    Args:
+        title: Stands above the table.
+        tables: By split, as `score_table` gives them first.
+        confidence: Of the intervals.
+        screen: Where to.
+    """
+    rows = [
+        (f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}", note)
+        for split, table in tables.items()
+        for metric, entry in table.items()
+        if entry["low"] is not None and not metric.endswith(("_micro", "_weighted"))  # the files have them all
+        for note in ["selected: weights or thresholds were chosen on this split" if entry.get("selected") else ""]
+    ]
+    if rows:
+        screen.table(title, ("", "value", f"{confidence:.0%} interval", ""), rows)

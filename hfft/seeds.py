@@ -1,0 +1,161 @@
+"""Several runs that differ in their seed alone: their scores together, and the best of them as the model."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from scipy import stats
+
+from hfft.assemble import Draft, draft
+from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
+from hfft.recipe import Recipe
+from hfft.resume import Start, find_start
+from hfft.screen import Screen
+from hfft.training import train_in
+
+
+def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
+    """Trains with each seed of `train.seeds` in a folder of its own, or goes on there. All processes call it.
+
+    Raises:
+        HfftError: As `hfft.train`.
+    """
+    recipe, main = drafted.recipe, accelerator.is_main_process
+    start = broadcast_object_list([find_start(folder, recipe, resume) if main else Start()])[0]
+    if start.finished:
+        screen.say(f"All seeds in {folder.path} are finished already. Add some with train.seeds.")
+        return
+    if main:
+        folder.results.unlink(missing_ok=True)
+        recipe.save(folder.recipe)
+    seeds = recipe.train.seeds or []
+    for number, seed in enumerate(seeds, start=1):
+        screen.say(f"\nSeed {seed}, {number} of {len(seeds)}")
+        inner = folder.seed(seed)
+        if main:
+            inner.create()
+        train_in(inner, draft(_of_seed(recipe, seed), drafted.trust), accelerator, "auto", screen)
+        accelerator.free_memory()
+    if main:
+        _gather(folder, recipe, drafted.task.lower_is_better, screen)
+    accelerator.wait_for_everyone()
+
+
+def _of_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe of one of several seeds: what it would be for that seed alone."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed, "seeds": None})})
+
+
+def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], screen: Screen) -> None:
+    """Writes what the finished runs of all seeds come to: results.json last, before it the best one's model/."""
+    seeds = recipe.train.seeds or []
+    found = [read_json(folder.seed(seed).results) for seed in seeds]
+    best, metric = _best(found, recipe.train.keep_best, lower_is_better)
+    results: dict[str, Any] = {
+        "task": recipe.task.name,
+        "seeds": seeds,
+        "best_seed": seeds[best],
+        "best_by": f"eval {metric}" if metric else None,
+        "steps": found[best]["steps"],
+        "best_step": found[best]["best_step"],
+    }
+    for split in scored_splits(found[0]):
+        results[split] = _over_seeds([result[split] for result in found], recipe.eval.confidence)
+        results[f"{split}_examples"] = found[0][f"{split}_examples"]
+    results |= {
+        "confidence": recipe.eval.confidence,
+        "train_seconds": sum(result["train_seconds"] for result in found),
+        "samples_per_second": statistics.median(result["samples_per_second"] for result in found),
+        "warnings": list(dict.fromkeys(text for result in found for text in result["warnings"])),
+    }
+    chosen = folder.seed(seeds[best])
+    note = _note(results, len(seeds))
+    for source, target in ((chosen.model, folder.model), (chosen.adapter, folder.adapter)):
+        if source.is_dir():
+            with whole_folder(target) as place:
+                shutil.copytree(source, place, dirs_exist_ok=True)
+                card = (place / "README.md").read_text(encoding="utf-8")
+                write_text(place / "README.md", f"{card}\n{note}\n")
+    write_json(folder.results, results)
+    _show(results, folder, screen)
+
+
+def _best(
+    found: Sequence[dict[str, Any]], keep_best: str | None, lower_is_better: frozenset[str]
+) -> tuple[int, str | None]:
+    """The position of the run with the best eval, and the metric that says so; the first where there is no eval."""
+    scores = [result.get("eval", {}) for result in found]
+    metric = keep_best or next(iter(scores[0]), None)
+    if metric is None:
+        return 0, None
+    sign = -1 if metric in lower_is_better else 1
+    values = [sign * table[metric]["value"] if metric in table else float("-inf") for table in scores]
+    return values.index(max(values)), metric
+
+
+def _over_seeds(tables: Sequence[dict[str, Any]], confidence: float) -> dict[str, dict[str, Any]]:
+    """Mean, spread (standard deviation) and Student's interval of the mean, for each metric that all seeds have."""
+    made = {}
+    for name in tables[0]:
+        if not all(name in table for table in tables):
+            continue
+        values = [table[name]["value"] for table in tables]
+        mean, count = statistics.fmean(values), len(values)
+        spread = statistics.stdev(values) if count > 1 else None
+        reach = None
+        if spread is not None:
+            reach = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * spread / count**0.5
+        made[name] = {
+            "value": mean,
+            "low": None if reach is None else mean - reach,
+            "high": None if reach is None else mean + reach,
+            "spread": spread,
+            "values": values,
+            **({"selected": True} if any(table[name].get("selected") for table in tables) else {}),
+        }
+    return made
+
+
+def _note(results: dict[str, Any], count: int) -> str:
+    lines = [
+        "## Seeds",
+        "",
+        f"One of {count} runs that differ in their seed alone: {_chosen(results)}. Over all of them:",
+        "",
+        "| split | metric | mean | standard deviation |",
+        "| --- | --- | --- | --- |",
+    ]
+    for split in scored_splits(results):
+        for metric, entry in results[split].items():
+            spread = "" if entry["spread"] is None else f"{entry['spread']:.4f}"
+            lines.append(f"| {split} | {metric} | {entry['value']:.4f} | {spread} |")
+    return "\n".join(lines)
+
+
+def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
+    rows = []
+    for split in scored_splits(results):
+        for metric, entry in results[split].items():
+            if entry["spread"] is not None and not metric.endswith(("_micro", "_weighted")):
+                each = " ".join(f"{value:.4f}" for value in entry["values"])
+                interval = f"{entry['low']:.4f} to {entry['high']:.4f}"
+                rows.append((f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['spread']:.4f}", interval, each))
+    if rows:
+        columns = ("", "mean", "spread", f"{results['confidence']:.0%} interval of the mean", "each")
+        screen.table(f"Seeds {', '.join(map(str, results['seeds']))}", columns, rows)
+    screen.say(f"{folder.model} is that of seed {results['best_seed']}, {_chosen(results)}")
+    for split in (name for name in ("test", "eval") if results.get(name)):
+        metric, entry = next(iter(results[split].items()))
+        spread = "" if entry["spread"] is None else f" ± {entry['spread']:.4f} over {len(results['seeds'])} seeds"
+        screen.say(f"{split} {metric} {entry['value']:.4f}{spread}; run folder {folder.path}")
+        return
+
+
+def _chosen(results: dict[str, Any]) -> str:
+    best_by = results["best_by"]
+    return f"the best by {best_by}, which therefore runs high" if best_by else "the first, for there is no eval split"

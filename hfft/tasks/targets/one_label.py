@@ -1,0 +1,160 @@
+"""One label for each input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.nn.functional import cross_entropy, log_softmax
+
+from hfft.backbone import Backbone
+from hfft.data import checks
+from hfft.data.labels import choose_names, encode, label_names
+from hfft.errors import RecipeError, near
+from hfft.metrics.classification import classification_intervals, classification_scores
+from hfft.metrics.intervals import Intervals, Scores
+from hfft.tasks.targets.target import Answer, Problem, TargetOptions
+
+
+class OneLabel:
+    """Softmax and cross entropy, or the focal loss (see `Target` for what each method promises)."""
+
+    uses: ClassVar[frozenset[str]] = frozenset({"labels", "class_weights", "label_smoothing"})
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+    problem: Problem = "single"
+
+    def __init__(self, options: TargetOptions):
+        self.options = options
+        self.column = options.columns[0]
+        self.labels: list[str] = []
+        self.class_weights: Tensor | None = None
+        self.settles = False
+        self.settled: dict[str, Any] = {}
+
+    def read(self, rows: Dataset, split: str) -> list[str | None]:
+        return label_names(rows, self.column, self.options.labels)
+
+    def learn(self, rows: Dataset, truths: Sequence[str | None], backbone: Backbone) -> None:
+        self.labels = choose_names(truths, rows.features[self.column], self.options.labels, backbone.labels)
+        counts, _ = checks.balance("train", (name for name in truths if name is not None), self.labels)
+        self.class_weights = _class_weights(self.options.class_weights, self.labels, counts)
+
+    def reopen(self, config: Any) -> None:
+        self.labels = named(config)
+
+    def settings(self) -> dict[str, Any]:
+        return label_settings(self.labels, "single_label_classification")
+
+    def encode(self, truths: Sequence[str | None], split: str) -> list[int]:
+        return encode(truths, self.labels, split)
+
+    def summary(self, split: str, truths: Sequence[str]) -> tuple[dict[str, Any], list[checks.Finding]]:
+        counts, findings = checks.balance(split, truths, self.labels)
+        return {"labels": counts}, findings
+
+    def attach(self, model: Any) -> None:
+        """Nothing to look for."""
+
+    def tensor(self, encoded: Sequence[int]) -> Tensor:
+        return torch.tensor(encoded)
+
+    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
+        if self.options.loss is not None and self.options.loss.name == "focal":
+            return focal_loss(logits, encoded, weights, self.options.loss.gamma)
+        return cross_entropy(logits, encoded, weights, label_smoothing=self.options.label_smoothing)
+
+    def weight(self, encoded: Tensor) -> float:
+        # the mean divides by the sum of the targets' class weights
+        return float(len(encoded) if self.class_weights is None else self.class_weights[encoded].sum())
+
+    def answers(self, logits: Tensor) -> list[Answer]:
+        rows = logits.softmax(-1).cpu()
+        best = rows.argmax(-1).tolist()
+        return [
+            {"answer": self.labels[number], "score": row[number], "probabilities": row}
+            for number, row in zip(best, rows.tolist(), strict=True)
+        ]
+
+    def truths(self, encoded: Tensor) -> list[str | None]:
+        return [self.labels[number] if number >= 0 else None for number in encoded.tolist()]
+
+    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        return list(answers)
+
+    def fold(self, model: Any) -> None:
+        """Nothing is kept beside the weights."""
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
+        return classification_scores(*_columns(answers, truths), self.labels)
+
+    def intervals(self, answers: Sequence[Answer], truths: Sequence[str], confidence: float) -> Intervals:
+        return classification_intervals(*_columns(answers, truths), self.labels, confidence)
+
+
+def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, gamma: float) -> Tensor:
+    """Cross entropy in which an example of probability p counts (1 - p)^gamma (Lin et al. 2017, equations 4 and 5).
+
+    As in cross entropy, class weights (the paper's alpha) divide the mean too.
+
+    Args:
+        logits: `(batch, labels)`.
+        labels: `(batch,)`, whole numbers.
+        weights: `(labels,)`, or None for equal ones.
+        gamma: 0 is cross entropy.
+    """
+    log_p = log_softmax(logits, -1).gather(-1, labels[:, None])[:, 0]
+    weight = torch.ones_like(log_p) if weights is None else weights[labels]
+    return -(weight * (1 - log_p.exp()) ** gamma * log_p).sum() / weight.sum()
+
+
+def label_settings(labels: Sequence[str], problem_type: str) -> dict[str, Any]:
+    """What a model's configuration says of labels."""
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: number for number, label in enumerate(labels)},
+        "problem_type": problem_type,
+    }
+
+
+def named(config: Any) -> list[str]:
+    """The labels of a model's configuration, in order."""
+    return [config.id2label[number] for number in range(config.num_labels)]
+
+
+def check_names(setting: str, wanted: Mapping[str, float], labels: Sequence[str], others: str) -> None:
+    """Raises RecipeError where a setting by label name has a name that is no label.
+
+    Args:
+        setting: The setting, for the message.
+        wanted: Values by label name.
+        labels: All label names.
+        others: What holds for labels that are not named.
+    """
+    for name in wanted:
+        if name not in labels:
+            raise RecipeError(
+                f"{setting} names '{name}', which is no label of the data.{near(name, labels)} "
+                f"Labels: {', '.join(labels)}. {others}"
+            )
+
+
+def _columns(answers: Sequence[Answer], truths: Sequence[str]) -> tuple[list[str], Sequence[str], np.ndarray]:
+    return [answer["answer"] for answer in answers], truths, np.array([answer["probabilities"] for answer in answers])
+
+
+def _class_weights(
+    wanted: Literal["balanced"] | dict[str, float] | None, labels: Sequence[str], rows: Mapping[str, int]
+) -> Tensor | None:
+    if wanted is None:
+        return None
+    if wanted == "balanced":  # as scikit-learn's; a label without a training row has no say
+        total = sum(rows.values())
+        return torch.tensor([total / (len(labels) * rows[label]) if rows[label] else 1.0 for label in labels])
+    check_names("task.class_weights", wanted, labels, "Labels that are not named weigh 1.")
+    return torch.tensor([wanted.get(label, 1.0) for label in labels])

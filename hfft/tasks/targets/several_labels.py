@@ -1,0 +1,173 @@
+"""Any number of labels for each input, none included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from hfft.backbone import Backbone
+from hfft.data import checks
+from hfft.data.labels import choose_names, encode, label_sets
+from hfft.errors import DataError
+from hfft.metrics.intervals import Intervals, Scores
+from hfft.metrics.multi_label import best_threshold, multi_label_intervals, multi_label_scores
+from hfft.tasks.targets.one_label import check_names, label_settings, named
+from hfft.tasks.targets.target import Answer, Problem, TargetOptions
+
+UNDECIDED = 0.5  # the threshold until one is chosen
+
+
+class SeveralLabels:
+    """A sigmoid and binary cross entropy, or focal loss, for each label (see `Target` for what methods promise).
+
+    A label applies from its threshold on. `settle` chooses one for all labels, the one with the best macro F1 on the
+    eval split, and the model's configuration keeps it.
+    """
+
+    uses: ClassVar[frozenset[str]] = frozenset({"labels", "delimiter", "class_weights", "label_smoothing", "threshold"})
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+    problem: Problem = "multi"
+
+    def __init__(self, options: TargetOptions):
+        self.options = options
+        self.labels: list[str] = []
+        self.class_weights: Tensor | None = None
+        self.settles = options.threshold == "auto"
+        self.settled: dict[str, Any] = {}
+
+    def read(self, rows: Dataset, split: str) -> list[list[str] | None]:
+        return label_sets(rows, self.options.columns, self.options.delimiter, self.options.labels)
+
+    def learn(self, rows: Dataset, truths: Sequence[list[str] | None], backbone: Backbone) -> None:
+        options, columns = self.options, self.options.columns
+        flat = [name for names in truths for name in names or ()]
+        feature = getattr(rows.features[columns[0]], "feature", None)
+        given = options.labels or (columns if len(columns) > 1 else None)
+        if options.labels is not None and len(columns) > 1 and set(options.labels) != set(columns):
+            raise DataError(
+                f"task.labels is {options.labels}, but the labels are the columns of task.label: {columns}."
+            )
+        self.labels = choose_names(flat, feature, given, backbone.labels)
+        labelled = [names for names in truths if names is not None]
+        self.class_weights = _positive_weights(options.class_weights, self.labels, labelled)
+        self._set_threshold()
+
+    def reopen(self, config: Any) -> None:
+        self.labels = named(config)
+        self._set_threshold()
+        kept = getattr(config, "threshold", None)
+        if kept is not None and self.options.threshold == "auto":
+            self.settled = {"threshold": kept}
+
+    def _set_threshold(self) -> None:
+        wanted = self.options.threshold
+        if isinstance(wanted, dict):
+            check_names("task.threshold", wanted, self.labels, f"Labels that are not named have {UNDECIDED}.")
+            wanted = {label: wanted.get(label, UNDECIDED) for label in self.labels}
+        self.settled = {"threshold": UNDECIDED if wanted == "auto" else wanted}
+
+    def settings(self) -> dict[str, Any]:
+        return label_settings(self.labels, "multi_label_classification")
+
+    def encode(self, truths: Sequence[list[str] | None], split: str) -> list[list[int]]:
+        numbers = iter(encode([name for names in truths for name in names or ()], self.labels, split))
+        rows = []
+        for names in truths:
+            applying = {next(numbers) for _ in names or ()}
+            rows.append([-1 if names is None else int(number in applying) for number in range(len(self.labels))])
+        return rows
+
+    def summary(self, split: str, truths: Sequence[list[str]]) -> tuple[dict[str, Any], list[checks.Finding]]:
+        counts, findings = checks.balance(split, (name for names in truths for name in names), self.labels)
+        mean = sum(map(len, truths)) / max(len(truths), 1)
+        return {"labels": counts, "labels_per_row": mean}, findings
+
+    def attach(self, model: Any) -> None:
+        """Nothing to look for."""
+
+    def tensor(self, encoded: Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor(encoded)
+
+    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        options, truth = self.options, encoded.to(logits.dtype)
+        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
+        if options.loss is not None and options.loss.name == "focal":
+            # Lin et al. 2017, equation 5, for each label by itself
+            wrong = (truth - logits.sigmoid()).abs()
+            scale = wrong**options.loss.gamma
+            return binary_cross_entropy_with_logits(logits, truth, scale, pos_weight=weights)
+        smoothed = truth * (1 - options.label_smoothing) + options.label_smoothing / 2
+        return binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights)
+
+    def weight(self, encoded: Tensor) -> float:
+        return float(len(encoded))
+
+    def answers(self, logits: Tensor) -> list[Answer]:
+        return self._decided(logits.sigmoid().cpu().tolist())
+
+    def _decided(self, probabilities: Sequence[Sequence[float]]) -> list[Answer]:
+        threshold = self.settled["threshold"]
+        each = [threshold[name] if isinstance(threshold, dict) else threshold for name in self.labels]
+        return [
+            {
+                "answer": [name for name, p, least in zip(self.labels, row, each, strict=True) if p >= least],
+                "probabilities": list(row),
+            }
+            for row in probabilities
+        ]
+
+    def truths(self, encoded: Tensor) -> list[list[str] | None]:
+        return [
+            None if row[0] < 0 else [name for name, applies in zip(self.labels, row, strict=True) if applies]
+            for row in encoded.tolist()
+        ]
+
+    def settle(self, answers: Sequence[Answer], truths: Sequence[list[str] | None]) -> list[Answer]:
+        probabilities = [answer["probabilities"] for answer in answers]
+        known = [row for row, names in enumerate(truths) if names is not None]
+        if self.options.threshold == "auto" and known:
+            indicators = self._indicators([truths[row] or [] for row in known])
+            self.settled = {"threshold": best_threshold(np.array(probabilities)[known], indicators)}
+        return self._decided(probabilities)
+
+    def fold(self, model: Any) -> None:
+        """Nothing is kept beside the weights but the threshold, which the configuration has."""
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
+        return multi_label_scores(*self._columns(answers, truths), self.labels)
+
+    def intervals(self, answers: Sequence[Answer], truths: Sequence[list[str]], confidence: float) -> Intervals:
+        return multi_label_intervals(*self._columns(answers, truths), self.labels, confidence)
+
+    def _columns(
+        self, answers: Sequence[Answer], truths: Sequence[list[str]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        given = self._indicators([answer["answer"] for answer in answers])
+        return given, self._indicators(truths), np.array([answer["probabilities"] for answer in answers])
+
+    def _indicators(self, sets: Sequence[Sequence[str]]) -> np.ndarray:
+        """`(examples, labels)`, whether each label is in each set."""
+        number = {label: index for index, label in enumerate(self.labels)}
+        made = np.zeros((len(sets), len(self.labels)), dtype=bool)
+        for row, names in enumerate(sets):
+            made[row, [number[name] for name in names]] = True
+        return made
+
+
+def _positive_weights(
+    wanted: Literal["balanced"] | dict[str, float] | None, labels: Sequence[str], sets: Sequence[Sequence[str]]
+) -> Tensor | None:
+    """What the rows that have a label weigh beside those that have not."""
+    if wanted is None:
+        return None
+    if wanted == "balanced":
+        counts, _ = checks.balance("train", (name for names in sets for name in names), labels)
+        return torch.tensor([(len(sets) - counts[name]) / counts[name] if counts[name] else 1.0 for name in labels])
+    check_names("task.class_weights", wanted, labels, "Labels that are not named weigh 1.")
+    return torch.tensor([wanted.get(label, 1.0) for label in labels])

@@ -1,0 +1,183 @@
+"""The contract of a target, and the options that all targets share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+from datasets import Dataset
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from hfft.backbone import Backbone
+from hfft.data.checks import Finding
+from hfft.metrics.intervals import Intervals, Scores
+
+Problem = Literal["single", "multi", "regression"]
+Answer = dict[str, Any]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class LossOptions(BaseModel):
+    """`loss`: a name, or a name with its setting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["cross_entropy", "focal", "squared", "huber"]
+    gamma: float = Field(default=2.0, ge=0, description="Of 'focal': how little easy examples count.")
+    delta: float = Field(
+        default=1.0,
+        gt=0,
+        description="Of 'huber': errors beyond count linearly; in standard deviations of the numbers.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _used(self) -> LossOptions:
+        for setting, owner in (("gamma", "focal"), ("delta", "huber")):
+            if getattr(self, setting) != type(self).model_fields[setting].default and self.name != owner:
+                raise ValueError(f"'{setting}' belongs to the loss '{owner}', not to '{self.name}'")
+        return self
+
+
+class TargetOptions(BaseModel):
+    """The options of a task that asks for a label, several labels or numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str | Annotated[list[str], Field(min_length=1)] = Field(
+        default="label",
+        description="The column of the label (text, whole number, boolean, ClassLabel), of a list of labels or of a "
+        "number; or several columns, one for each label or number.",
+    )
+    delimiter: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="What stands between labels, where one text holds several: 'joy|relief'."
+    )
+    problem: Problem | None = Field(
+        default=None, description="One label, several labels, or numbers. Default: found from the data."
+    )
+    labels: list[str] | None = Field(default=None, description="The label names, in order. Default: found in the data.")
+    unlabelled: Literal["skip", "predict"] = Field(
+        default="skip",
+        description="Rows without a label (null, an empty text, -1) in eval and test are left out and counted, or "
+        "answered and not scored. Those of train are left out.",
+    )
+    loss: LossOptions | None = Field(
+        default=None,
+        description="For labels cross_entropy (default) or focal, for numbers squared (default) or huber.",
+    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        default=None,
+        description="Weights by label name. 'balanced': rows / (labels x rows of the label); with several labels, for "
+        "the rows that have the label: rows without / rows with it.",
+    )
+    threshold: Literal["auto"] | Probability | dict[str, Probability] = Field(
+        default="auto",
+        description="With several labels: the probability from which a label applies, for all or by label name (0.5 "
+        "for others). 'auto': the one with the best f1 on the eval split.",
+    )
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the label."""
+        return [self.label] if isinstance(self.label, str) else list(self.label)
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> TargetOptions:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"'label' names a column twice: {self.columns}")
+        if self.delimiter is not None and len(self.columns) > 1:
+            raise ValueError("'delimiter' splits one column, but 'label' names several: give only one of the two")
+        return self
+
+
+class Target(Protocol):
+    """What is asked about each input.
+
+    `learn` or `reopen` comes first, then the rest. Encoded truths are what stands in a batch as `labels`.
+    """
+
+    uses: ClassVar[frozenset[str]]
+    """The options that have an effect, beside those that all targets use."""
+
+    losses: ClassVar[tuple[str, ...]]
+    """The losses it can be trained with; the first is the default."""
+
+    settles: bool
+    """See `hfft.tasks.task.Task.settles`."""
+
+    settled: dict[str, Any]
+    """See `hfft.tasks.task.Task.settled`."""
+
+    problem: Problem
+
+    def __init__(self, options: TargetOptions) -> None: ...
+
+    def read(self, rows: Dataset, split: str) -> list[Any]:
+        """Reads the truths, one a row, as the predictions file has them; None where a row has none."""
+        ...
+
+    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Backbone) -> None:
+        """Takes labels and scales from the training rows, and matches them with the checkpoint's."""
+        ...
+
+    def reopen(self, config: Any) -> None:
+        """Takes them from a finished model's configuration."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """What the model's configuration has to say of the answers."""
+        ...
+
+    def encode(self, truths: Sequence[Any], split: str) -> list[Any]:
+        """Truths as numbers; a value that `truths` gives back as None where there is none."""
+        ...
+
+    def summary(self, split: str, truths: Sequence[Any]) -> tuple[dict[str, Any], list[Finding]]:
+        """What the plan tells of the truths of a split, none of them None, and what is worth a warning."""
+        ...
+
+    def attach(self, model: Any) -> None:
+        """Looks at the loaded model."""
+        ...
+
+    def tensor(self, encoded: Sequence[Any]) -> Tensor:
+        """A batch of encoded truths."""
+        ...
+
+    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        """The mean loss, with its gradient; logits are `(batch, outputs)` in float32."""
+        ...
+
+    def weight(self, encoded: Tensor) -> float:
+        """The denominator of `loss`."""
+        ...
+
+    def answers(self, logits: Tensor) -> list[Answer]:
+        """Answers as plain values."""
+        ...
+
+    def truths(self, encoded: Tensor) -> list[Any]:
+        """Encoded truths as plain values again."""
+        ...
+
+    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        """See `hfft.tasks.task.Task.settle`."""
+        ...
+
+    def fold(self, model: Any) -> None:
+        """See `hfft.tasks.task.Task.fold`."""
+        ...
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+        """Scores answers to labelled examples."""
+        ...
+
+    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
+        """An interval for each score."""
+        ...

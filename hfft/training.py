@@ -1,0 +1,97 @@
+"""One training from beginning to end in a run folder: start or go on, fit, finish."""
+
+from __future__ import annotations
+
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+
+from hfft.assemble import Assembly, Draft, assemble, attach_hooks
+from hfft.environment import describe
+from hfft.errors import TrainingError
+from hfft.finish import finish
+from hfft.folder import RunFolder, write_json
+from hfft.hooks.checkpoint import restore
+from hfft.hooks.preempt import Preempt, listening
+from hfft.loop import fit
+from hfft.planning import show_parameters, show_splits, show_warnings
+from hfft.resume import Start, check_data, check_length, find_start, settle_buckets
+from hfft.scoring import Interrupted
+from hfft.screen import Screen
+
+
+def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
+    """Trains in a folder that is this run's alone, or goes on there. All processes call it.
+
+    Raises:
+        HfftError: As `hfft.train`.
+    """
+    main = accelerator.is_main_process
+    start = broadcast_object_list([find_start(folder, drafted.recipe, resume) if main else Start()])[0]
+    if start.finished:
+        screen.say(
+            f"The run in {folder.path} is finished already. Train longer with a larger train.epochs, train.steps or "
+            "train.time_limit."
+        )
+        return
+    assembly = assemble(drafted, accelerator)
+    check_data(folder, start, assembly.fingerprints)
+    check_length(start, assembly.run.total_steps)
+    assembly.warnings.extend(start.warnings)
+    _introduce(assembly, screen)
+    if main:
+        _write_beginning(folder, assembly)
+    _train(assembly, folder, start, screen)
+
+
+def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) -> None:
+    run = assembly.run
+    company = attach_hooks(assembly, folder, screen)
+    checkpoint = company.checkpoint
+    if start.checkpoint is not None:
+        settle_buckets(run)
+        restore(run, start.checkpoint)
+        checkpoint.saved_step = run.progress.step
+        screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
+        if run.progress.ended is not None:
+            screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
+    company.log.go_back(run.progress.step, run.progress.evaluated_step)
+    with listening(run):
+        try:
+            if company.evaluate is not None:
+                company.evaluate.catch_up(run)
+            Preempt(checkpoint).stop_if_asked(run)
+            fit(run)
+            company.log.end_progress()
+            finish(assembly, folder, company, screen)
+        except Interrupted:
+            Preempt(checkpoint).stop_if_asked(run)
+        except TrainingError as error:
+            checkpoint.save(run)
+            raise TrainingError(f"{error} They are in {folder.checkpoint(run.progress.step)}.") from None
+        finally:
+            company.log.close()
+
+
+def _introduce(assembly: Assembly, screen: Screen) -> None:
+    recipe, run = assembly.recipe, assembly.run
+    screen.say(f"{recipe.name}: {recipe.task.name} with {recipe.model.name}")
+    show_splits(assembly.prepared.summary, screen)
+    show_parameters(assembly.parameters, screen)
+    screen.say(
+        f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
+        f"({assembly.strategy})"
+    )
+    show_warnings(assembly.warnings, screen)
+
+
+def _write_beginning(folder: RunFolder, assembly: Assembly) -> None:
+    """Writes what is known before the first step. An old result goes: the run is not finished any more."""
+    folder.remove_unfinished()
+    folder.results.unlink(missing_ok=True)
+    assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
+    write_json(
+        folder.environment, describe(assembly.run.accelerator, assembly.recipe.train.seed, assembly.fingerprints)
+    )
+    write_json(folder.parameters, [row.as_json() for row in assembly.parameters])
+    findings = [finding.as_json() for finding in assembly.prepared.findings]
+    write_json(folder.data, {"splits": assembly.prepared.summary, "findings": findings})

@@ -1,0 +1,107 @@
+"""Law 4 for new rows: predict and evaluate say of a finished run what the run said of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import hfft
+from hfft.errors import DataError, HfftError, ModelError, SetupError
+from tests.laws.runs import STRATEGIES, cut, predictions, train
+from tests.tiny import EXAMPLES, write_csv
+
+
+@pytest.mark.parametrize("strategy", ["full", "freeze+decay+lora"])
+@pytest.mark.parametrize("task", EXAMPLES)
+def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, tmp_path, task, strategy):
+    recipe = tiny(task)
+    result = train(recipe, tmp_path / "run", *STRATEGIES[strategy])
+    file = Path(recipe["data"]["root"], "test.csv")
+    for batch_size in (None, 5):
+        answers = hfft.predict(tmp_path / "run", [str(file)], batch_size=batch_size)
+        for answer, row in zip(answers, predictions(tmp_path / "run", "test"), strict=True):
+            numeric = "probabilities" if "probabilities" in row else "answer"
+            assert answer[numeric] == pytest.approx(row[numeric], rel=1e-5, abs=1e-5)
+            assert (answer["id"], "truth" in answer) == (row["id"], False)
+            assert "probabilities" not in row or answer["answer"] == row["answer"]
+    found = hfft.evaluate(tmp_path / "run", file)
+    assert found.examples == 17
+    assert set(found.scores) == set(result.scores["test"])
+    for name, entry in found.scores.items():
+        told = result.scores["test"][name]
+        assert entry["value"] == pytest.approx(told["value"], rel=1e-4, abs=1e-5)
+        for bound in ("low", "high"):  # a tie that rounding breaks moves a rank, and the interval of a rank correlation
+            assert entry[bound] == (None if told[bound] is None else pytest.approx(told[bound], rel=1e-2, abs=1e-2))
+    assert [row["truth"] for row in found.rows] == [row["truth"] for row in predictions(tmp_path / "run", "test")]
+
+
+def test_texts_and_pairs_are_answered_in_the_order_given(tiny, tmp_path):
+    train(tiny("text-classification"), tmp_path / "one", "train.epochs=1")
+    texts = ["w1 fine", "w2 poor w3 w4 w5 w6", "", "weird"]
+    answers = hfft.predict(tmp_path / "one", texts)
+    assert [row["id"] for row in answers] == [0, 1, 2, 3]
+    for number, text in enumerate(texts):  # alone or together, the same
+        assert hfft.predict(tmp_path / "one" / "model", [text])[0]["probabilities"] == pytest.approx(
+            answers[number]["probabilities"], abs=1e-6
+        )
+    train(tiny("pairs"), tmp_path / "two", "train.epochs=1")
+    as_tuples = hfft.predict(tmp_path / "two", [("w1 fine", "nice"), ("poor", "fine")])
+    assert hfft.predict(tmp_path / "two", ["w1 fine", "nice", "poor", "fine"]) == as_tuples
+    with pytest.raises(DataError, match=r"reads 2 inputs together \(one, two\), but 3 are given"):
+        hfft.predict(tmp_path / "two", ["a", "b", "c"])
+
+
+def test_columns_of_another_name_can_be_told(tiny, tmp_path):
+    train(tiny("text-classification"), tmp_path / "run", "train.epochs=1")
+    write_csv(tmp_path / "new.csv", [{"body": "w1 fine", "kind": "good"}, {"body": "poor", "kind": "-1"}])
+    new, told = tmp_path / "new.csv", ["task.text=body", "task.label=kind"]
+    with pytest.raises(DataError, match=r"task.text is 'text', but the data split has no such column.*body, kind"):
+        hfft.predict(tmp_path / "run", [new])
+    assert len(hfft.predict(tmp_path / "run", [new], overrides=told[:1])) == 2
+    found = hfft.evaluate(tmp_path / "run", new, overrides=told)
+    assert found.examples == 1
+    assert "data: 1 of 2 rows (50.0%) have no label and are left out: row 1" in found.findings
+
+
+def test_what_cannot_answer_says_why(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "run", "train.epochs=1", "train.checkpoint_every=4")
+    cut(tmp_path / "run", tmp_path / "cut", 4)
+    with pytest.raises(SetupError, match=r"is not finished: it has no model/ yet"):
+        hfft.predict(tmp_path / "cut", ["a"])
+    with pytest.raises(ModelError, match=r"is a BertModel, which has no head of a task that hfft knows"):
+        hfft.predict(recipe["model"], ["a"])
+    with pytest.raises(DataError, match=r"there is no file .*new.csv"):
+        hfft.predict(tmp_path / "run", ["new.csv"])
+    with pytest.raises(DataError, match=r"is a file and 'a text' is none"):
+        hfft.predict(tmp_path / "run", ["new.csv", "a text"])
+    with pytest.raises(DataError, match=r"nothing to answer"):
+        hfft.predict(tmp_path / "run", [])
+    (tmp_path / "bad.csv").write_text("text,label\na,unheard\n")
+    with pytest.raises(DataError, match=r"row 0 of the data split has the label 'unheard'"):
+        hfft.evaluate(tmp_path / "run", tmp_path / "bad.csv")
+    with pytest.raises(HfftError, match=r"task.txt is not a known key"):
+        hfft.predict(tmp_path / "run", ["a"], overrides=["task.txt=b"])
+
+
+def test_rows_without_a_label_are_answered_where_the_recipe_says_so(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    rows = [{"text": "w1 fine", "label": "good"}, {"text": "w2 poor", "label": "-1"}, {"text": "w3", "label": ""}]
+    write_csv(tmp_path / "test.csv", rows)
+    write_csv(tmp_path / "hidden.csv", [{"text": row["text"]} for row in rows])
+    short, test = "train.epochs=1", f"data.files.test={tmp_path / 'test.csv'}"
+    train(recipe, tmp_path / "skip", short, test)
+    assert [row["id"] for row in predictions(tmp_path / "skip", "test")] == [0]
+    train(recipe, tmp_path / "predict", short, test, "task.unlabelled=predict")
+    assert [row["truth"] for row in predictions(tmp_path / "predict", "test")] == ["good", None, None]
+    results = json.loads((tmp_path / "predict" / "results.json").read_text())
+    assert results["test_examples"] == 1
+    assert any("2 of 3 rows (66.7%) have no label and are answered and not scored" in w for w in results["warnings"])
+    hidden = f"data.files.test={tmp_path / 'hidden.csv'}"
+    train(recipe, tmp_path / "hidden", short, hidden, "task.unlabelled=predict")
+    assert [row["truth"] for row in predictions(tmp_path / "hidden", "test")] == [None] * 3
+    assert json.loads((tmp_path / "hidden" / "results.json").read_text())["test"] == {}
+    with pytest.raises(DataError, match=r"task.label is 'label', but the test split has no such column"):
+        train(recipe, tmp_path / "none", short, hidden)

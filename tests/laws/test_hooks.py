@@ -1,0 +1,124 @@
+"""Hooks in whole runs: the average of the weights and the time limit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hfft.errors import SetupError
+from hfft.loop import STOP_CHECK_STEPS
+from tests.laws.runs import cut, events, finished, launch, losses, train
+
+KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99"]
+EMA = "train.ema=0.9"
+NO_TIME = "train.time_limit=1e-9"
+
+
+def weights(output, folder, name="model"):
+    return load_file(str(output / folder / f"{name}.safetensors"))
+
+
+def step(number):
+    return f"checkpoints/step-{number:08d}"
+
+
+def results(output):
+    return json.loads((output / "results.json").read_text())
+
+
+def equal(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_training_goes_on_with_the_plain_weights_and_the_average_is_kept(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "plain", *KEPT)
+    train(recipe, tmp_path / "ema", *KEPT, EMA)
+    assert losses(tmp_path / "ema") == losses(tmp_path / "plain")
+    for number in (1, 24):
+        assert equal(weights(tmp_path / "ema", step(number)), weights(tmp_path / "plain", step(number)))
+    average, kept = weights(tmp_path / "ema", step(24), "ema"), weights(tmp_path / "ema", "model")
+    assert equal(average, kept)
+    assert not equal(average, weights(tmp_path / "plain", "model"))
+
+
+def test_the_best_weights_are_of_the_average_too(tiny, tmp_path):
+    output = tmp_path / "run"
+    train(tiny("text-classification"), output, *KEPT, EMA, "train.eval_every=3", "train.keep_best=accuracy")
+    best = results(output)["best_step"]
+    average = weights(output, step(best), "ema")
+    assert equal(average, weights(output, f"checkpoints/best-{best:08d}"))
+    assert equal(average, weights(output, "model"))
+    scored = {row["step"]: row["accuracy"] for row in events(output, "eval")}
+    assert scored[best] == results(output)["eval"]["accuracy"]["value"]
+
+
+def test_all_processes_hold_the_same_average(tiny, tmp_path):
+    recipe, overrides = tiny("text-classification"), ["train.epochs=1", "model.dropout=0", EMA]
+    train(recipe, tmp_path / "one", *overrides)
+    finished(launch(recipe, tmp_path / "two", *overrides, processes=2))
+    one, two = (weights(tmp_path / name, step(8), "ema") for name in ("one", "two"))
+    assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
+    assert events(tmp_path / "one", "eval")[0]["accuracy"] == events(tmp_path / "two", "eval")[0]["accuracy"]
+
+
+def test_steps_that_are_called_off_do_not_spoil_the_average(tiny, tmp_path):
+    task = {"name": "tests.laws.poison:Poisoned", "steps": [4, 5], "max_length": 32}
+    recipe = {**tiny("text-classification"), "task": task}
+    train(recipe, tmp_path / "run", *KEPT, EMA, "train.epochs=1", trust=True)
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "run", "model").values())
+    before, after = (weights(tmp_path / "run", step(number), "ema") for number in (3, 4))
+    plain = weights(tmp_path / "run", step(3))
+    for name, tensor in after.items():  # towards the weights as they stood: n is 4
+        expected = torch.lerp(before[name], plain[name], 1 - 5 / 14)
+        assert torch.allclose(tensor, expected, atol=1e-6)
+
+
+def test_a_run_with_an_average_is_another_recipe(tiny, tmp_path):
+    train(tiny("text-classification"), tmp_path / "run", "train.epochs=1")
+    with pytest.raises(SetupError, match=r"train\.ema is 0\.9, there None"):
+        train(tiny("text-classification"), tmp_path / "run", "train.epochs=1", EMA)
+
+
+def test_a_run_whose_time_is_over_is_finished_and_goes_on_when_it_gets_more(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "whole", *KEPT)
+    output = tmp_path / "run"
+    first = train(recipe, output, *KEPT, NO_TIME)
+    assert results(output)["steps"] == 1
+    assert results(output)["ended"] == "time limit of 1e-09 s reached"
+    assert [row["step"] for row in events(output, "eval")] == [1]
+    assert first.scores["eval"]["accuracy"]["low"] is not None
+    assert equal(weights(output, "model"), weights(output, step(1)))
+    assert train(recipe, output, *KEPT, NO_TIME).scores == first.scores  # finished: nothing more is done
+    assert results(output)["steps"] == 1
+    for limit in ("2h", "null"):
+        cut(output, tmp_path / limit, 1)
+        train(recipe, tmp_path / limit, *KEPT, f"train.time_limit={limit}")
+        assert results(tmp_path / limit)["ended"] is None
+        assert equal(weights(tmp_path / limit, "model"), weights(tmp_path / "whole", "model"))
+
+
+def test_a_run_killed_after_its_time_was_over_trains_no_further(tiny, tmp_path):
+    train(tiny("text-classification"), tmp_path / "run", *KEPT, NO_TIME)
+    cut(tmp_path / "run", tmp_path / "cut", 1)
+    train(tiny("text-classification"), tmp_path / "cut", *KEPT, NO_TIME)
+    assert results(tmp_path / "cut")["steps"] == 1
+
+
+def test_more_time_does_not_undo_early_stopping(tiny, tmp_path):
+    still = ["optim.lr=1e-30", "train.keep_best=accuracy", "train.early_stop=1", "train.eval_every=2"]
+    train(tiny("text-classification"), tmp_path / "run", *still, "train.time_limit=2h")
+    assert results(tmp_path / "run")["steps"] == 4
+    train(tiny("text-classification"), tmp_path / "run", *still, "train.time_limit=3h")
+    assert results(tmp_path / "run")["steps"] == 4
+    assert results(tmp_path / "run")["ended"] == "no better accuracy in 1 evaluations"
+
+
+def test_several_processes_end_at_the_same_step(tiny, tmp_path):
+    finished(launch(tiny("text-classification"), tmp_path / "run", NO_TIME, processes=2))
+    assert results(tmp_path / "run")["steps"] == STOP_CHECK_STEPS
+    assert results(tmp_path / "run")["ended"].startswith("time limit")

@@ -1,0 +1,127 @@
+"""Laws 2 and 3 with several processes: they are one run. One of them writes, they end together, and nobody comes in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hfft.errors import DataError, SetupError
+from hfft.folder import RunFolder, read_json
+from hfft.lock import alone_in
+from hfft.tasks import text_classification
+from tests.laws.runs import cut, finished, launch, train
+from tests.laws.test_resuming import KEPT, wait_for, whole
+
+RANK = int(os.environ.get("RANK", "0"))
+
+
+class Options(text_classification.Options):
+    fails: dict[int, str] = {}
+    alone: str | None = None
+
+
+class Watched(text_classification.TextClassification):
+    """Fails in the processes it is told to, and lets the main one alone write below `alone`, and read first."""
+
+    Options = Options
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        self.fault = options.fails.get(RANK)
+        self.read = Path(options.alone, "read") if options.alone is not None else None
+        if self.read is not None and RANK == 0:
+            self.read.unlink(missing_ok=True)
+        elif self.read is not None:
+            forbid_writing(self.read.parent)
+
+    def prepare(self, splits: Any, backbone: Any) -> Any:
+        if self.fault == "data":
+            raise DataError("The file train.csv is missing.")
+        assert RANK == 0 or self.read is None or self.read.exists()
+        return super().prepare(splits, backbone)
+
+    def model(self, backbone: Any) -> Any:
+        made = super().model(backbone)
+        if RANK == 0 and self.read is not None:
+            self.read.touch()
+        return made
+
+    def loss(self, model: Any, batch: Any) -> Any:
+        if self.fault == "bug":
+            raise ZeroDivisionError("a bug")
+        return super().loss(model, batch)
+
+
+def forbid_writing(folder: Path) -> None:
+    """Makes this process fail where it opens a file of a folder for writing, or makes, renames or removes one."""
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        changes = event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir")
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if (changes or writes) and str(arguments[0]).startswith(f"{folder}{os.sep}"):
+            raise PermissionError(f"process {RANK}: {event} of {arguments[0]}")
+
+    sys.addaudithook(watch)
+
+
+def watched(**options: Any) -> list[str]:
+    return [f"task.name={__name__}:Watched", *(f"task.{name}={value}" for name, value in options.items())]
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_resume_exactly_and_one_of_them_reads_first_writes_and_speaks(tiny, tmp_path, processes):
+    def started(output: Path) -> str:
+        given = [*KEPT, "train.epochs=2", "train.micro_batch_size=2", *watched(alone=tmp_path)]
+        return finished(launch(tiny("text-classification"), output, *given, processes=processes, options=("--trust",)))
+
+    printed = started(tmp_path / "whole")
+    steps = [line.split()[1] for line in printed.splitlines() if line.startswith("step ") and " loss " in line]
+    assert steps == [f"{step}/16" for step in range(1, 17)]
+    assert printed.count("run folder") == 1
+    cut(tmp_path / "whole", tmp_path / "cut", 11)  # inside the second epoch, and the best weights are of before
+    assert started(tmp_path / "cut").count("Going on after step 11") == 1
+    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("fails", "told", "untold"),
+    [
+        ("{1: data}", "process 1: Error: The file train.csv is missing.\n", "rank0"),
+        ("{0: data, 1: data}", "Error: The file train.csv is missing.\n", "process 1: "),
+        ("{1: bug}", "[rank1]: ZeroDivisionError: a bug\n", "rank0"),
+    ],
+    ids=["one", "all", "unforeseen"],
+)
+def test_one_process_that_fails_ends_all_and_its_message_is_told_once(tiny, tmp_path, fails, told, untold):
+    recipe = tiny("text-classification")
+    process = launch(recipe, tmp_path / "run", *watched(fails=fails), processes=2, options=("--trust",))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert err.count(told) == 1
+    assert err.count(told.rpartition(": ")[2]) == 1
+    assert f"[{untold}" not in err
+    assert untold not in err.partition(told)[0]
+
+
+def test_a_second_run_into_a_folder_is_refused_while_the_first_one_lives(tiny, tmp_path):
+    """With workers: these outlive a killed run by some seconds, and must not hold its lock."""
+    recipe, output = tiny("text-classification"), tmp_path / "run"
+    process = launch(recipe, output, "train.epochs=400", "data.workers=2")
+    wait_for(lambda: (output / "metrics.jsonl").exists(), process)
+    before = read_json(output / "environment.json")
+    with pytest.raises(
+        SetupError, match=rf"at work in .*run: process {process.pid} on .*, since 20.* Wait for its end"
+    ):
+        train(recipe, output)
+    assert read_json(output / "environment.json") == before
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert (output / ".holder.json").exists()
+    with alone_in(RunFolder(output)):
+        pass
+    assert not (output / ".holder.json").exists()

@@ -1,0 +1,46 @@
+"""Signals: a flag while a run listens, and an end without a word for a process whose run is broken anyway."""
+
+from __future__ import annotations
+
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hfft.errors import Stopped
+from hfft.hooks.preempt import listening
+
+
+@pytest.fixture
+def heard():
+    """The signals that arrive outside of `listening`."""
+    numbers: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: numbers.append(number))
+    yield numbers
+    signal.signal(signal.SIGTERM, before)
+
+
+def run_of(processes: int) -> Any:
+    return SimpleNamespace(signal=0, accelerator=SimpleNamespace(num_processes=processes))
+
+
+def end_after_a_signal(run: Any, error: Exception) -> None:
+    with listening(run):
+        signal.raise_signal(signal.SIGTERM)
+        raise error
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_signal_is_noted_and_goes_no_further(heard, processes):
+    run = run_of(processes)
+    with pytest.raises(Stopped):
+        end_after_a_signal(run, Stopped("with a checkpoint", signal.SIGTERM))
+    assert (run.signal, heard) == (signal.SIGTERM, [])
+
+
+@pytest.mark.parametrize(("processes", "arriving"), [(1, []), (2, [signal.SIGTERM])])
+def test_a_launcher_that_ends_a_broken_run_is_obeyed(heard, processes, arriving):
+    with pytest.raises(RuntimeError, match="Connection closed"):
+        end_after_a_signal(run_of(processes), RuntimeError("Connection closed by peer"))
+    assert heard == arriving
