@@ -21,7 +21,7 @@ from hfft.data.loaders import Cut, Examples, train_batches
 from hfft.data.order import steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
-from hfft.errors import RecipeError, near
+from hfft.errors import RecipeError
 from hfft.find import find, require
 from hfft.folder import RunFolder
 from hfft.hooks.cadence import Cadence
@@ -33,14 +33,15 @@ from hfft.hooks.preempt import Preempt
 from hfft.hooks.time_limit import TimeLimit
 from hfft.hooks.track import Track
 from hfft.loop import Run, seed_everything
-from hfft.metrics.further import EvaluateModule, find_metric, refuse_same_names
+from hfft.metrics.further import EvaluateModule, find_metric
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import make_schedule, warmup_steps
 from hfft.recipe import Recipe
-from hfft.scoring import ExtraMetric, Scored, Scorer
+from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task
 from hfft.tasks.task import Prepared, Task
+from hfft.trial import try_scores
 from hfft.tuning.adapters import add_lora
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
@@ -170,7 +171,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         base=backbone.public_name,
         warnings=[*warnings, *_without_effect(recipe, scorers, backbone), *map(str, prepared.findings)],
     )
-    _check_scores(assembly)
+    assembly.warnings += try_scores(scorers, recipe.train.keep_best, recipe.eval.metrics, run.model, accelerator)
     return assembly
 
 
@@ -329,45 +330,3 @@ def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Backbo
     if recipe.model.new_head and not backbone.has_head:
         warnings.append("model.new_head has no effect: the checkpoint has no trained head.")
     return warnings
-
-
-def _check_scores(assembly: Assembly) -> None:
-    """Tries out before training what will be scored: one and the same answer to every question of the eval split."""
-    wanted = assembly.recipe.train.keep_best
-    if wanted is not None and "eval" not in assembly.scorers:
-        raise RecipeError(
-            f"train.keep_best is '{wanted}', but there is no eval split to take it from. Give data.eval, "
-            "data.files.eval or data.holdout."
-        )
-    if not assembly.scorers or (wanted is None and not assembly.recipe.eval.metrics):
-        return
-    scorer = assembly.scorers.get("eval", assembly.scorers.get("test"))
-    assert scorer is not None
-    try:
-        tried = scorer.trial(assembly.run.model, assembly.run.accelerator)
-        scores, given = tried.scores, _names_given(tried, assembly.recipe.eval.metrics)
-    except Exception as error:
-        if not assembly.recipe.eval.metrics:
-            raise
-        raise RecipeError(f"eval.metrics: a metric failed when tried: {type(error).__name__}: {error}") from error
-    refuse_same_names(given)
-    for metric in scorer.extra:
-        assembly.warnings.extend(metric.warnings() if isinstance(metric, EvaluateModule) else [])
-    broken = [name for name, value in scores.items() if not math.isfinite(value)]
-    if broken:
-        raise RecipeError(f"eval.metrics: '{broken[0]}' is {scores[broken[0]]} when tried; give finite numbers.")
-    if wanted is not None and wanted not in scores:
-        known = [name for name in scores if "/" not in name]
-        raise RecipeError(f"train.keep_best is '{wanted}'.{near(wanted, known)} Known: {', '.join(known)}.")
-
-
-def _names_given(tried: Scored, settings: list[str]) -> list[tuple[str, list[str]]]:
-    """Who gives which scores: the task, and each entry of eval.metrics."""
-    answers, truths = tried.labelled
-    if not truths:
-        return []
-    plain = [answer["answer"] for answer in answers]
-    further = [
-        (f"'{setting}'", list(metric(plain, truths))) for setting, metric in zip(settings, tried.extra, strict=True)
-    ]
-    return [("the task itself", list(tried.task.score(answers, truths))), *further]

@@ -55,10 +55,11 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
 
 
 def _summary(assembly: Assembly, results: dict[str, Any], base: str | None, data: str) -> str:
-    rows = assembly.prepared.summary["train"]["rows"]
+    train = assembly.prepared.summary["train"]
+    rows = "a stream of rows" if train.get("stream") else f"{train['rows']} rows"
     start = f"`{base}`" if base else "a local checkpoint"
     return (
-        f"Fine-tuned from {start} for {assembly.recipe.task.name} on {rows} rows ({data}) with hfft: "
+        f"Fine-tuned from {start} for {assembly.recipe.task.name} on {rows} ({data}) with hfft: "
         f"{results['steps']} steps of {assembly.recipe.train.batch_size} samples, strategy {assembly.strategy}, the "
         f"weights of step {results['best_step']}."
     )

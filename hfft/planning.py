@@ -100,7 +100,8 @@ def make_plan(assembly: Assembly) -> Plan:
 def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
     """Prints the size of each split, and the labels where there are not too many."""
     for split, summary in splits.items():
-        facts = [f"{summary['rows']} rows"]
+        rows = f"{summary['rows']} rows"
+        facts = [f"a stream, of which the first {rows} were looked at" if summary.get("stream") else rows]
         if "tokens" in summary:
             facts.append(
                 f"{summary['tokens']['median']:g} tokens in the median, {summary['tokens']['longest']} at most"

@@ -6,7 +6,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from hfft.assemble import Assembly, Draft, assemble, attach_hooks
-from hfft.environment import describe
+from hfft.environment import describe, keep_freed_memory
 from hfft.errors import TrainingError
 from hfft.finish import finish
 from hfft.folder import RunFolder, write_json
@@ -33,6 +33,8 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
             "train.time_limit."
         )
         return
+    if accelerator.device.type == "cpu":
+        keep_freed_memory()
     assembly = assemble(drafted, accelerator)
     check_data(folder, start, assembly.fingerprints)
     check_length(start, assembly.run.total_steps)

@@ -57,7 +57,11 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     found = sorted(file for file in (Path(root, name) for name in names) if file.is_file())
     if not found:
         siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = near(path.name, siblings) if path.parent.is_dir() else f" The folder {path.parent} does not exist."
+        hint = (
+            near(path.name, siblings)
+            if path.parent.is_dir()
+            else f" There is no folder {path.parent}; data.root says where the files lie."
+        )
         raise DataError(f"{where} is '{pattern}', but there is no file {path.absolute()}.{hint}")
     return found
 

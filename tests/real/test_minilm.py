@@ -33,17 +33,17 @@ def quickstart():
 def test_a_killed_run_goes_on_to_the_same_bytes_and_transformers_agrees(quickstart, tmp_path):
     from transformers import pipeline
 
-    overrides = ["train.epochs=2", "train.checkpoint_every=20"]
+    overrides = ["train.epochs=1", "train.checkpoint_every=10"]
     finished(launch(quickstart, tmp_path / "whole", *overrides))
     process = launch(quickstart, tmp_path / "killed", *overrides)
-    wait_for(lambda: (tmp_path / "killed" / "checkpoints" / "step-00000020").exists(), process)
+    wait_for(lambda: (tmp_path / "killed" / "checkpoints" / "step-00000010").exists(), process)
     process.kill()
     process.communicate()
     assert "Going on after step" in finished(launch(quickstart, tmp_path / "killed", *overrides))
     for name in ("model/model.safetensors", "metrics.jsonl", "predictions/test.jsonl"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     rows = predictions(tmp_path / "whole", "test")
-    assert sum(row["answer"] == row["truth"] for row in rows) / len(rows) > 0.7
+    assert sum(row["answer"] == row["truth"] for row in rows) / len(rows) > 0.6
     texts = texts_of("test.csv")
     answers = pipeline("text-classification", model=str(tmp_path / "whole" / "model"))(texts)
     assert [answer["label"] for answer in answers] == [row["answer"] for row in rows]

@@ -117,7 +117,10 @@ def test_a_pattern_is_followed_in_a_folder_with_brackets_in_its_name(tmp_path):
             r"data.files.train is 'trian.csv', but there is no file .*/trian.csv. Did you mean 'train.csv'\?",
         ),
         ("*.parquet", r"data.files.train is '\*.parquet', but there is no file"),
-        ("nowhere/train.csv", r"there is no file .*\. The folder .*nowhere does not exist\."),
+        (
+            "nowhere/train.csv",
+            r"there is no file .*\. There is no folder .*nowhere; data\.root says where the files lie\.",
+        ),
     ],
 )
 def test_a_file_that_is_not_there_is_named_with_the_nearest_one(read, pattern, message):
