@@ -24,7 +24,6 @@ from hfft.screen import Screen
 from hfft.tasks import find_task, task_of_architectures
 from hfft.tasks.task import Task
 
-CHUNK = 8192  # rows answered at once: sorted by length, their answers held in memory
 TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
 
 
@@ -56,13 +55,13 @@ class Answers:
     Attributes:
         rows: One a row: `id` (its number, from 0), `answer`, `score`, `probabilities`, as predictions files have them.
         inputs: What was asked, a tuple of inputs a row.
-        labels: The order of the probabilities; empty where there are none.
+        findings: What the checks found in them, such as texts that were cut.
         seconds: Of tokenizing and answering.
     """
 
     rows: list[dict[str, Any]]
     inputs: list[tuple[Any, ...]]
-    labels: list[str]
+    findings: list[str]
     seconds: float
 
     def save(self, path: str) -> None:
@@ -75,6 +74,12 @@ class Answers:
             score = [f"{row['score']:.4f}"] if "score" in row else []
             texts = (" ".join(str(part).split()) for part in inputs)
             screen.say("\t".join([_shown(row["answer"]), *score, *texts]))
+        self.show_summary(screen)
+
+    def show_summary(self, screen: Screen) -> None:
+        """Prints the findings, and how many rows were answered how fast."""
+        for finding in self.findings:
+            screen.say(finding)
         screen.say(self.speed)
 
     @property
@@ -161,7 +166,7 @@ def open_finished(
     return Finished(task, model, accelerator, size, recipe.eval.confidence, extra)
 
 
-def answer(finished: Finished, inputs: Sequence[Any]) -> Answers:
+def answer(finished: Finished, inputs: Any) -> Answers:
     """Answers files or inputs. Rows of like length are batched together; the answers come in the rows' order.
 
     Raises:
@@ -169,14 +174,11 @@ def answer(finished: Finished, inputs: Sequence[Any]) -> Answers:
     """
     rows = read_inputs(finished.task, inputs)
     started = time.perf_counter()
-    found: list[dict[str, Any]] = []
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows.select(range(start, min(start + CHUNK, len(rows))))
-        scored = _scored(finished, chunk, answered=False)[0]
-        found += [{"id": start + number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
+    scored, findings = _scored(finished, rows, answered=False)
+    found = [{"id": number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
     seconds = time.perf_counter() - started
     asked = list(zip(*(rows[column] for column in finished.task.inputs), strict=True))
-    return Answers(found, asked, list(finished.model.config.id2label.values()), seconds)
+    return Answers(found, asked, findings, seconds)
 
 
 def score(finished: Finished, files: Sequence[str]) -> Evaluation:
@@ -195,41 +197,47 @@ def _scored(finished: Finished, rows: Dataset, answered: bool) -> tuple[Scored, 
     prepared = finished.task.questions(rows, answered)
     examples = prepared.splits["data"]
     scorer = Scorer(finished.task, examples, finished.batch_size, extra=finished.extra)
-    return scorer(finished.model, finished.accelerator), [str(finding) for finding in prepared.findings]
+    told = [str(finding) for finding in prepared.findings if answered or finding.kind != "unlabelled"]
+    return scorer(finished.model, finished.accelerator), told
 
 
-def read_inputs(task: Task, inputs: Sequence[Any]) -> Dataset:
+def read_inputs(task: Task, inputs: Any) -> Dataset:
     """Makes rows of what there is to answer: files, or inputs themselves (texts; of pairs, both texts).
 
     Args:
         task: Says in which columns its inputs stand.
-        inputs: Names of files that exist or look like files (`new.csv`), or inputs. A pair is a tuple, or two
-            neighbours.
+        inputs: One or several names of files (any name of a file that is there, or that ends as one without a space,
+            such as `new.csv`), or inputs. A pair is a tuple, or two neighbours.
 
     Raises:
         DataError: Files and inputs are mixed, a file cannot be read, or half a pair is left over.
     """
-    if not inputs:
+    given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+    if not given:
         raise DataError("There is nothing to answer: give texts, or files.")
-    files = [item for item in inputs if _is_file(item)]
-    if files and len(files) < len(inputs):
-        other = next(item for item in inputs if not _is_file(item))
+    files = [item for item in given if _is_file(item)]
+    if files and len(files) < len(given):
+        other = next(item for item in given if not _is_file(item))
         raise DataError(f"'{files[0]}' is a file and {other!r} is none: give either files or texts.")
     if files:
         return read_files([str(file) for file in files], ".", "the input")
-    flat = [part for item in inputs for part in (item if isinstance(item, (tuple, list)) else [item])]
     columns = task.inputs
+    together = f"This model reads {len(columns)} input(s) together ({', '.join(columns)})"
+    for item in given:
+        if isinstance(item, (tuple, list)) and len(item) != len(columns):
+            raise DataError(f"{together}, but one of those given has {len(item)}: {item!r}.")
+    flat = [part for item in given for part in (item if isinstance(item, (tuple, list)) else [item])]
     if len(flat) % len(columns):
-        raise DataError(
-            f"This model reads {len(columns)} inputs together ({', '.join(columns)}), but {len(flat)} are given."
-        )
+        raise DataError(f"{together}, but {len(flat)} are given.")
     return Dataset.from_dict({name: flat[number :: len(columns)] for number, name in enumerate(columns)})
 
 
 def _is_file(item: Any) -> bool:
     if isinstance(item, Path):
         return True
-    return isinstance(item, str) and "\n" not in item and Path(item).suffix.lower() in KINDS and " " not in item.strip()
+    if not isinstance(item, str) or "\n" in item or Path(item).suffix.lower() not in KINDS:
+        return False
+    return " " not in item or Path(item).is_file()
 
 
 def _shown(answer: Any) -> str:

@@ -32,7 +32,7 @@ from hfft.hooks.log import Log
 from hfft.hooks.preempt import Preempt
 from hfft.hooks.time_limit import TimeLimit
 from hfft.hooks.track import Track
-from hfft.loop import Run, seed_everything
+from hfft.loop import Run, on_device, seed_everything
 from hfft.metrics.further import EvaluateModule, find_metric
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import make_schedule, warmup_steps
@@ -41,12 +41,13 @@ from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task
 from hfft.tasks.task import Prepared, Task
-from hfft.trial import try_scores
+from hfft.trial import let_some_go_unreached, try_scores
 from hfft.tuning.adapters import add_lora
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
 from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
 
+HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "head": 1e-3}
 
 
@@ -171,7 +172,9 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         base=backbone.public_name,
         warnings=[*warnings, *_without_effect(recipe, scorers, backbone), *map(str, prepared.findings)],
     )
-    assembly.warnings += try_scores(scorers, recipe.train.keep_best, recipe.eval.metrics, run.model, accelerator)
+    less = recipe.train.less_is_better(task.lower_is_better)
+    best = recipe.train.best_metric
+    assembly.warnings += try_scores(scorers, best, less, recipe.eval.metrics, run.model, accelerator)
     return assembly
 
 
@@ -190,8 +193,8 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
         evaluate = Evaluate(
             assembly.scorers["eval"],
             Cadence(train.eval_every, run.steps_per_epoch, run.total_steps),
-            keep_best=train.keep_best,
-            lower_is_better=train.keep_best in assembly.task.lower_is_better,
+            keep_best=train.best_metric,
+            lower_is_better=train.less_is_better(assembly.task.lower_is_better),
             patience=train.early_stop,
             save_best=checkpoint.save_best,
             log=log,
@@ -219,8 +222,8 @@ def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | No
         splits = read_hub(data.hub, data.config, data.revision, wanted)
     if data.holdout is not None:
         strata = task.strata(splits["train"])
-        rest, part = hold_out(splits["train"], data.holdout, recipe.train.seed, strata)
-        splits = {**splits, "train": rest, "eval": part}
+        rest, part = hold_out(splits["train"], data.holdout, HOLD_OUT_SEED, strata)
+        splits = {"train": rest, "eval": part, **{name: rows for name, rows in splits.items() if name != "train"}}
     return splits, stream
 
 
@@ -286,7 +289,6 @@ def _run(
     groups = parameter_groups(model, rows)
     optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, drafted.trust)
     schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total)
-    model, prepared_optimizer = accelerator.prepare(model, optimizer)
     cut = Cut(
         batch_size=train.batch_size,
         micro_batch_size=train.micro_batch_size,
@@ -299,6 +301,10 @@ def _run(
         batches = partial(stream_batches, source, cut)
     else:
         batches = partial(train_batches, source, drafted.task.collate, cut)
+    if accelerator.num_processes > 1:
+        part = next(iter(batches(0, 1))).micro_batches[0]
+        let_some_go_unreached(drafted.task, model, on_device(part.batch, accelerator), accelerator)
+    model, prepared_optimizer = accelerator.prepare(model, optimizer)
     return Run(
         task=drafted.task,
         model=model,
@@ -310,6 +316,7 @@ def _run(
         steps_per_epoch=per_epoch,
         clip=recipe.optim.clip,
         seed=train.seed,
+        counts_epochs=not isinstance(source, Stream),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -25,11 +26,12 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
     """
     recipe = assembly.recipe
     base = assembly.base
-    data = recipe.data.hub or "local files"
+    hub = None if recipe.data.hub is None or Path(recipe.data.hub).is_dir() else recipe.data.hub  # it may be a folder
+    data = hub or "local files"
     scores = [
         EvalResult(
             task_type=recipe.task.name,
-            dataset_type=recipe.data.hub or "local",
+            dataset_type=hub or "local",
             dataset_name=data,
             dataset_split=split,
             metric_type=metric,
@@ -42,7 +44,7 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
         library_name="transformers",
         pipeline_tag=recipe.task.name,
         base_model=base if base and "://" not in base else None,
-        datasets=recipe.data.hub,
+        datasets=hub,
         model_name=recipe.name,
         eval_results=scores or None,
         tags=["hfft"],
@@ -73,8 +75,7 @@ def _scores(results: dict[str, Any]) -> str:
             mark = " (selected)" if entry.get("selected") else ""
             examples = results[f"{split}_examples"]
             lines.append(f"| {split} | {metric} | {entry['value']:.4f}{mark} | {interval} | {examples} |")
-    how = (
-        f"Intervals hold {results['confidence']:.0%} of 1,000 bootstrap resamples of the examples (percentile method)."
-    )
+    share = f"{100 * results['confidence']:g}%"
+    how = f"Intervals hold {share} of 1,000 bootstrap resamples of the examples (percentile method)."
     marked = "`selected`: weights or thresholds were chosen on this split, so the score runs high."
     return "\n".join(lines) + f"\n\n{how} {marked}"

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,13 +93,16 @@ def predict(
     """Answer texts, or the rows of csv, jsonl, parquet or txt files, with a finished model."""
     from hfft.answering import answer, open_finished
     from hfft.environment import make_accelerator
+    from hfft.folder import check_writable
     from hfft.screen import Screen, quiet_libraries
 
     quiet_libraries()
+    if output is not None:
+        check_writable(Path(output))
     made = answer(open_finished(model, overrides or [], batch_size, trust, make_accelerator()), inputs)
     if output is not None:
         made.save(output)
-        Screen().say(f"{made.speed}; {output}")
+        made.show_summary(Screen())
     elif as_json:
         for row in made.rows:
             sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -120,8 +124,11 @@ def evaluate(
 ) -> None:
     """Score a finished model on new rows, with an interval for each score."""
     from hfft.api import evaluate as score
+    from hfft.folder import check_writable
     from hfft.screen import Screen
 
+    if predictions is not None:
+        check_writable(Path(predictions))
     found = score(model, *data, overrides=overrides or [], batch_size=batch_size, trust=trust)
     if predictions is not None:
         found.save(predictions)

@@ -6,12 +6,13 @@ import ctypes
 import os
 import platform
 import subprocess
+from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 
 from hfft.errors import SetupError
 
@@ -28,7 +29,8 @@ def make_accelerator(given: Accelerator | None = None) -> Accelerator:
     Raises:
         SetupError: Processes that know nothing of each other, accumulation by Accelerate itself, or sharded weights.
     """
-    accelerator = given or Accelerator(cpu=not torch.accelerator.is_available())
+    patience = InitProcessGroupKwargs(timeout=timedelta(hours=3))  # the others wait while the main one prepares data
+    accelerator = given or Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[patience])
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != accelerator.num_processes:
         raise SetupError(

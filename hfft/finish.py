@@ -34,7 +34,8 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         company.checkpoint.load_best(run, chosen)
     with averaged(run) if chosen == run.progress.step else nullcontext():  # the best are of the average already
         scored: dict[str, Scored] = {}
-        for split, scorer in assembly.scorers.items():
+        # What is settled on eval decides the answers to the others: eval comes first.
+        for split, scorer in sorted(assembly.scorers.items(), key=lambda item: not item[1].settles):
             latest = company.evaluate.latest if company.evaluate is not None and split == "eval" else None
             done = latest is not None and latest[0] == chosen
             scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
@@ -42,7 +43,7 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         if run.accelerator.is_main_process:
             results = _results(assembly, progress, chosen, scored)
             _write(assembly, folder, company, scored, results)
-            _show(results, scored, assembly.recipe.train.keep_best, folder.path, screen)
+            _show(results, scored, assembly.recipe.train.best_metric, folder.path, screen)
         run.accelerator.wait_for_everyone()
 
 
@@ -124,7 +125,7 @@ def _show(results: dict[str, Any], scored: Iterable[str], keep_best: str | None,
         f"{results['padding_share']:.1%} of the tokens padding"
     )
     for split in (name for name in ("test", "eval") if results.get(name)):  # the closing line
-        metric = keep_best or next(iter(results[split]))
+        metric = keep_best if keep_best in results[split] else next(iter(results[split]))
         best = results[split][metric]
         interval = "" if best["low"] is None else f" ({best['low']:.4f} to {best['high']:.4f})"
         count = results[f"{split}_examples"]

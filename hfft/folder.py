@@ -94,6 +94,19 @@ def _steps(place: Path, kind: str) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
+def check_writable(path: Path) -> None:
+    """Raises SetupError where a file cannot be written, before anything is computed for it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise SetupError(f"{path} is a folder; give the name of a file.")
+        probe = path.with_name(f".probe-{os.getpid()}")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(f"{path} cannot be written ({error.strerror}). Choose another place.") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole: a reader sees the old text or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ def alone_in(folder: RunFolder) -> Iterator[None]:
         SetupError: Another run is in the folder, or the folder cannot be written to.
     """
     folder.create()
-    lock = FileLock(folder.lock)
+    lock = FileLock(folder.lock, fallback_to_soft=False)  # a soft one would outlive a killed run
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -34,6 +35,10 @@ def alone_in(folder: RunFolder) -> Iterator[None]:
             f"Another run is at work in {folder.path}{_described(folder.holder)}. Wait for its end, or choose another "
             "folder with --output."
         ) from None
+    except (OSError, NotImplementedError) as error:  # Timeout is an OSError too
+        warnings.warn(f"{folder.path} cannot be locked ({error}): start no second run there.", stacklevel=2)
+        yield
+        return
     try:
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(folder.holder, {"process": os.getpid(), "host": socket.gethostname(), "since": since})

@@ -74,6 +74,7 @@ class Run:
     steps_per_epoch: int
     clip: float | None
     seed: int
+    counts_epochs: bool = True  # False for a stream, whose length nobody knows
     hooks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     signal: int = 0  # the number of a signal that asks this process to stop

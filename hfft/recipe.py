@@ -63,7 +63,8 @@ class DataSection(Section):
         default=None, description="The split, or splits, scored once, at the end; with files, 'test' where given."
     )
     holdout: Share | None = Field(
-        default=None, description="Share of the training rows cut off as eval, seeded, stratified."
+        default=None,
+        description="Share of the training rows cut off as eval: stratified, the same rows for every seed.",
     )
     streaming: bool = Field(
         default=False,
@@ -214,7 +215,11 @@ class TrainSection(Section):
         description="Seconds of training, or 90s, 45m, 2h, after which the run ends, scored and saved as usual. The "
         "schedule stays that of all steps: the learning rate is not down yet.",
     )
-    keep_best: str | None = Field(default=None, description="The metric whose best evaluation gives the final weights.")
+    keep_best: str | None = Field(
+        default=None,
+        description="The metric whose best evaluation gives the final weights. '-NAME' where less of it is better, for "
+        "metrics that hfft does not know.",
+    )
     early_stop: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Stop after this many evaluations without a better `keep_best`."
     )
@@ -260,6 +265,18 @@ class TrainSection(Section):
             if every is not None and every >= 1 and every != int(every):
                 raise ValueError(f"'{name}' is {every}: give whole steps, or a share of an epoch below 1")
         return self
+
+    @property
+    def best_metric(self) -> str | None:
+        """The name of the metric of `keep_best`."""
+        return None if self.keep_best is None else self.keep_best.removeprefix("-")
+
+    def less_is_better(self, known: frozenset[str]) -> bool:
+        """Whether less of the metric of `keep_best` is better: it says so, or is one of `known`."""
+        if self.keep_best is None:
+            return False
+        plain = self.keep_best.removeprefix("evaluate_").partition("/")[0]  # rmse/price, evaluate_mse
+        return self.keep_best.startswith("-") or plain in known
 
 
 class TrackSection(Section):

@@ -68,6 +68,11 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
         return Start(finished=True, continues=True)
     if resume == "auto":
         checkpoint, warnings = newest_whole(folder)
+        if checkpoint is None and folder.results.exists() and recipe.train.seeds is None:
+            raise SetupError(
+                f"The run in {folder.path} is finished, but has no whole checkpoint left to go on from. Choose another "
+                "folder with --output."
+            )
         return Start(checkpoint, continues=True, warnings=warnings)
     return Start(_named(folder, resume), continues=True)
 

@@ -24,7 +24,8 @@ def score_table(found: Scored, confidence: float, selected: bool = False) -> tup
     whole: Table = {}
     by_label: dict[str, Table] = {}
     for name, value in found.scores.items():
-        low, high = (None if math.isnan(bound) else bound for bound in intervals[name])
+        bounds = intervals.get(name, (math.nan, math.nan))
+        low, high = (None if math.isnan(bound) else bound for bound in bounds)
         entry = {"value": value, "low": low, "high": high, **({"selected": True} if selected else {})}
         metric, slash, label = name.partition("/")
         if slash:
@@ -51,4 +52,4 @@ def show_scores(title: str, tables: Mapping[str, Table], confidence: float, scre
         for note in ["selected: weights or thresholds were chosen on this split" if entry.get("selected") else ""]
     ]
     if rows:
-        screen.table(title, ("", "value", f"{confidence:.0%} interval", ""), rows)
+        screen.table(title, ("", "value", f"{100 * confidence:g}% interval", ""), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from hfft.metrics.intervals import Intervals, Scores, bootstrap
 from hfft.tasks.task import Answer, Task
 
 STOP_CHECK_BATCHES = 8
+TRIED = 32  # answers of a trial, unless there are two different ones before
 
 ExtraMetric = Callable[[list[Any], list[Any]], Mapping[str, float]]
 
@@ -58,8 +60,14 @@ class Scored:
 
     @cached_property
     def scores(self) -> Scores:
-        """The task's scores and those of the further metrics, by name; empty where no example has a truth."""
-        return {**self.task.score(*self.labelled), **self._extra(*self.labelled)} if self.labelled[1] else {}
+        """The task's scores and those of the further metrics, by name; none that is no finite number.
+
+        Empty where no example has a truth.
+        """
+        if not self.labelled[1]:
+            return {}
+        scores = {**self.task.score(*self.labelled), **self._extra(*self.labelled)}
+        return {name: value for name, value in scores.items() if math.isfinite(value)}
 
     def intervals(self, confidence: float) -> Intervals:
         """A bootstrap interval for each score."""
@@ -147,7 +155,8 @@ class Scorer:
         truths: list[Any] = []
         with evaluating(plain):
             for part in load(self.examples, parts, self.task.collate, self.workers):
-                given = given or self.task.answers(plain, on_device(part.batch, accelerator))
+                if len(given) < TRIED and all(answer == given[0] for answer in given):  # a score may want two kinds
+                    given += self.task.answers(plain, on_device(part.batch, accelerator))
                 truths += self.task.truths(part.batch)
         answers = [given[row % len(given)] for row in range(len(truths))]
         return Scored(self.task, self.examples.ids.tolist(), answers, truths, self.extra)

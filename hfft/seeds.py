@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from scipy import stats
 
-from hfft.assemble import Draft, draft
+from hfft.assemble import Draft, assemble, draft
 from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.resume import Start, find_start
@@ -30,10 +31,13 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
     if start.finished:
         screen.say(f"All seeds in {folder.path} are finished already. Add some with train.seeds.")
         return
+    seeds = recipe.train.seeds or []
+    if start.continues:  # a fault is to show itself before the old results go
+        assemble(draft(_of_seed(recipe, seeds[-1]), drafted.trust), accelerator)
+        accelerator.free_memory()
     if main:
         folder.results.unlink(missing_ok=True)
         recipe.save(folder.recipe)
-    seeds = recipe.train.seeds or []
     for number, seed in enumerate(seeds, start=1):
         screen.say(f"\nSeed {seed}, {number} of {len(seeds)}")
         inner = folder.seed(seed)
@@ -55,7 +59,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
     """Writes what the finished runs of all seeds come to: results.json last, before it the best one's model/."""
     seeds = recipe.train.seeds or []
     found = [read_json(folder.seed(seed).results) for seed in seeds]
-    best, metric = _best(found, recipe.train.keep_best, lower_is_better)
+    best, metric = _best(found, recipe, lower_is_better)
     results: dict[str, Any] = {
         "task": recipe.task.name,
         "seeds": seeds,
@@ -85,17 +89,23 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
     _show(results, folder, screen)
 
 
-def _best(
-    found: Sequence[dict[str, Any]], keep_best: str | None, lower_is_better: frozenset[str]
-) -> tuple[int, str | None]:
+def _best(found: Sequence[dict[str, Any]], recipe: Recipe, lower_is_better: frozenset[str]) -> tuple[int, str | None]:
     """The position of the run with the best eval, and the metric that says so; the first where there is no eval."""
-    scores = [result.get("eval", {}) for result in found]
-    metric = keep_best or next(iter(scores[0]), None)
+    metric = recipe.train.best_metric or next(iter(found[0].get("eval", {})), None)
     if metric is None:
         return 0, None
-    sign = -1 if metric in lower_is_better else 1
-    values = [sign * table[metric]["value"] if metric in table else float("-inf") for table in scores]
-    return values.index(max(values)), metric
+    less = recipe.train.less_is_better(lower_is_better) if recipe.train.keep_best else metric in lower_is_better
+    sign = -1 if less else 1
+    values = [sign * _eval_value(result, metric) for result in found]
+    known = [value for value in values if not math.isnan(value)]
+    return (values.index(max(known)) if known else 0), metric
+
+
+def _eval_value(result: dict[str, Any], metric: str) -> float:
+    """A score of the eval split; not a number where this run has none of that name."""
+    name, slash, label = metric.partition("/")
+    table = result.get("eval_labels", {}).get(label, {}) if slash else result.get("eval", {})
+    return table[name]["value"] if name in table else float("nan")
 
 
 def _over_seeds(tables: Sequence[dict[str, Any]], confidence: float) -> dict[str, dict[str, Any]]:
@@ -146,7 +156,7 @@ def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
                 interval = f"{entry['low']:.4f} to {entry['high']:.4f}"
                 rows.append((f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['spread']:.4f}", interval, each))
     if rows:
-        columns = ("", "mean", "spread", f"{results['confidence']:.0%} interval of the mean", "each")
+        columns = ("", "mean", "spread", f"{100 * results['confidence']:g}% interval of the mean", "each")
         screen.table(f"Seeds {', '.join(map(str, results['seeds']))}", columns, rows)
     screen.say(f"{folder.model} is that of seed {results['best_seed']}, {_chosen(results)}")
     for split in (name for name in ("test", "eval") if results.get(name)):

@@ -9,7 +9,7 @@ from hfft.assemble import Assembly, Draft, assemble, attach_hooks
 from hfft.environment import describe, keep_freed_memory
 from hfft.errors import TrainingError
 from hfft.finish import finish
-from hfft.folder import RunFolder, write_json
+from hfft.folder import RunFolder, read_json, write_json
 from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.loop import fit
@@ -28,10 +28,9 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
     main = accelerator.is_main_process
     start = broadcast_object_list([find_start(folder, drafted.recipe, resume) if main else Start()])[0]
     if start.finished:
-        screen.say(
-            f"The run in {folder.path} is finished already. Train longer with a larger train.epochs, train.steps or "
-            "train.time_limit."
-        )
+        ended = read_json(folder.results)["ended"] if main else None
+        how = f"It ended early: {ended}." if ended else "Train longer with a larger train.epochs or train.steps."
+        screen.say(f"The run in {folder.path} is finished already. {how}")
         return
     if accelerator.device.type == "cpu":
         keep_freed_memory()
@@ -69,7 +68,8 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
             Preempt(checkpoint).stop_if_asked(run)
         except TrainingError as error:
             checkpoint.save(run)
-            raise TrainingError(f"{error} They are in {folder.checkpoint(run.progress.step)}.") from None
+            place = folder.checkpoint(run.progress.step)
+            raise TrainingError(f"{error} The last good weights are in {place}.") from None
         finally:
             company.log.close()
 

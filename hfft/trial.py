@@ -1,4 +1,4 @@
-"""Tries out before training what will be scored, so that no run breaks at its first evaluation."""
+"""Tries out before training what would break a run later: its scores, and a step that several processes share."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accelerate import Accelerator
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
 
+from hfft.data.loaders import Batch
 from hfft.errors import RecipeError, near
+from hfft.loop import over_processes
 from hfft.metrics.further import EvaluateModule, refuse_same_names
 from hfft.scoring import Scored, Scorer
+from hfft.tasks.task import Task
 
 
 def try_scores(
     scorers: Mapping[str, Scorer],
     keep_best: str | None,
+    less_is_better: bool,
     metrics: Sequence[str],
     model: Any,
     accelerator: Accelerator,
@@ -25,6 +30,7 @@ def try_scores(
     Args:
         scorers: By split.
         keep_best: The metric that decides which weights are kept.
+        less_is_better: Whether less of it is better.
         metrics: The further metrics, as the recipe names them.
         model: The prepared model.
         accelerator: Its accelerator.
@@ -45,28 +51,50 @@ def try_scores(
     scorer = scorers["eval"] if "eval" in scorers else next(iter(scorers.values()))
     try:
         tried = scorer.trial(model, accelerator)
-        scores, given = tried.scores, _names_given(tried, metrics)
+        scores, further = tried.scores, _further(tried, metrics)
     except Exception as error:
         if not metrics:
             raise
         raise RecipeError(f"eval.metrics: a metric failed when tried: {type(error).__name__}: {error}") from error
-    refuse_same_names(given)
-    broken = [name for name, value in scores.items() if not math.isfinite(value)]
+    if not tried.labelled[1]:
+        raise RecipeError("train.keep_best and eval.metrics score the eval split, in which no row has a label.")
+    refuse_same_names([("the task itself", list(tried.task.score(*tried.labelled))), *further])
+    broken = [(name, value) for _, values in further for name, value in values.items() if not math.isfinite(value)]
     if broken:
-        raise RecipeError(f"eval.metrics: '{broken[0]}' is {scores[broken[0]]} when tried; give finite numbers.")
+        raise RecipeError(f"eval.metrics: '{broken[0][0]}' is {broken[0][1]} when tried; give finite numbers.")
     if keep_best is not None and keep_best not in scores:
         known = [name for name in scores if "/" not in name]
         raise RecipeError(f"train.keep_best is '{keep_best}'.{near(keep_best, known)} Known: {', '.join(known)}.")
-    return [text for metric in scorer.extra if isinstance(metric, EvaluateModule) for text in metric.warnings()]
+    warnings = [text for metric in scorer.extra if isinstance(metric, EvaluateModule) for text in metric.warnings()]
+    if not less_is_better and any(keep_best in values for _, values in further):
+        taken = f"train.keep_best is '{keep_best}', of which more is taken to be better"
+        warnings.append(f"{taken}; write '-{keep_best}' where less is.")
+    return warnings
 
 
-def _names_given(tried: Scored, settings: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Who gives which scores: the task, and each further metric."""
+def _further(tried: Scored, settings: Sequence[str]) -> list[tuple[str, Mapping[str, float]]]:
+    """What each entry of eval.metrics gives."""
     answers, truths = tried.labelled
+    plain = [answer["answer"] for answer in answers]
     if not truths:
         return []
-    plain = [answer["answer"] for answer in answers]
-    further = [
-        (f"'{setting}'", list(metric(plain, truths))) for setting, metric in zip(settings, tried.extra, strict=True)
-    ]
-    return [("the task itself", list(tried.task.score(answers, truths))), *further]
+    return [(f"'{setting}'", metric(plain, truths)) for setting, metric in zip(settings, tried.extra, strict=True)]
+
+
+def let_some_go_unreached(task: Task, model: Any, batch: Batch, accelerator: Accelerator) -> None:
+    """Tells DistributedDataParallel to look for parameters without a gradient, where the loss does not reach all.
+
+    It would end at the second step otherwise (XLNet, BigBird and others have such parameters); looking costs time, so
+    it is asked for only where it is needed. All processes call it, before the model is prepared, which stays as it was.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()  # BatchNorm's statistics stay
+    task.loss(model, batch).backward()
+    for module, training in modes.items():
+        module.training = training
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    missed = torch.tensor([parameter.grad is None for parameter in trained], device=accelerator.device).any()
+    model.zero_grad()
+    if over_processes(missed.float(), accelerator) > 0:
+        looking: Any = DistributedDataParallelKwargs(find_unused_parameters=True)
+        accelerator.ddp_handler = looking

@@ -109,11 +109,20 @@ def contradictions(values: Sequence[Any], labels: Sequence[Hashable], key: Calla
     return count_rows("contradiction", "train", flags, len(flags), "repeat an earlier one with another label")
 
 
-def balance(split: str, labels: Iterable[str], names: Sequence[str]) -> tuple[dict[str, int], list[Finding]]:
-    """Counts the labels of a split, and finds labels without a row and labels far rarer than the commonest."""
+def balance(
+    split: str, labels: Iterable[str], names: Sequence[str], rows: int | None = None
+) -> tuple[dict[str, int], list[Finding]]:
+    """Counts the labels of a split, and finds labels without a row and labels far rarer than the commonest.
+
+    Args:
+        split: The split's name.
+        labels: Its labels.
+        names: All labels.
+        rows: How many rows there are, where a row may have any number of labels.
+    """
     counts = Counter(labels)
     table = {name: counts[name] for name in names}
-    total, most = sum(table.values()), max(table.values(), default=0)
+    total, most = rows or sum(table.values()), max(table.values(), default=0)
     findings = []
     for name, count in table.items():
         if count == 0:

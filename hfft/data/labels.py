@@ -32,13 +32,16 @@ def label_names(dataset: Dataset, column: str, given: Sequence[str] | None) -> l
     from_class = feature.int2str if isinstance(feature, ClassLabel) else None
     names = []
     for row, value in enumerate(dataset[column]):
-        name = from_class(value) if from_class and value not in (None, -1) else _name(value)
+        if from_class and value not in (None, -1):
+            names.append(from_class(value))
+            continue
+        name = _name(value)
         if name is _NO_LABEL_KIND:
             raise DataError(
                 f"task.label: in row {row} the column '{column}' is {value!r}; a label is a text, a whole number or a "
                 "boolean."
             )
-        names.append(None if name == "-1" and "-1" not in (given or ()) else name)
+        names.append(None if name in ("-1", "-1.0") and name not in (given or ()) else name)
     return _by_position(names, given)
 
 
@@ -85,7 +88,7 @@ def label_sets(
 
 
 def _split(value: Any, column: str, row: int, delimiter: str | None, inner: Any) -> list[Any] | None:
-    if value is None or value in (-1, "-1", [-1]):
+    if value is None or value in (-1, "-1", "-1.0", [-1]):
         return None
     if isinstance(value, str) and delimiter is not None:
         value = [part.strip() for part in value.split(delimiter) if part.strip()]
@@ -102,14 +105,14 @@ def _split(value: Any, column: str, row: int, delimiter: str | None, inner: Any)
     return names
 
 
-APPLIES = {"1": True, "true": True, "0": False, "false": False}
+APPLIES = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
 
 def _marked(dataset: Dataset, columns: Sequence[str]) -> list[list[str] | None]:
     sets: list[list[str] | None] = []
     for row, values in enumerate(zip(*(dataset[column] for column in columns), strict=True)):
         names = [_name(value) for value in values]
-        if all(name in (None, "-1") for name in names):
+        if all(name in (None, "-1", "-1.0") for name in names):
             sets.append(None)
             continue
         wrong = [number for number, name in enumerate(names) if (name or "").lower() not in APPLIES]
@@ -177,19 +180,37 @@ def choose_names(
 
 
 def encode(names: Sequence[str | None], known: Sequence[str], split: str) -> list[int]:
-    """Turns names into positions in `known`; -1 where there is no label.
+    """Turns names, one a row, into positions in `known`; -1 where there is no label.
 
     Raises:
         DataError: A name is not known, with its row.
     """
     numbers = {name: number for number, name in enumerate(known)}
-    for row, name in enumerate(names):
-        if name is not None and name not in numbers:
-            raise DataError(
-                f"task.label: row {row} of the {split} split has the label '{name}', which is not one of "
-                f"{_listed(known)}.{near(name, known)} All labels can be given in task.labels."
-            )
-    return [-1 if name is None else numbers[name] for name in names]
+    return [-1 if name is None else _known(name, numbers, row, split) for row, name in enumerate(names)]
+
+
+def encode_sets(sets: Sequence[Sequence[str] | None], known: Sequence[str], split: str) -> list[list[int]]:
+    """Turns sets of names, one a row, into marks: for each of `known` 1 if it applies, else 0; -1 where nobody knows.
+
+    Raises:
+        DataError: A name is not known, with its row.
+    """
+    numbers = {name: number for number, name in enumerate(known)}
+    rows = []
+    for row, names in enumerate(sets):
+        applying = {_known(name, numbers, row, split) for name in names or ()}
+        rows.append([-1 if names is None else int(number in applying) for number in range(len(known))])
+    return rows
+
+
+def _known(name: str, numbers: dict[str, int], row: int, split: str) -> int:
+    if name not in numbers:
+        known = list(numbers)
+        raise DataError(
+            f"task.label: row {row} of the {split} split has the label '{name}', which is not one of "
+            f"{_listed(known)}.{near(name, known)} All labels of a new model can be given in task.labels."
+        )
+    return numbers[name]
 
 
 def _natural(name: str) -> tuple[int, int, str]:

@@ -10,7 +10,23 @@ from datasets import ClassLabel, Dataset, Features
 
 from hfft.errors import DataError
 
-MARKS = {True, False, -1, None, "0", "1", "-1", "", "true", "false", "True", "False"}  # does a label apply?
+MARKS = {
+    True,
+    False,
+    -1,
+    None,
+    "0",
+    "1",
+    "-1",
+    "0.0",
+    "1.0",
+    "-1.0",
+    "",
+    "true",
+    "false",
+    "True",
+    "False",
+}  # does a label apply?
 
 
 def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[list[float] | None]:

@@ -178,9 +178,15 @@ def _codes(values: Sequence[Any]) -> np.ndarray:
 
 
 def _shares(sizes: list[int], wanted: int) -> list[int]:
-    """Splits `wanted` over groups in proportion to their sizes, by largest remainder."""
+    """Splits `wanted` over groups in proportion to their sizes, by largest remainder.
+
+    No group is taken whole while others have rows to spare: what is in the part alone cannot be learnt.
+    """
     exact = np.array(sizes) * wanted / sum(sizes)
-    counts = np.floor(exact).astype(int)
-    for group in np.argsort(counts - exact, kind="stable")[: wanted - counts.sum()]:
-        counts[group] += 1
+    spare = np.array(sizes) - 1
+    most = spare if spare.sum() >= wanted else np.array(sizes)
+    counts = np.minimum(np.floor(exact).astype(int), most)
+    while counts.sum() < wanted:
+        open_groups = np.flatnonzero(counts < most)
+        counts[open_groups[np.argmax((exact - counts)[open_groups])]] += 1
     return counts.tolist()

@@ -20,6 +20,8 @@ from transformers import PreTrainedTokenizerBase
 from hfft.data.fingerprint import fingerprint
 from hfft.errors import DataError, RecipeError
 
+UNLIMITED = 10**6  # tokens; tokenizers say 10^30 where they know no limit
+
 
 def cache_folder() -> Path:
     """Where prepared data is kept: HFFT_CACHE, or `hfft` in the user's cache folder."""
@@ -35,7 +37,8 @@ def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int |
     """
     positions = getattr(config, "max_position_embeddings", None)
     padding = getattr(config, "pad_token_id", None)
-    if positions is not None and padding is not None and 0 < padding < 10:
+    own_offset = config.is_encoder_decoder or config.model_type == "opt"  # their tables are longer than they say
+    if positions is not None and padding is not None and 0 < padding < 10 and not own_offset:
         positions -= padding + 1  # RoBERTa and kin count from behind the padding index: 514 positions hold 512 tokens
     most = min(limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit > 0)
     if wanted is not None and wanted > most:
@@ -98,6 +101,10 @@ def tokenize(
 def _check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:
     if not tokenizer.is_fast:
         raise RecipeError(f"task.windows needs a fast tokenizer, and {type(tokenizer).__name__} is none.")
+    if max_length > UNLIMITED:
+        raise RecipeError(
+            "task.windows needs task.max_length here: neither model nor tokenizer has a limit of its own."
+        )
     room = max_length - tokenizer.num_special_tokens_to_add()
     if overlap >= room:
         raise RecipeError(
@@ -117,7 +124,7 @@ def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, ov
             return_attention_mask=False,
         )
     except BaseException as error:  # the tokenizers library panics where the first text of a pair leaves no room
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) or len(texts) == 1:
             raise
         raise DataError(
             f"task.windows: in some pair the first text leaves no room for {overlap} shared tokens and one more of "

@@ -67,8 +67,8 @@ class Log:
             self.skips_in_a_row = 0 if did_move else self.skips_in_a_row + 1
             if self.skips_in_a_row == SKIPS_IN_A_ROW:
                 raise TrainingError(
-                    f"The gradient was not finite in {SKIPS_IN_A_ROW} steps in a row, up to step {step}. The weights "
-                    "are those before. Look at the rows of these steps, or lower optim.lr."
+                    f"The gradient was not finite in {SKIPS_IN_A_ROW} steps in a row, up to step {step}. Look at the "
+                    "rows of these steps, or start again in another folder with a lower optim.lr."
                 )
 
     def event(self, run: Run, event: str, values: dict[str, Any]) -> None:
@@ -141,4 +141,4 @@ class Log:
 
 
 def _place(run: Run, step: int) -> dict[str, Any]:
-    return {"step": step, "epoch": round(step / run.steps_per_epoch, 4)}
+    return {"step": step, **({"epoch": round(step / run.steps_per_epoch, 4)} if run.counts_epochs else {})}

@@ -43,14 +43,25 @@ def bootstrap(
     truths: Sequence[Any],
     confidence: float,
 ) -> Intervals:
-    """Intervals for any score function, which is called once a resample."""
+    """Intervals for any score function, which is called once a resample.
+
+    A resample on which it fails, such as one that misses a label, is left out; where most are, there is no interval.
+    """
     drawn: dict[str, list[float]] = {}
     for counts in resamples(len(truths)):
         for row in counts:
             index = np.repeat(np.arange(len(truths)), row).tolist()
-            for name, value in score([answers[i] for i in index], [truths[i] for i in index]).items():
+            try:
+                scores = score([answers[i] for i in index], [truths[i] for i in index])
+            except Exception:  # whatever a metric of somebody else's raises
+                continue
+            for name, value in scores.items():
                 drawn.setdefault(name, []).append(value)
-    return {name: percentiles(np.array(values), confidence) for name, values in drawn.items()}
+    nothing = float("nan"), float("nan")
+    return {
+        name: percentiles(np.array(values), confidence) if 2 * len(values) > RESAMPLES else nothing
+        for name, values in drawn.items()
+    }
 
 
 def unweighted_scores(score: WeightedScore, count: int) -> Scores:

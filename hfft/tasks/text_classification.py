@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from datasets import Dataset
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
@@ -48,6 +48,12 @@ class Options(TargetOptions):
     windows: Windows | None = Field(
         default=None, description="Read longer texts in windows, and average their logits, instead of cutting them."
     )
+
+    @model_validator(mode="after")
+    def _texts_differ(self) -> Options:
+        if len(set(self.texts)) < len(self.texts):
+            raise ValueError(f"'text' names one column twice: {self.texts}")
+        return self
 
     @property
     def texts(self) -> list[str]:
@@ -105,12 +111,12 @@ class TextClassification:
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
         prepared = Prepared({}, [])
-        checks.require_rows({"data": rows})
+        if not len(rows):
+            raise DataError("There are no rows to answer.")
         self._texts(rows, "data")
-        if answered:
-            checks.require_columns({"data": rows}, self._label_columns())
-        truths = self.target.read(rows, "data") if answered else [None] * len(rows)
-        self._prepare_split("data", rows, truths, not answered, prepared, keep=False)
+        truths = self._truths(rows, "data") if answered else [None] * len(rows)
+        predict = not answered or self.options.unlabelled == "predict"
+        self._prepare_split("data", rows, truths, predict, prepared, keep=False)
         return prepared
 
     def check_stream(self, first: Dataset) -> list[checks.Finding]:
@@ -202,8 +208,9 @@ class TextClassification:
         kept = rows.select_columns(list(names)).rename_columns(names).select(ids)
         windows = self.options.windows
         encoded, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
-        numbers = self.target.encode([truths[int(row)] for row in ids], split)
-        return Examples(encoded.add_column("labels", numbers), ids, token_counts(encoded)), long
+        numbers = self.target.encode(truths, split)  # all of them: a message names the row in the file
+        labels = [numbers[row] for row in ids.tolist()]
+        return Examples(encoded.add_column("labels", labels), ids, token_counts(encoded)), long
 
     def model(self, backbone: Backbone) -> tuple[PreTrainedModel, list[str]]:
         settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}
@@ -270,4 +277,6 @@ def _folded(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _hashable(truth: Any) -> Hashable:
-    return tuple(truth) if isinstance(truth, list) else truth
+    if isinstance(truth, list):
+        return tuple(sorted(truth)) if all(isinstance(part, str) for part in truth) else tuple(truth)
+    return truth

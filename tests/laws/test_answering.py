@@ -49,7 +49,7 @@ def test_texts_and_pairs_are_answered_in_the_order_given(tiny, tmp_path):
     train(tiny("pairs"), tmp_path / "two", "train.epochs=1")
     as_tuples = hfft.predict(tmp_path / "two", [("w1 fine", "nice"), ("poor", "fine")])
     assert hfft.predict(tmp_path / "two", ["w1 fine", "nice", "poor", "fine"]) == as_tuples
-    with pytest.raises(DataError, match=r"reads 2 inputs together \(one, two\), but 3 are given"):
+    with pytest.raises(DataError, match=r"reads 2 input\(s\) together \(one, two\), but 3 are given"):
         hfft.predict(tmp_path / "two", ["a", "b", "c"])
 
 
@@ -105,3 +105,16 @@ def test_rows_without_a_label_are_answered_where_the_recipe_says_so(tiny, tmp_pa
     assert json.loads((tmp_path / "hidden" / "results.json").read_text())["test"] == {}
     with pytest.raises(DataError, match=r"task.label is 'label', but the test split has no such column"):
         train(recipe, tmp_path / "none", short, hidden)
+
+
+def test_a_file_may_have_a_space_in_its_name_and_a_text_may_end_like_a_file(tiny, tmp_path):
+    train(tiny("text-classification"), tmp_path / "run", "train.epochs=1")
+    write_csv(tmp_path / "my new.csv", [{"text": "w1 fine"}, {"text": "w2 poor"}])
+    assert len(hfft.predict(tmp_path / "run", [str(tmp_path / "my new.csv")])) == 2
+    assert len(hfft.predict(tmp_path / "run", "have a look at new.csv")) == 1
+    with pytest.raises(DataError, match=r"reads 1 input\(s\) together \(text\), but one of those given has 2"):
+        hfft.predict(tmp_path / "run", [("a", "b")])
+    write_csv(tmp_path / "bad.csv", [{"text": "w1", "label": "good"}])
+    (tmp_path / "bad.jsonl").write_text('{"text": "w1"}\n{"text": null}\n')
+    with pytest.raises(DataError, match="in row 1 of the data split the column 'text' is missing"):
+        hfft.predict(tmp_path / "run", [tmp_path / "bad.jsonl"])

@@ -51,10 +51,12 @@ class Numbers:
         columns = self.options.columns
         count = known.shape[1]
         self.names = columns if len(columns) == count else [f"{columns[0]}_{number}" for number in range(count)]
-        if backbone.labels is not None and len(backbone.labels) != count:
+        head = backbone.labels
+        if head is not None and (len(head) != count or backbone.config.problem_type not in (None, "regression")):
+            kind = "labels" if backbone.config.problem_type not in (None, "regression") else "numbers"
             raise DataError(
-                f"The checkpoint's trained head gives {len(backbone.labels)} numbers, but the data has {count}. Start "
-                "a new head with model.new_head=true."
+                f"The checkpoint's trained head gives {len(head)} {kind}, but the data has {count} number(s) a row. "
+                "Start a new head with model.new_head=true."
             )
         spread = known.std(0)
         if not spread.all():

@@ -19,6 +19,8 @@ from hfft.metrics.classification import classification_intervals, classification
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.tasks.targets.target import Answer, Problem, TargetOptions
 
+LEAST = 1e-8  # of 1 - p in the focal loss, whose gradient at 0 is infinite for a gamma below 1
+
 
 class OneLabel:
     """Softmax and cross entropy, or the focal loss (see `Target` for what each method promises)."""
@@ -109,7 +111,7 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, gamma: fl
     """
     log_p = log_softmax(logits, -1).gather(-1, labels[:, None])[:, 0]
     weight = torch.ones_like(log_p) if weights is None else weights[labels]
-    return -(weight * (1 - log_p.exp()) ** gamma * log_p).sum() / weight.sum()
+    return -(weight * (1 - log_p.exp()).clamp(min=LEAST) ** gamma * log_p).sum() / weight.sum()
 
 
 def label_settings(labels: Sequence[str], problem_type: str) -> dict[str, Any]:

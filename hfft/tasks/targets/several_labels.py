@@ -13,11 +13,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hfft.backbone import Backbone
 from hfft.data import checks
-from hfft.data.labels import choose_names, encode, label_sets
+from hfft.data.labels import choose_names, encode_sets, label_sets
 from hfft.errors import DataError
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.multi_label import best_threshold, multi_label_intervals, multi_label_scores
-from hfft.tasks.targets.one_label import check_names, label_settings, named
+from hfft.tasks.targets.one_label import LEAST, check_names, label_settings, named
 from hfft.tasks.targets.target import Answer, Problem, TargetOptions
 
 UNDECIDED = 0.5  # the threshold until one is chosen
@@ -76,15 +76,15 @@ class SeveralLabels:
         return label_settings(self.labels, "multi_label_classification")
 
     def encode(self, truths: Sequence[list[str] | None], split: str) -> list[list[int]]:
-        numbers = iter(encode([name for names in truths for name in names or ()], self.labels, split))
-        rows = []
-        for names in truths:
-            applying = {next(numbers) for _ in names or ()}
-            rows.append([-1 if names is None else int(number in applying) for number in range(len(self.labels))])
-        return rows
+        return encode_sets(truths, self.labels, split)
 
     def summary(self, split: str, truths: Sequence[list[str]]) -> tuple[dict[str, Any], list[checks.Finding]]:
-        counts, findings = checks.balance(split, (name for names in truths for name in names), self.labels)
+        counts, findings = checks.balance(split, (name for names in truths for name in names), self.labels, len(truths))
+        if self.options.delimiter is not None:
+            none = [not names for names in truths]
+            findings += checks.count_rows(
+                "no-label-applies", split, none, len(truths), "have an empty label: none applies"
+            )
         mean = sum(map(len, truths)) / max(len(truths), 1)
         return {"labels": counts, "labels_per_row": mean}, findings
 
@@ -99,7 +99,7 @@ class SeveralLabels:
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         if options.loss is not None and options.loss.name == "focal":
             # Lin et al. 2017, equation 5, for each label by itself
-            wrong = (truth - logits.sigmoid()).abs()
+            wrong = (truth - logits.sigmoid()).abs().clamp(min=LEAST)
             scale = wrong**options.loss.gamma
             return binary_cross_entropy_with_logits(logits, truth, scale, pos_weight=weights)
         smoothed = truth * (1 - options.label_smoothing) + options.label_smoothing / 2
