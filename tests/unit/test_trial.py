@@ -22,7 +22,7 @@ class Plain:
 
 @pytest.mark.parametrize(("name", "expected"), [("bert", False), ("xlnet", True)])
 def test_parameters_that_no_loss_reaches_are_found_and_the_model_stays_as_it_was(name, expected):
-    sizes = {
+    sizes: Any = {
         "vocab_size": 20,
         "d_model": 8,
         "n_layer": 2,
