@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from datasets import Dataset
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import huber_loss, mse_loss
 
 from hfft.backbone import Backbone
@@ -17,6 +17,7 @@ from hfft.data.numbers import read_numbers
 from hfft.errors import DataError
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.regression import regression_intervals, regression_scores
+from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import label_settings, named
 from hfft.tasks.targets.target import Answer, Problem, TargetOptions
 
@@ -145,18 +146,6 @@ class Numbers:
     def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
         given, true = _table([answer["answer"] for answer in answers]), _table(truths)
         return regression_intervals(given, true, self.names, confidence)
-
-
-def last_layer(model: nn.Module, outputs: int) -> nn.Linear:
-    """The linear layer that gives the model's answer.
-
-    Args:
-        model: With a classification head; with an adapter or without.
-        outputs: How many numbers the layer gives.
-    """
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == outputs]
-    assert layers, f"{type(model).__name__} has no linear layer with {outputs} outputs"
-    return layers[-1]
 
 
 def _as_list(truth: Any) -> list[float]:

@@ -17,6 +17,7 @@ from hfft.data.labels import choose_names, encode_sets, label_sets
 from hfft.errors import DataError
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.multi_label import best_threshold, multi_label_intervals, multi_label_scores
+from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import LEAST, check_names, label_settings, named
 from hfft.tasks.targets.target import Answer, Problem, TargetOptions
 
@@ -38,6 +39,7 @@ class SeveralLabels:
         self.options = options
         self.labels: list[str] = []
         self.class_weights: Tensor | None = None
+        self.shares: Tensor | None = None  # of the rows that have each label, where the head is new
         self.settles = options.threshold == "auto"
         self.settled: dict[str, Any] = {}
 
@@ -55,6 +57,9 @@ class SeveralLabels:
             )
         self.labels = choose_names(flat, feature, given, backbone.labels)
         labelled = [names for names in truths if names is not None]
+        if backbone.labels is None:
+            counts, _ = checks.balance("train", (name for names in labelled for name in names), self.labels)
+            self.shares = torch.tensor([(counts[name] + 1) / (len(labelled) + 2) for name in self.labels])
         self.class_weights = _positive_weights(options.class_weights, self.labels, labelled)
         self._set_threshold()
 
@@ -89,7 +94,14 @@ class SeveralLabels:
         return {"labels": counts, "labels_per_row": mean}, findings
 
     def attach(self, model: Any) -> None:
-        """Nothing to look for."""
+        """Lets a new head start from how common each label is (Lin et al. 2017, section 4.1: a prior for rare labels).
+
+        Else the first steps teach the whole model to say no to everything, and rare labels are learnt late or never.
+        """
+        last = last_layer(model, len(self.labels))
+        if self.shares is not None and last.bias is not None:
+            with torch.no_grad():
+                last.bias.copy_(self.shares.logit())
 
     def tensor(self, encoded: Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(encoded)

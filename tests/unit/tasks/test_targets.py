@@ -213,3 +213,15 @@ def test_lists_of_whole_numbers_are_labels_unless_the_recipe_says_otherwise():
     features = Features({"y": List(Value("int64"))})
     assert learnt([[1, 2], [3, 4]], features=features).problem == "multi"
     assert learnt([[1, 2], [3, 4]], features=features, problem="regression").names == ["y_0", "y_1"]
+
+
+def test_a_new_head_of_several_labels_starts_from_how_common_each_is():
+    """Else rare labels are learnt late or never: all outputs start at one half, and it first learns to say no."""
+    values = [["a"], ["a", "b"], ["a"], [], [], []]
+    last = nn.Linear(3, 2)
+    model = nn.Sequential(nn.Linear(4, 3), last)
+    learnt(values).attach(model)
+    assert torch.allclose(last.bias.sigmoid(), torch.tensor([4 / 8, 2 / 8]))  # one more row of each kind than there are
+    before = last.bias.clone()
+    learnt(values, head=["b", "a"]).attach(model)  # a trained head stays as it is
+    assert torch.equal(last.bias, before)
