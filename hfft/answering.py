@@ -16,7 +16,7 @@ from hfft.backbone import Backbone
 from hfft.data.files import KINDS, read_files
 from hfft.errors import DataError, ModelError, SetupError
 from hfft.folder import RunFolder, write_text
-from hfft.metrics.further import EvaluateModule, find_metric
+from hfft.metrics.further import EvaluateModule, find_metric, number_labels
 from hfft.recipe import Recipe
 from hfft.score_table import Table, score_table, show_scores
 from hfft.scoring import ExtraMetric, Scored, Scorer
@@ -66,7 +66,7 @@ class Answers:
 
     def save(self, path: str) -> None:
         """Writes a line of JSON for each answer."""
-        write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
+        _save(self.rows, path)
 
     def show(self, screen: Screen) -> None:
         """Prints a line for each answer: the answer, its probability where it has one, the input."""
@@ -116,7 +116,7 @@ class Evaluation:
 
     def save(self, path: str) -> None:
         """Writes a line of JSON for each row, truths beside answers."""
-        write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
+        _save(self.rows, path)
 
     def show(self, screen: Screen) -> None:
         """Prints the table of scores, and the findings."""
@@ -160,7 +160,7 @@ def open_finished(
     for metric in extra:
         if isinstance(metric, EvaluateModule):
             metric.load()
-            metric.numbers = {name: int(number) for name, number in (model.config.label2id or {}).items()}
+    number_labels(extra, model.config.label2id)
     model = accelerator.prepare_model(model.to(accelerator.device), evaluation_mode=True)
     size = batch_size or recipe.eval.batch_size or recipe.train.batch_size
     return Finished(task, model, accelerator, size, recipe.eval.confidence, extra)
@@ -238,6 +238,10 @@ def _is_file(item: Any) -> bool:
     if not isinstance(item, str) or "\n" in item or Path(item).suffix.lower() not in KINDS:
         return False
     return " " not in item or Path(item).is_file()
+
+
+def _save(rows: Sequence[dict[str, Any]], path: str) -> None:
+    write_text(Path(path), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _shown(answer: Any) -> str:

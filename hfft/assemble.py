@@ -33,7 +33,7 @@ from hfft.hooks.preempt import Preempt
 from hfft.hooks.time_limit import TimeLimit
 from hfft.hooks.track import Track
 from hfft.loop import Run, on_device, seed_everything
-from hfft.metrics.further import EvaluateModule, find_metric
+from hfft.metrics.further import EvaluateModule, find_metric, number_labels
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import make_schedule, warmup_steps
 from hfft.recipe import Recipe
@@ -120,10 +120,10 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         HfftError: Data, model and recipe do not fit together.
     """
     recipe, task = drafted.recipe, drafted.task
-    modules = [metric for metric in drafted.extra_metrics if isinstance(metric, EvaluateModule)]
     with accelerator.main_process_first():
-        for module in modules:
-            module.load()
+        for metric in drafted.extra_metrics:
+            if isinstance(metric, EvaluateModule):
+                metric.load()
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = Backbone(**recipe.model.model_dump(), trust=drafted.trust)
     with accelerator.main_process_first():
@@ -133,8 +133,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     if stream is not None:
         prepared.findings[:0] = stream.findings
         prepared.summary["train"]["stream"] = True
-    for module in modules:
-        module.numbers = {name: int(number) for name, number in (model.config.label2id or {}).items()}
+    number_labels(drafted.extra_metrics, model.config.label2id)
     found = blocks(model)
     warnings = _new_weights(new, found)
     model, frozen = _tuned(recipe, model, found, warnings)
@@ -144,18 +143,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     frozen_dropout = recipe.tune.freeze is not None and recipe.tune.freeze.dropout
     set_modes(model, frozen, block_of, frozen_dropout)
     run = _run(recipe, drafted, accelerator, model, rows, stream or prepared.splits["train"])
-    scorers = {
-        split: Scorer(
-            task,
-            examples,
-            _eval_batch_size(recipe, accelerator),
-            recipe.data.workers,
-            drafted.extra_metrics,
-            settles=task.settles and split == "eval",
-        )
-        for split, examples in prepared.splits.items()
-        if split != "train"
-    }
+    scorers = _scorers(drafted, prepared, accelerator)
     assembly = Assembly(
         recipe=recipe,
         task=task,
@@ -318,6 +306,22 @@ def _run(
         seed=train.seed,
         counts_epochs=not isinstance(source, Stream),
     )
+
+
+def _scorers(drafted: Draft, prepared: Prepared, accelerator: Accelerator) -> dict[str, Scorer]:
+    recipe, task = drafted.recipe, drafted.task
+    return {
+        split: Scorer(
+            task,
+            examples,
+            _eval_batch_size(recipe, accelerator),
+            recipe.data.workers,
+            drafted.extra_metrics,
+            settles=task.settles and split == "eval",
+        )
+        for split, examples in prepared.splits.items()
+        if split != "train"
+    }
 
 
 def _eval_batch_size(recipe: Recipe, accelerator: Accelerator) -> int:

@@ -30,16 +30,22 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Puts a model in evaluation mode, without gradients; afterwards each of its parts is in the mode it was in."""
+def in_evaluation_mode(model: Any) -> Iterator[None]:
+    """Puts a model in evaluation mode; afterwards each of its parts is in the mode it was in."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.no_grad():
-            yield
+        yield
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Puts a model in evaluation mode, as `in_evaluation_mode`, and without gradients."""
+    with in_evaluation_mode(model), torch.no_grad():
+        yield
 
 
 @dataclass(frozen=True)

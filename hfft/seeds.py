@@ -78,7 +78,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
         "warnings": list(dict.fromkeys(text for result in found for text in result["warnings"])),
     }
     chosen = folder.seed(seeds[best])
-    note = _note(results, len(seeds))
+    note = _note(results)
     for source, target in ((chosen.model, folder.model), (chosen.adapter, folder.adapter)):
         if source.is_dir():
             with whole_folder(target) as place:
@@ -131,11 +131,11 @@ def _over_seeds(tables: Sequence[dict[str, Any]], confidence: float) -> dict[str
     return made
 
 
-def _note(results: dict[str, Any], count: int) -> str:
+def _note(results: dict[str, Any]) -> str:
     lines = [
         "## Seeds",
         "",
-        f"One of {count} runs that differ in their seed alone: {_chosen(results)}. Over all of them:",
+        f"One of {len(results['seeds'])} runs that differ in their seed alone: {_chosen(results)}. Over all of them:",
         "",
         "| split | metric | mean | standard deviation |",
         "| --- | --- | --- | --- |",

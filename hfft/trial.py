@@ -13,7 +13,7 @@ from hfft.data.loaders import Batch
 from hfft.errors import RecipeError, near
 from hfft.loop import over_processes
 from hfft.metrics.further import EvaluateModule, refuse_same_names
-from hfft.scoring import Scored, Scorer
+from hfft.scoring import Scored, Scorer, in_evaluation_mode
 from hfft.tasks.task import Task
 
 
@@ -51,17 +51,20 @@ def try_scores(
     scorer = scorers["eval"] if "eval" in scorers else next(iter(scorers.values()))
     try:
         tried = scorer.trial(model, accelerator)
-        scores, further = tried.scores, _further(tried, metrics)
+        own = tried.task.score(*tried.labelled) if tried.labelled[1] else {}
+        further = _further(tried, metrics)
     except Exception as error:
         if not metrics:
             raise
         raise RecipeError(f"eval.metrics: a metric failed when tried: {type(error).__name__}: {error}") from error
     if not tried.labelled[1]:
         raise RecipeError("train.keep_best and eval.metrics score the eval split, in which no row has a label.")
-    refuse_same_names([("the task itself", list(tried.task.score(*tried.labelled))), *further])
+    refuse_same_names([("the task itself", own), *further])
     broken = [(name, value) for _, values in further for name, value in values.items() if not math.isfinite(value)]
     if broken:
         raise RecipeError(f"eval.metrics: '{broken[0][0]}' is {broken[0][1]} when tried; give finite numbers.")
+    scores = [name for name, value in own.items() if math.isfinite(value)]
+    scores += [name for _, values in further for name in values]
     if keep_best is not None and keep_best not in scores:
         known = [name for name in scores if "/" not in name]
         raise RecipeError(f"train.keep_best is '{keep_best}'.{near(keep_best, known)} Known: {', '.join(known)}.")
@@ -87,11 +90,8 @@ def let_some_go_unreached(task: Task, model: Any, batch: Batch, accelerator: Acc
     It would end at the second step otherwise (XLNet, BigBird and others have such parameters); looking costs time, so
     it is asked for only where it is needed. All processes call it, before the model is prepared, which stays as it was.
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()  # BatchNorm's statistics stay
-    task.loss(model, batch).backward()
-    for module, training in modes.items():
-        module.training = training
+    with in_evaluation_mode(model):  # BatchNorm's statistics stay
+        task.loss(model, batch).backward()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     missed = torch.tensor([parameter.grad is None for parameter in trained], device=accelerator.device).any()
     model.zero_grad()

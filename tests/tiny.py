@@ -233,20 +233,23 @@ def roberta(folder: Path, layers: int = 3, positions: int = 64) -> None:
     RobertaModel(RobertaConfig(**_encoder(layers, positions + 2), type_vocab_size=1)).save_pretrained(folder)
 
 
+DEBERTA_3: dict[str, Any] = {
+    "relative_attention": True,
+    "position_buckets": 8,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+}
+"""What sets version 3 apart: positions told by their distance."""
+
+
 def deberta(folder: Path, layers: int = 3, positions: int = 64) -> None:
     """Writes a DeBERTa without a head, seeded, with version 3's relative positions."""
     tokenizer(folder, positions)
     torch.manual_seed(0)
-    version_3: dict[str, Any] = {
-        "relative_attention": True,
-        "position_buckets": 8,
-        "norm_rel_ebd": "layer_norm",
-        "share_att_key": True,
-        "pos_att_type": ["p2c", "c2p"],
-        "position_biased_input": False,
-        "type_vocab_size": 0,
-    }
-    DebertaV2Model(DebertaV2Config(**_encoder(layers, positions), **version_3)).save_pretrained(folder)
+    config = DebertaV2Config(**_encoder(layers, positions), **DEBERTA_3, type_vocab_size=0)
+    DebertaV2Model(config).save_pretrained(folder)
 
 
 def modernbert(folder: Path, layers: int = 3, positions: int = 64) -> None:

@@ -193,6 +193,13 @@ class EvaluateModule:
         return {f"evaluate_{name}": number for name, number in numbers.items() if math.isfinite(number)}
 
 
+def number_labels(metrics: Iterable[Any], label2id: Mapping[str, Any] | None) -> None:
+    """Tells the modules of `evaluate` among the metrics which number the model's configuration gives each label."""
+    for metric in metrics:
+        if isinstance(metric, EvaluateModule):
+            metric.numbers = {name: int(number) for name, number in (label2id or {}).items()}
+
+
 def refuse_same_names(given: Iterable[tuple[str, Iterable[str]]]) -> None:
     """Raises RecipeError where two give a value of one name: the later would take the place of the earlier.
 

@@ -183,7 +183,8 @@ class TextClassification:
                 f"{'' if split == 'train' else ' To have its rows answered: task.unlabelled=predict.'}"
             )
         examples, long = self._encoded(split, rows, truths, ids, keep)
-        lengths, windows = token_counts(examples.rows), self.options.windows
+        lengths, windows = examples.lengths, self.options.windows
+        assert lengths is not None
         long_text = f"are cut to {self.max_length} tokens"
         cut = long & (windows is None)
         cut_findings = checks.count_rows("cut", split, cut, len(ids), long_text) if cut.mean() > CUT_SHARE else []

@@ -19,6 +19,8 @@ from transformers import (
     RobertaConfig,
 )
 
+from tests.tiny import DEBERTA_3
+
 SIZES: dict[str, Any] = {
     "vocab_size": 20,
     "hidden_size": 8,
@@ -40,14 +42,7 @@ DISTIL: dict[str, Any] = {
     "n_layers": 3,
     "max_position_embeddings": 16,
 }
-DEBERTA: dict[str, Any] = {
-    "relative_attention": True,
-    "position_buckets": 4,
-    "norm_rel_ebd": "layer_norm",
-    "share_att_key": True,
-    "pos_att_type": ["p2c", "c2p"],
-    "position_biased_input": False,
-}  # as DeBERTa-v3 has it
+DEBERTA: dict[str, Any] = {**DEBERTA_3, "position_buckets": 4}
 MODERN: dict[str, Any] = {"cls_token_id": 1, "sep_token_id": 2, "mlp_dropout": 0.5, "embedding_dropout": 0.5, **SPECIAL}
 GPT: dict[str, Any] = {**COMMON, "n_embd": 8, "n_layer": 3, "n_head": 2, "n_positions": 16, **SPECIAL}
 GPT_NOISE: dict[str, Any] = {"embd_pdrop": 0.5, "resid_pdrop": 0.5, "attn_pdrop": 0.5}
