@@ -1,0 +1,296 @@
+"""Scores of written answers: as sacrebleu and rouge-score give them, and by hand; intervals: as resampling does."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, get_args
+
+import pytest
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.ter import TER
+
+from hfft.errors import DataError, RecipeError
+from hfft.metrics.bleu import bleu_scorer
+from hfft.metrics.generation import (
+    GenerationMetric,
+    copied,
+    generation_intervals,
+    generation_scores,
+    repeating,
+    signatures,
+)
+from hfft.metrics.intervals import bootstrap
+
+ALL = get_args(GenerationMetric)
+ROUGE = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
+TEXT = (
+    "the a running runner ran houses house quickly, river. banks banking Berlin café naïve 1984 3.5 (new) old! "
+    "Zürich don't state-of-the-art über people peoples' say said saying in of to and with over"
+)
+WORDS = TEXT.split()
+
+
+def edited(words: Sequence[str], draw: random.Random) -> list[str]:
+    """Some words dropped, replaced or doubled, and now and then two parts exchanged."""
+    kept = []
+    for word in words:
+        kept += draw.choices([[word], [], [draw.choice(WORDS)], [word, word]], [7, 1, 1, 1])[0]
+    if draw.random() < 0.3:
+        cut = draw.randrange(len(kept) + 1)
+        kept = kept[cut:] + kept[:cut]
+    return kept
+
+
+def as_lines(words: list[str], draw: random.Random) -> str:
+    return "".join(word + draw.choices([" ", "\n"], [8, 1])[0] for word in words).strip()
+
+
+def example(rows: int, seed: int, references: Sequence[int], length: int = 20) -> tuple[list[str], list[Any]]:
+    """Answers, and of each the number of references drawn from `references`; of one, the text itself."""
+    draw = random.Random(seed)
+    answers, truths = [], []
+    for _ in range(rows):
+        source = draw.choices(WORDS, k=draw.randint(1, length))
+        answers.append(as_lines(edited(source, draw), draw))
+        texts = [as_lines(edited(source, draw), draw) for _ in range(draw.choice(references))]
+        truths.append(texts if len(texts) > 1 else texts[0])
+    return answers, truths
+
+
+def rows_of(truths: Sequence[Any]) -> list[list[str]]:
+    return [[truth] if isinstance(truth, str) else list(truth) for truth in truths]
+
+
+def by_sacrebleu(answers: Sequence[str], truths: Sequence[Any], tokenize: str = "13a") -> dict[str, float]:
+    rows = rows_of(truths)
+    most = max(map(len, rows))
+    streams: Any = [[row[number] if number < len(row) else None for row in rows] for number in range(most)]
+    scorers = {"bleu": BLEU(tokenize=tokenize), "chrf": CHRF(), "ter": TER()}
+    return {name: scorer.corpus_score(answers, streams).score for name, scorer in scorers.items()}
+
+
+def by_rouge_score(answers: Sequence[str], truths: Sequence[Any]) -> dict[str, float]:
+    scorer = RougeScorer(ROUGE, use_stemmer=True)
+    found = [scorer.score_multi(row, answer) for answer, row in zip(answers, rows_of(truths), strict=True)]
+    return {name: sum(score[name].fmeasure for score in found) / len(found) for name in ROUGE}
+
+
+def without_length(scores: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in scores.items() if name != "length_ratio"}
+
+
+def assert_as_the_references(answers: Sequence[str], truths: Sequence[Any], tokenize: str = "13a") -> dict[str, float]:
+    scores = generation_scores(answers, truths, ALL, tokenize)
+    expected = by_sacrebleu(answers, truths, tokenize) | by_rouge_score(answers, truths)
+    assert without_length(scores) == pytest.approx(expected, rel=0, abs=1e-9)
+    return scores
+
+
+@pytest.mark.parametrize("references", [[1], [3], [1, 2, 4]])
+@pytest.mark.parametrize("seed", range(3))
+def test_all_scores_are_those_of_sacrebleu_and_rouge_score(references, seed):
+    scores = assert_as_the_references(*example(60, seed, references))
+    assert 10 < scores["bleu"] < 90
+    assert 0.1 < scores["rouge2"] < 0.9
+
+
+@pytest.mark.parametrize("tokenize", ["13a", "intl", "char", "none", "zh"])
+def test_bleu_parts_words_as_told(tokenize):
+    assert_as_the_references(*example(20, 5, [1]), tokenize=tokenize)
+
+
+def test_chinese_is_parted_into_characters():
+    answers, truths = ["我喜欢吃苹果。", "今天天气很好"], ["我喜欢吃梨。", "今天的天气很好"]
+    scores = assert_as_the_references(answers, truths, "zh")
+    assert scores["bleu"] > 30
+    assert generation_scores(answers, truths, ["bleu"])["bleu"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "truths"),
+    [
+        (["the cat sat on the mat"], ["the cat sat on the mat"]),  # one row
+        (["the cat sat", ""], ["the cat sat on the mat", "a dog"]),  # an empty answer
+        (["", ""], ["the cat", "a dog"]),  # all answers empty
+        (["the cat", "a dog"], ["", ""]),  # all references empty
+        (["", ""], ["", ""]),
+        (["the cat sat on a mat"], ["a dog ran"]),  # one word in common: three of four lengths are smoothed
+        (["the cat sat", "a dog"], ["the cat sat", "a dog"]),  # no four words anywhere: BLEU is 0
+        (["the cat sat down there", "dog"], ["the cat sat down here", "a dog"]),
+        (["big red cars stop"], ["small blue boats float"]),  # nothing in common
+        (["ab", "b"], ["abc", "ab"]),  # too short for six characters
+        (["naïve café — “déjà vu” 😀 ﬁn"], ["naïve cafe — “déjà vu” 😀 fin"]),
+    ],
+)
+def test_edges_are_scored_as_the_references_score_them(answers, truths):
+    assert_as_the_references(answers, truths)
+
+
+def test_a_list_of_one_reference_is_that_reference():
+    answers, truths = example(10, 1, [1])
+    assert generation_scores(answers, [[truth] for truth in truths], ALL) == generation_scores(answers, truths, ALL)
+
+
+def test_an_empty_reference_counts_and_is_no_missing_one():
+    answers, truths = ["the cat sat on the mat today"], [["the cat sat on the mat now", ""]]
+    scores = assert_as_the_references(answers, truths)
+    assert scores["ter"] > generation_scores(answers, [truths[0][:1]], ["ter"])["ter"]  # half as many words a reference
+
+
+@pytest.mark.parametrize(
+    ("answers", "truths", "expected"),
+    [
+        (["a b c", "d"], ["a b", "d e f"], 4 / 5),
+        (["a b c"], [["a", "a b c d"]], 3 / 4),  # the closest
+        (["a b c"], [["a b c d", "a b"]], 3 / 2),  # of two as close, the shorter
+        (["  a\tb\n"], ["a"], 2),
+        (["", ""], ["a", "b"], 0),
+    ],
+)
+def test_length_ratio_by_hand(answers, truths, expected):
+    assert generation_scores(answers, truths, []) == pytest.approx({"length_ratio": expected})
+
+
+def test_references_without_words_have_no_length_ratio():
+    assert generation_scores(["a b"], [" "], []) == {}
+
+
+def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
+    answers, truths = example(6, 3, [1, 2], length=8)
+
+    def plain(answers: Sequence[str], truths: Sequence[Any]) -> dict[str, float]:
+        return by_sacrebleu(answers, truths) | by_rouge_score(answers, truths)
+
+    found = generation_intervals(answers, truths, ALL, 0.9)
+    expected = bootstrap(plain, answers, truths, 0.9)
+    assert found.keys() == {*expected, "length_ratio"}
+    for name, interval in expected.items():
+        assert found[name] == pytest.approx(interval, abs=1e-6), name
+        assert interval[0] < interval[1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "truths"),
+    [
+        (["", "the cat sat on the mat", "no"], ["a dog", "the cat sat on a mat", ""]),  # resamples of "" and "no" only
+        (["a", "b c"], [["a", "a b"], "c d"]),
+    ],
+)
+def test_intervals_of_short_answers_are_those_of_plain_resampling(answers, truths):
+    found = generation_intervals(answers, truths, ALL, 0.8)
+    expected = bootstrap(lambda some, true: generation_scores(some, true, ALL), answers, truths, 0.8)
+    assert found.keys() == expected.keys()
+    for name, interval in expected.items():
+        assert found[name] == pytest.approx(interval, abs=1e-6), name
+
+
+def test_signatures_are_what_the_scorers_say():
+    answers, truths = example(5, 0, [1])
+    found = signatures(answers, truths, ALL, "intl")
+    bleu, chrf, ter = BLEU(tokenize="intl"), CHRF(), TER()
+    for scorer in (bleu, chrf, ter):
+        scorer.corpus_score(answers, [truths])
+    assert found == {
+        "rouge": f"nrefs:1|refs:best-f1|stem:porter|lsum:lines|version:rouge-score-{version('rouge-score')}",
+        "bleu": str(bleu.get_signature()),
+        "chrf": str(chrf.get_signature()),
+        "ter": str(ter.get_signature()),
+    }
+    assert found["bleu"] == f"nrefs:1|case:mixed|eff:no|tok:intl|smooth:exp|version:{version('sacrebleu')}"
+
+
+def test_signatures_tell_the_number_of_references():
+    answers = ["a", "b"]
+    for truths, number in (([["a", "b"], ["b", "c"]], "2"), (["a", ["b", "c"]], "var")):
+        assert all(text.startswith(f"nrefs:{number}|") for text in signatures(answers, truths, ALL).values())
+
+
+def test_an_answer_without_reference_is_named():
+    with pytest.raises(DataError, match=r"Example 1 .* references \[\]"):
+        generation_scores(["a", "b"], ["a", []], ["bleu"])
+
+
+def test_a_missing_text_is_named():
+    truths: Any = ["a", None]
+    with pytest.raises(DataError, match=r"Example 1 .* references \[None\]"):
+        generation_scores(["a", "b"], truths, ["bleu"])
+
+
+def test_an_unknown_metric_is_named_with_the_nearest():
+    for scoring in (generation_scores, signatures):
+        with pytest.raises(RecipeError, match=r"'blue' is no metric of written text\. Did you mean 'bleu'"):
+            scoring(["a"], ["a"], ["blue"])
+
+
+def test_an_unknown_tokenizer_is_named_with_the_nearest():
+    with pytest.raises(RecipeError, match=r"task\.bleu_tokenize is '13b'.* Did you mean '13a'.* zh"):
+        generation_scores(["a"], ["a"], ["bleu"], "13b")
+
+
+@pytest.mark.parametrize(("tokenize", "module", "extra"), [("ja-mecab", "MeCab", "ja"), ("ko-mecab", "mecab_ko", "ko")])
+def test_a_tokenizer_that_needs_a_package_names_it(tokenize, module, extra):
+    if importlib.util.find_spec(module):
+        pytest.skip(f"{module} is installed")
+    with pytest.raises(RecipeError, match=rf"task\.bleu_tokenize is '{tokenize}'.* pip install 'sacrebleu\[{extra}\]'"):
+        bleu_scorer(tokenize)
+
+
+def test_a_tokenizer_whose_model_cannot_be_downloaded_says_so(monkeypatch, tmp_path):
+    pytest.importorskip("sentencepiece")
+    from sacrebleu.tokenizers import tokenizer_spm
+
+    monkeypatch.setattr(tokenizer_spm, "SACREBLEU_DIR", str(tmp_path))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr("urllib.request._opener", None)  # made from the proxies of its time
+    with pytest.raises(RecipeError, match=r"task\.bleu_tokenize is 'flores200'.* could not download .*13a"):
+        bleu_scorer("flores200")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", False),
+        ("no no no", False),
+        ("no no no no", True),
+        ("No NO no nO", True),
+        ("no no, no no", False),  # punctuation belongs to its word
+        ("a b a b a b a b", True),
+        ("a b a b a b a", False),  # the fourth time is not whole
+        ("it was so that b a b a b a b a", True),
+        ("a b a b a b x a b a b a b", False),  # not in direct succession
+        ("1 2 3 4 5 6 7 8 " * 4, True),
+        ("1 2 3 4 5 6 7 8 9 " * 4, False),  # longer than 8 words
+        ("哈哈哈哈哈哈哈哈", False),  # one word
+    ],
+)
+def test_repetition_is_four_times_in_direct_succession(text, expected):
+    assert repeating(text) is expected
+
+
+SOURCE = "The quick brown fox jumps over\nthe  lazy dog."
+
+
+@pytest.mark.parametrize(
+    ("answer", "source", "expected"),
+    [
+        ("quick brown fox jumps", SOURCE, True),
+        ("QUICK  brown\nfox jumps", SOURCE, True),
+        ("over the lazy dog.", SOURCE, True),
+        ("brown fox jumps", SOURCE, False),  # three words
+        ("brown fox jumps high", SOURCE, False),
+        ("uick brown fox jumps", SOURCE, False),  # no whole word
+        ("over the lazy dog", SOURCE, False),  # punctuation belongs to its word
+        ("lazy", "Lazy ", True),  # the whole source
+        ("", SOURCE, False),
+        (" ", "", False),
+    ],
+)
+def test_copied_is_word_for_word(answer, source, expected):
+    assert copied(answer, source) is expected
