@@ -4,25 +4,64 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import transformers
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, EncoderDecoderModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from hfft.errors import ModelError, SetupError
 from hfft.network import hub_is_reachable
 
 PACKAGE = "package://"
-_DROPOUT = re.compile("dropout|pdrop")
+SIDES = ("encoder", "decoder")  # a pair of two models has a configuration for each
+_DROPOUT = re.compile("dropout|pdrop|layerdrop")
+
+
+class Pretrained(Protocol):
+    """What a task needs of the weights it starts from: a `Backbone`, or a `hfft.warm_start.Pair` of two."""
+
+    @property
+    def name(self) -> str:
+        """The model's name for people."""
+        ...
+
+    @property
+    def public_name(self) -> str | None:
+        """The name under which others find the model too; None where there is none."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """The configuration."""
+        ...
+
+    @property
+    def has_head(self) -> bool:
+        """Whether there is a trained classification head."""
+        ...
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The label names of the trained classification head, in order; None where there is none."""
+        ...
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Loads the tokenizer."""
+        ...
+
+    def load(self, auto_class: Any, **settings: Any) -> tuple[PreTrainedModel, list[str]]:
+        """Loads the model in float32; the second value names parameters that start at random."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,11 +127,12 @@ class Backbone:
         with _explained(self):
             config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
         if self.dropout is not None:
-            rates = [name for name, value in vars(config).items() if _DROPOUT.search(name) and _is_rate(value)]
+            parts = [config, *(getattr(config, name) for name in SIDES if hasattr(config, name))]
+            rates = [(part, name) for part in parts for name, value in vars(part).items() if _is_rate(name, value)]
             if not rates:
                 raise ModelError(f"model.dropout is {self.dropout}, but the configuration of {self.name} has no rates.")
-            for name in rates:
-                setattr(config, name, self.dropout)
+            for part, name in rates:
+                setattr(part, name, self.dropout)
         return config
 
     @property
@@ -100,7 +140,7 @@ class Backbone:
         """Whether the checkpoint brings a trained classification head."""
         return any(name.endswith("ForSequenceClassification") for name in self.config.architectures or [])
 
-    @cached_property
+    @property
     def labels(self) -> list[str] | None:
         """The label names of the checkpoint's trained classification head, in order; None where it has none."""
         if not self.has_head or self.new_head or self.from_scratch:
@@ -130,9 +170,10 @@ class Backbone:
         config = self.config
         for name, value in settings.items():
             setattr(config, name, value)
-        with _explained(self), _quiet():
+        with _explained(self), quiet():
             if self.from_scratch:
                 model = auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32)
+                drop_idle_pooler(model)
                 return model, [name for name, _ in model.named_parameters()]
             model, found = auto_class.from_pretrained(
                 self.place,
@@ -142,6 +183,7 @@ class Backbone:
                 output_loading_info=True,
                 **self._hub_arguments,
             )
+        drop_idle_pooler(model)
         new = {*found["missing_keys"], *(entry[0] for entry in found["mismatched_keys"])}
         if self.new_head:
             new |= _renew_head(model, auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32))
@@ -159,6 +201,29 @@ class Backbone:
         return {"revision": self.revision, "trust_remote_code": self.trust, "local_files_only": offline}
 
 
+def require_decoder(backbone: Pretrained) -> None:
+    """Refuses a model that cannot write. Raises ModelError where it has no decoder that reads what an encoder says."""
+    config = backbone.config
+    if not getattr(config, "is_encoder_decoder", False):
+        kind = (getattr(config, "architectures", None) or [f"{config.model_type} model"])[0]
+        name = backbone.name
+        raise ModelError(
+            f"model '{name}' is a {kind}, which has no decoder that reads what an encoder says, as summarization and "
+            f"translation need. Give model: {{encoder: {name}, decoder: {name}}}, or a model such as T5 or BART."
+        )
+
+
+def drop_idle_pooler(model: Any) -> None:
+    """Takes the pooler off the encoder of a pair of two models, in place: its output goes nowhere, so it cannot learn.
+
+    The models' classes take it off themselves when they are made with `add_pooling_layer=False`.
+    """
+    if isinstance(model, EncoderDecoderModel):
+        encoder: Any = model.encoder
+        if "add_pooling_layer" in inspect.signature(type(encoder).__init__).parameters:
+            encoder.pooler = None
+
+
 def _in_package(name: str) -> str:
     package, _, inside = name.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
@@ -173,8 +238,8 @@ def _in_package(name: str) -> str:
     return str(folder)
 
 
-def _is_rate(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_rate(name: str, value: Any) -> bool:
+    return bool(_DROPOUT.search(name)) and isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _renew_head(model: PreTrainedModel, fresh: PreTrainedModel) -> set[str]:
@@ -229,7 +294,7 @@ def _answer_of_hub(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silences transformers' own report of new weights and its progress bar: hfft reports both itself."""
     logger = logging.getLogger("transformers")
     level = logger.level

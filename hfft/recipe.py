@@ -98,6 +98,11 @@ class DataSection(Section):
             )
         return self
 
+    @property
+    def has_eval(self) -> bool:
+        """Whether an eval split is named or cut off."""
+        return self.holdout is not None or self.eval is not None or "eval" in (self.files or {})
+
     def expressions(self) -> dict[str, str | None]:
         """What to read, `NAME` or `NAME[slice]`, by split; of several eval or test splits the first has that name.
 
@@ -117,10 +122,18 @@ class DataSection(Section):
 
 
 class ModelSection(Section):
-    """`model`: the pretrained weights to start from. A plain text is its `name`."""
+    """`model`: the pretrained weights to start from. A plain text is its `name`; a pair has two instead."""
 
-    name: str = Field(description="A Hub id, a local folder, or package://NAME/PATH.")
-    revision: str | None = Field(default=None, description="A branch, tag or commit of the Hub model.")
+    name: str | None = Field(default=None, description="A Hub id, a local folder, or package://NAME/PATH.")
+    encoder: str | None = Field(
+        default=None,
+        description="Instead of 'name', with 'decoder': the weights of an encoder, named as there, for a model that "
+        "reads with it and writes with the decoder.",
+    )
+    decoder: str | None = Field(
+        default=None, description="The weights of the decoder, which may be those of an encoder too, such as BERT's."
+    )
+    revision: str | None = Field(default=None, description="A branch, tag or commit of the Hub model 'name'.")
     from_scratch: bool = Field(
         default=False, description="Take the model's configuration only, and start from new weights."
     )
@@ -128,7 +141,7 @@ class ModelSection(Section):
         default=False, description="Start from a new head even where the checkpoint brings a trained one."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
-        default=None, description="Sets every dropout rate in the model's configuration."
+        default=None, description="Sets every dropout and layer drop rate in the model's configuration."
     )
 
     @model_validator(mode="before")
@@ -136,14 +149,53 @@ class ModelSection(Section):
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _one_model_or_two(self) -> ModelSection:
+        pair = (self.encoder, self.decoder)
+        if (self.name is None) == (pair == (None, None)) or (self.name is None and None in pair):
+            given = [key for key in ("name", "encoder", "decoder") if getattr(self, key) is not None]
+            raise ValueError(
+                f"give either 'name', or 'encoder' and 'decoder' together; here is {' and '.join(given) or 'none'} "
+                "(what a recipe gives is taken back by null: model.name=null)"
+            )
+        if self.encoder is not None and self.revision is not None:
+            raise ValueError("'revision' goes with 'name'; of 'encoder' and 'decoder' the newest is taken")
+        if self.encoder is not None and self.new_head:
+            raise ValueError("'new_head' goes with 'name'; a pair of encoder and decoder has no head to replace")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """The model's name for people: 'ENCODER+DECODER' for a pair."""
+        return self.name or f"{self.encoder}+{self.decoder}"
+
+
+BlockCount = Annotated[int, Field(ge=0)] | Literal["all"]
+
 
 class FreezeSection(Section):
     """`tune.freeze`: what does not move."""
 
-    blocks: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
-        description="The stem and this many lowest blocks of each stack; 'all': everything but the head."
+    blocks: BlockCount | dict[str, BlockCount] = Field(
+        description="The stem and this many lowest blocks of each stack; 'all': everything but the head; by stack, "
+        "such as {encoder: all, decoder: 1}: these, and the stem unless 'stem: 0' is given."
     )
     dropout: bool = Field(default=False, description="Leave dropout on in frozen blocks.")
+
+    @field_validator("blocks", mode="before", json_schema_input_type=BlockCount | dict[str, BlockCount])
+    @classmethod
+    def _by_stack(cls, blocks: Any) -> Any:
+        if not isinstance(blocks, dict):
+            return blocks
+        given = {stack: count for stack, count in blocks.items() if count is not None}
+        for stack, count in given.items():
+            if count != "all" and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+                raise ValueError(f"'{stack}' is {count!r}: give a number of blocks, from 0 on, or 'all'")
+        if given.get("stem", 0) not in (0, "all"):
+            raise ValueError(f"'stem' is {given['stem']}, but the stem is frozen whole or not at all: 'all' or 0")
+        if not any(given.values()):
+            raise ValueError(f"{given} freezes nothing: leave 'freeze' out")
+        return given
 
 
 class AdapterSection(Section):
@@ -292,7 +344,18 @@ class EvalSection(Section):
     """`eval`: how the eval and test splits are scored."""
 
     batch_size: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Samples one process scores at once. Default: what one process trains on at once."
+        default=None,
+        description="Samples one process scores at once. Default: what one process trains on at once, or batch_tokens.",
+    )
+    batch_tokens: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Instead of batch_size: tokens one process scores at once, padding included. Default where answers "
+        "are generated: 8192.",
+    )
+    while_training: Annotated[int, Field(ge=1)] | Literal["all"] | None = Field(
+        default=None,
+        description="How many rows of eval, the same ones each time, are scored while training; at the end all are. "
+        "Default: all, or 500 where answers are generated.",
     )
     confidence: Share = Field(default=0.95, description="Of the bootstrap intervals.")
     metrics: list[str] = Field(
@@ -300,6 +363,20 @@ class EvalSection(Section):
         description="Functions (answers, truths) -> {name: number}, as 'module:name', or modules of the `evaluate` "
         "library, as 'evaluate:f1?average=macro' (both need trust).",
     )
+
+    def with_defaults(self, while_training: int | None, batch_tokens: int | None) -> EvalSection:
+        """The same with a task's own values where the recipe gives none."""
+        tokens = self.batch_tokens or (None if self.batch_size else batch_tokens)
+        update = {"while_training": self.while_training or while_training or "all", "batch_tokens": tokens}
+        return self.model_copy(update=update)
+
+    @model_validator(mode="after")
+    def _one_size(self) -> EvalSection:
+        if self.batch_size is not None and self.batch_tokens is not None:
+            raise ValueError(
+                "'batch_size' and 'batch_tokens' both say how much is scored at once; give one (null takes one back)"
+            )
+        return self
 
 
 class Recipe(Section):

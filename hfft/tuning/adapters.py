@@ -42,6 +42,8 @@ def add_lora(
         RecipeError: A pattern, or `targets` as a whole, matches no linear layer of a block.
     """
     modules = lora_targets(model, found, targets)
+    head = {name for block in found if block.stack == HEAD for name in block.parameters}
+    below = {parameter for name, parameter in model.named_parameters() if name not in head}
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # any number does
@@ -55,8 +57,18 @@ def add_lora(
         adapted = get_peft_model(model, config)
     for module in list(adapted.modules()):
         if isinstance(module, ModulesToSaveWrapper):
+            _tie_again(module, below)
             module.original_module = nn.Identity()  # the untrained copy of the head, which nothing here goes back to
     return adapted  # type: ignore[return-value]
+
+
+def _tie_again(wrapper: ModulesToSaveWrapper, below: set[nn.Parameter]) -> None:
+    """Gives the trained copy of a module back what it shares with the model below the head: BERT's table of words."""
+    for name, parameter in wrapper.original_module.named_parameters(remove_duplicate=False):
+        if parameter in below:
+            path, _, last = name.rpartition(".")
+            for copied in wrapper.modules_to_save.values():
+                setattr(copied.get_submodule(path), last, parameter)
 
 
 def lora_targets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -34,8 +34,10 @@ def blocks(model: nn.Module) -> list[Block]:
     """Lists the blocks of a model: the stem, each stack from shallow to deep, the head.
 
     A stack is an outermost list of modules of one class that hold two weight matrices or more. What comes before the
-    first stack, and every embedding table, is the stem; what comes behind is the head: poolers, final norms, and all
-    that is not part of the base model. Every parameter is in exactly one block.
+    first stack, or before the stack of its own part of the model (a decoder's embeddings), every embedding table and
+    what belongs to one is the stem; what comes behind is the head: poolers, final norms, and all that is not part of
+    the base model. Every parameter is in exactly one block; there is one stem, which all stacks share, as an encoder
+    and a decoder share their table of words in T5 and BART.
 
     Args:
         model: A transformers model, without adapters.
@@ -52,14 +54,9 @@ def blocks(model: nn.Module) -> list[Block]:
     names = [name for name, _ in model.named_parameters()]
     inside = {path: [name for name in names if name.startswith(f"{path}.")] for path, _ in lists}
     in_stacks = {name for members in inside.values() for name in members}
-    first = min(names.index(members[0]) for members in inside.values())
-    base = f"{getattr(model, 'base_model_prefix', '')}."
-    has_base = any(name.startswith(base) for name in names)
-    tables = {f"{path}.weight" for path, module in model.named_modules() if isinstance(module, nn.Embedding)}
-    tables |= _behind_late_tables(names, tables, [path for path, _ in lists])
-    outside = [(index, name) for index, name in enumerate(names) if name not in in_stacks]
-    stem = [n for i, n in outside if n in tables or (i < first and (not has_base or n.startswith(base)))]
-    head = [name for _, name in outside if name not in stem]
+    stem_names = _stem(model, names, inside)
+    stem = [name for name in names if name in stem_names and name not in in_stacks]
+    head = [name for name in names if name not in stem_names and name not in in_stacks]
     found = [Block(STEM, 0, STEM, tuple(stem))] if stem else []
     for (path, stack), label in zip(lists, _labels([path for path, _ in lists]), strict=True):
         for depth, index in enumerate(range(len(stack)), start=1):
@@ -69,8 +66,47 @@ def blocks(model: nn.Module) -> list[Block]:
     return [*found, Block(HEAD, 0, HEAD, tuple(head))] if head else found
 
 
-def _behind_late_tables(names: Sequence[str], tables: set[str], stacks: Sequence[str]) -> set[str]:
-    """What stands beside a stack behind an embedding table that stands behind it: DeBERTa's norm of positions."""
+def _stem(model: nn.Module, names: Sequence[str], inside: Mapping[str, Sequence[str]]) -> set[str]:
+    """The parameters of the stem, among them perhaps some inside stacks, which are none.
+
+    Args:
+        model: The model.
+        names: Of its parameters, in order.
+        inside: The names in each stack, by the stack's path.
+    """
+    base = f"{getattr(model, 'base_model_prefix', '')}."
+    has_base = any(name.startswith(base) for name in names)
+    tables = {f"{path}.weight" for path, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    place = {name: index for index, name in enumerate(names)}
+    starts = {path: place[members[0]] for path, members in inside.items()}
+    first = min(starts.values())
+    before = {name for name in names if place[name] < first}
+    for path, part in _parts(list(inside)).items():
+        before |= {name for name in names if name.startswith(part) and place[name] < starts[path]}
+    outer = {name for name in before if not has_base or name.startswith(base)}
+    return outer | tables | _of_late_tables(names, tables, list(inside))
+
+
+def _parts(stacks: Sequence[str]) -> dict[str, str]:
+    """The widest part of the model that holds this stack and no other, as a prefix of names, by the stack's path.
+
+    >>> _parts(["encoder.encoder.layer", "decoder.bert.encoder.layer"])
+    {'encoder.encoder.layer': 'encoder.', 'decoder.bert.encoder.layer': 'decoder.'}
+    """
+    parts = {}
+    for stack in stacks:
+        words = stack.split(".")
+        prefixes = [".".join(words[:length]) + "." for length in range(1, len(words) + 1)]
+        others = [f"{other}." for other in stacks if other != stack]
+        parts[stack] = next(part for part in prefixes if not any(other.startswith(part) for other in others))
+    return parts
+
+
+def _of_late_tables(names: Sequence[str], tables: set[str], stacks: Sequence[str]) -> set[str]:
+    """What belongs to embedding tables though it stands behind its stack, beside which it stands.
+
+    That is what follows a table there (DeBERTa's norm of positions), and what says so (BART's `layernorm_embedding`).
+    """
     found: set[str] = set()
     for stack in stacks:
         parent = stack.rpartition(".")[0]
@@ -78,6 +114,7 @@ def _behind_late_tables(names: Sequence[str], tables: set[str], stacks: Sequence
         beside = [name for name in behind if parent and name.startswith(f"{parent}.")]
         late = next((i for i, name in enumerate(beside) if name in tables), len(beside))
         found.update(beside[late:])
+        found.update(name for name in beside if "embed" in name.removeprefix(parent).lower())
     return found
 
 
@@ -97,9 +134,18 @@ def _is_stack(modules: nn.ModuleList) -> bool:
 
 
 def _labels(paths: Sequence[str]) -> list[str]:
-    """Names stacks by the word in their path that tells what they are; by the path itself where names would clash."""
-    words = [next((w for w in STACK_WORDS if w in path.lower()), "encoder") for path in paths]
+    """Names stacks by the first word in their path that tells what they are; by the path where names would clash.
+
+    >>> _labels(["encoder.encoder.layer", "decoder.bert.encoder.layer"])
+    ['encoder', 'decoder']
+    """
+    words = [_label(path) for path in paths]
     return [word if words.count(word) == 1 else path for word, path in zip(words, paths, strict=True)]
+
+
+def _label(path: str) -> str:
+    told = (word for part in path.lower().split(".") for word in STACK_WORDS if word in part)
+    return next(told, "encoder")
 
 
 def stack_sizes(found: Sequence[Block]) -> dict[str, int]:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from transformers import AutoModelForSeq2SeqLM
 
 from hfft.errors import RecipeError
 from hfft.tuning.adapters import add_lora, head_modules, lora_targets, merged
 from hfft.tuning.blocks import BlockMap, blocks
 from hfft.tuning.groups import Rates, parameter_table
+from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, batch, model
 
 every_architecture = pytest.mark.parametrize("name", CONFIGS)
@@ -179,3 +181,63 @@ def test_the_gradient_reaches_adapter_and_head_alone():
     for name, parameter in tuned.named_parameters():
         assert (parameter.grad is not None and bool(parameter.grad.any())) == parameter.requires_grad, name
         assert torch.equal(parameter, start[name])
+
+
+every_encoder_decoder = pytest.mark.parametrize("name", encoder_decoders.CONFIGS)
+CROSS_ATTENTION = {"t5": "EncDecAttention", "mt5": "EncDecAttention", "pair": "crossattention"}
+
+
+def adapted_encoder_decoder(name, targets):
+    """An encoder-decoder model, its adapter and head changed as by training."""
+    made = encoder_decoders.model(name)
+    found = blocks(made)
+    tuned = add_lora(made, found, rank=2, alpha=3.0, dropout=0.0, targets=targets).eval()
+    with torch.no_grad():
+        for parameter in tuned.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    return tuned, found
+
+
+def written(made):
+    with torch.no_grad():
+        return made(**encoder_decoders.batch()).logits
+
+
+@every_encoder_decoder
+@pytest.mark.parametrize("targets", ["attention", "all-linear"])
+def test_adapters_go_into_both_stacks_and_the_cross_attention(name, targets):
+    made = encoder_decoders.model(name)
+    found = blocks(made)
+    chosen = lora_targets(made, found, targets)
+    for block in found:
+        if block.stack in ("encoder", "decoder"):
+            inside = [layer for layer in chosen if layer.startswith(f"{block.name}.")]
+            crossing = [layer for layer in inside if CROSS_ATTENTION.get(name, "encoder_attn") in layer]
+            assert len(crossing) == (4 if block.stack == "decoder" else 0)
+            assert len(inside) > len(crossing)
+
+
+@every_encoder_decoder
+@pytest.mark.parametrize("targets", ["attention", "all-linear"])
+def test_an_adapted_encoder_decoder_trains_adapter_and_head_and_no_table_of_words(name, targets):
+    tuned, found = adapted_encoder_decoder(name, targets)
+    rows = parameter_table(tuned, BlockMap(found), Rates(1.0, 0.0, 1.0, 1.0))
+    head = {parameter for block in found if block.stack == "head" for parameter in block.parameters}
+    assert {row.name for row in rows if row.trainable and ".lora_" not in row.name} == head
+    assert len({row.name for row in rows}) == len(rows)
+
+
+@every_encoder_decoder
+@pytest.mark.parametrize("targets", ["attention", "all-linear"])
+def test_merging_an_encoder_decoder_changes_no_answer_and_unties_nothing(name, targets, tmp_path):
+    tuned, _ = adapted_encoder_decoder(name, targets)
+    before = written(tuned)
+    plain = merged(tuned)
+    untouched = encoder_decoders.model(name)
+    assert torch.allclose(written(plain), before, atol=1e-5)
+    assert not torch.allclose(before, written(untouched), atol=1e-3)
+    assert [n for n, _ in plain.named_parameters()] == [n for n, _ in untouched.named_parameters()]
+    plain.save_pretrained(tmp_path)
+    again = AutoModelForSeq2SeqLM.from_pretrained(tmp_path).eval()
+    assert torch.allclose(written(again), before, atol=1e-5)

@@ -7,8 +7,32 @@ from torch import nn
 
 from hfft.errors import ModelError
 from hfft.tuning.blocks import Block, BlockMap, blocks, plain_name, stack_sizes
+from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, model
 
+every_encoder_decoder = pytest.mark.parametrize("name", encoder_decoders.CONFIGS)
+POSITIONS = {"model.encoder.embed_positions", "model.decoder.embed_positions"}
+EMBEDDING_NORMS = {"model.encoder.layernorm_embedding", "model.decoder.layernorm_embedding"}
+FINAL_NORMS = {"model.encoder.layer_norm", "model.decoder.layer_norm"}
+STEMS_OF_TWO = {
+    "t5": {"shared"},
+    "mt5": {"shared"},
+    "bart": {"model.shared", *POSITIONS, *EMBEDDING_NORMS},
+    "mbart": {"model.shared", *POSITIONS, *EMBEDDING_NORMS},
+    "pegasus": {"model.shared", *POSITIONS},
+    "marian": {"model.shared", *POSITIONS},
+    "m2m100": {"model.shared"},
+    "led": {name.replace("model.", "led.") for name in ("model.shared", *POSITIONS, *EMBEDDING_NORMS)},
+    "pair": {"encoder.embeddings", "decoder.bert.embeddings"},
+}
+HEADS_OF_TWO = {
+    "t5": {"encoder.final_layer_norm", "decoder.final_layer_norm"},
+    "mt5": {"encoder.final_layer_norm", "decoder.final_layer_norm"},
+    "mbart": FINAL_NORMS,
+    "pegasus": FINAL_NORMS,
+    "m2m100": FINAL_NORMS,
+    "pair": {"decoder.cls"},
+}
 every_architecture = pytest.mark.parametrize("name", CONFIGS)
 STEMS = {
     "bert": {"bert.embeddings"},
@@ -68,6 +92,27 @@ def test_what_feeds_the_blocks_is_the_stem_and_what_reads_them_is_the_head(name)
     found = blocks(made)
     assert sorted(found[0].parameters) == sorted(names_in(made, STEMS[name]))
     assert sorted(found[-1].parameters) == sorted(names_in(made, HEADS[name]))
+
+
+@every_encoder_decoder
+def test_an_encoder_and_a_decoder_are_two_stacks_with_one_stem(name):
+    made = encoder_decoders.model(name)
+    found = blocks(made)
+    places = [("stem", 0), *((stack, depth) for stack in ("encoder", "decoder") for depth in (1, 2))]
+    places += [("head", 0)] if name in HEADS_OF_TWO else []  # the others' output layer is their table of words
+    assert [(block.stack, block.depth) for block in found] == places
+    assert all(block.name.startswith(block.stack) or f".{block.stack}." in block.name for block in found[1:5])
+    listed = [parameter for block in found for parameter in block.parameters]
+    assert sorted(listed) == sorted(n for n, _ in made.named_parameters())
+
+
+@every_encoder_decoder
+def test_all_embeddings_are_the_stem_and_final_norms_and_output_layers_the_head(name):
+    made = encoder_decoders.model(name)
+    found = blocks(made)
+    assert sorted(found[0].parameters) == sorted(names_in(made, STEMS_OF_TWO[name]))
+    head = [parameter for block in found if block.stack == "head" for parameter in block.parameters]
+    assert sorted(head) == sorted(names_in(made, HEADS_OF_TWO.get(name, set())))
 
 
 class Layer(nn.Module):

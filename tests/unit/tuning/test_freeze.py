@@ -9,9 +9,14 @@ import torch
 from torch import nn
 
 from hfft.errors import RecipeError
+from hfft.recipe import Recipe
 from hfft.tuning.blocks import BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
+from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, batch, model
+
+RECIPE = {"task": {"name": "translation"}, "data": {"hub": "wmt16"}, "model": "t5-small"}
+every_encoder_decoder = pytest.mark.parametrize("name", encoder_decoders.CONFIGS)
 
 
 def frozen_model(made, lowest, dropout=False):
@@ -47,6 +52,103 @@ def test_more_blocks_than_there_are_is_refused_with_the_number():
     )
     with pytest.raises(RecipeError, match=message):
         frozen_blocks(blocks(model("bert")), 4)
+
+
+@pytest.mark.parametrize(
+    ("by_stack", "places"),
+    [
+        ({"encoder": "all", "decoder": 1}, [("stem", 0), ("encoder", 1), ("encoder", 2), ("decoder", 1)]),
+        ({"encoder": "all"}, [("stem", 0), ("encoder", 1), ("encoder", 2)]),
+        ({"encoder": 2, "decoder": 0}, [("stem", 0), ("encoder", 1), ("encoder", 2)]),
+        ({"decoder": 1, "stem": "all"}, [("stem", 0), ("decoder", 1)]),
+        ({"decoder": 1, "stem": 0}, [("decoder", 1)]),
+        ({"encoder": "all", "decoder": "all", "stem": 0}, [(s, n) for s in ("encoder", "decoder") for n in (1, 2)]),
+        ({"stem": "all"}, [("stem", 0)]),
+    ],
+)
+@every_encoder_decoder
+def test_stacks_are_frozen_each_by_its_own_number(name, by_stack, places):
+    made = encoder_decoders.model(name)
+    learning = {n for n, parameter in made.named_parameters() if parameter.requires_grad}
+    chosen = frozen_blocks(blocks(made), by_stack)
+    assert [(block.stack, block.depth) for block in chosen] == places
+    frozen_model(made, by_stack)
+    still = {n for n, parameter in made.named_parameters() if not parameter.requires_grad}
+    assert still & learning == {n for block in chosen for n in block.parameters} & learning
+
+
+@pytest.mark.parametrize(
+    ("by_stack", "message"),
+    [
+        (
+            {"encodre": 1},
+            r"names 'encodre', which is no stack of this model\. Did you mean 'encoder'\?",
+        ),
+        ({"vision": 1}, r"It has: 2 in its encoder, 2 in its decoder; stem may be named beside them"),
+        ({"head": "all"}, r"names 'head', which is no stack"),
+        ({"decoder": 3}, r"tune\.freeze\.blocks\.decoder is 3, but this model has 2 blocks in its decoder; use 0 to 2"),
+        ({"encoder": 0}, r"freezes nothing: leave tune\.freeze out"),
+        ({"encoder": 0, "stem": 0}, r"freezes nothing: leave tune\.freeze out"),
+        ({"encoder": "all", "decoder": "all"}, r"freezes everything but the head .* Write tune\.freeze\.blocks: all"),
+    ],
+)
+def test_stacks_that_cannot_be_frozen_so_are_refused(by_stack, message):
+    with pytest.raises(RecipeError, match=message):
+        frozen_blocks(blocks(encoder_decoders.model("t5")), by_stack)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wanted"),
+    [
+        (["tune.freeze.blocks={encoder: all, decoder: 1}"], {"encoder": "all", "decoder": 1}),
+        (["tune.freeze.blocks.encoder=all"], {"encoder": "all"}),
+        (["tune.freeze.blocks=2", "tune.freeze.blocks.encoder=all"], {"encoder": "all"}),
+        (["tune.freeze.blocks.encoder=all", "tune.freeze.blocks.stem=0"], {"encoder": "all", "stem": 0}),
+        (["tune.freeze.blocks={encoder: all, decoder: 1}", "tune.freeze.blocks.decoder=null"], {"encoder": "all"}),
+        (["tune.freeze.blocks.encoder=all", "tune.freeze.blocks=2"], 2),
+    ],
+)
+def test_a_recipe_freezes_by_stack_and_is_written_and_read_again(tmp_path, overrides, wanted):
+    recipe = Recipe.from_dict(RECIPE, *overrides)
+    assert recipe.tune.freeze is not None
+    assert recipe.tune.freeze.blocks == wanted
+    recipe.save(tmp_path / "recipe.yaml")
+    assert Recipe.load(tmp_path / "recipe.yaml").tune == recipe.tune
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{encoder: many}", "'encoder' is 'many': give a number of blocks, from 0 on, or 'all'"),
+        ("{encoder: -1}", "'encoder' is -1: give a number"),
+        ("{encoder: true}", "'encoder' is True: give a number"),
+        ("{stem: 2, encoder: 1}", "'stem' is 2, but the stem is frozen whole or not at all: 'all' or 0"),
+        ("{encoder: 0, stem: 0}", "freezes nothing: leave 'freeze' out"),
+        ("{}", "freezes nothing: leave 'freeze' out"),
+    ],
+)
+def test_a_recipe_that_freezes_stacks_wrongly_is_refused(written, message):
+    with pytest.raises(RecipeError, match=rf"tune\.freeze\.blocks does not fit: .*{message}"):
+        Recipe.from_dict(RECIPE, f"tune.freeze.blocks={written}")
+
+
+@every_encoder_decoder
+def test_a_frozen_encoder_gives_the_same_output_each_time_and_the_decoder_does_not(name):
+    made = frozen_model(encoder_decoders.model(name), {"encoder": "all"})
+    inputs = encoder_decoders.batch()
+    with torch.no_grad():
+        first, second = (made(**inputs) for _ in range(2))
+    assert torch.equal(first.encoder_last_hidden_state, second.encoder_last_hidden_state)
+    assert not torch.equal(first.logits, second.logits)
+
+
+@every_encoder_decoder
+def test_a_free_encoder_gives_another_output_each_time(name):
+    made = frozen_model(encoder_decoders.model(name), {"decoder": 1})
+    inputs = encoder_decoders.batch()
+    with torch.no_grad():
+        first, second = (made(**inputs).encoder_last_hidden_state for _ in range(2))
+    assert not torch.equal(first, second)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

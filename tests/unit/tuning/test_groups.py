@@ -9,6 +9,7 @@ import pytest
 from hfft.tuning.blocks import Block, BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks
 from hfft.tuning.groups import Rates, parameter_groups, parameter_table
+from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, model
 
 
@@ -42,6 +43,14 @@ def test_with_layer_decay_each_block_learns_at_a_share_of_the_next(layers, rates
     wanted = {place: 2e-5 * rate * (head_scale if place == ("head", 0) else 1) for place, rate in rates.items()}
     assert found == pytest.approx(wanted)
     assert all(row.lr == found[row.stack, row.block] for row in rows)
+
+
+@pytest.mark.parametrize("name", encoder_decoders.CONFIGS)
+def test_layer_decay_counts_in_an_encoder_and_a_decoder_apart(name):
+    found = {(row.stack, row.block): row.lr for row in table(encoder_decoders.model(name), layer_decay=0.5) if row.lr}
+    wanted = {("stem", 0): 0.125, ("encoder", 1): 0.25, ("encoder", 2): 0.5, ("decoder", 1): 0.25, ("decoder", 2): 0.5}
+    assert {place: lr for place, lr in found.items() if place != ("head", 0)} == wanted
+    assert found.get(("head", 0), 1.0) == 1.0
 
 
 def test_each_stack_decays_by_its_own_depth_and_the_stem_by_the_longest():
