@@ -1,4 +1,4 @@
-"""What a finished run, or any classifier of transformers, says to new rows."""
+"""What a finished run, or any model of transformers for one of hfft's tasks, says to new rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from datasets import Dataset
 
 from hfft.backbone import Backbone
 from hfft.data.files import KINDS, read_files
+from hfft.data.order import Budget
+from hfft.data.source_target import read_column
 from hfft.errors import DataError, ModelError, SetupError
 from hfft.folder import RunFolder, write_text
 from hfft.metrics.further import EvaluateModule, find_metric, number_labels
@@ -35,7 +37,7 @@ class Finished:
         task: What it was trained for.
         model: On its device.
         accelerator: The device, and the precision of the forward pass.
-        batch_size: Rows answered at once.
+        budget: What is answered at once.
         confidence: Of the intervals of scores.
         extra: Further metrics of the recipe.
     """
@@ -43,7 +45,7 @@ class Finished:
     task: Task
     model: Any
     accelerator: Accelerator
-    batch_size: int
+    budget: Budget
     confidence: float
     extra: Sequence[ExtraMetric]
 
@@ -53,7 +55,7 @@ class Answers:
     """The answers to new rows, in their order.
 
     Attributes:
-        rows: One a row: `id` (its number, from 0), `answer`, `score`, `probabilities`, as predictions files have them.
+        rows: One a row: `id` (its number, from 0), `answer` and what goes with it, as predictions files have them.
         inputs: What was asked, a tuple of inputs a row.
         findings: What the checks found in them, such as texts that were cut.
         seconds: Of tokenizing and answering.
@@ -98,7 +100,8 @@ class Evaluation:
         examples: How many rows had a label.
         confidence: Of the intervals.
         rows: As predictions files have them.
-        findings: What the checks found in the rows.
+        findings: What the checks found in the rows, and what is odd about the answers.
+        facts: What else there is to know, such as signatures of metrics.
     """
 
     scores: Table
@@ -107,6 +110,7 @@ class Evaluation:
     confidence: float
     rows: list[dict[str, Any]]
     findings: list[str]
+    facts: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """The scores as plain values."""
@@ -148,7 +152,9 @@ def open_finished(
         backbone = Backbone(str(folder.model), trust=trust)
     else:
         backbone = Backbone(place, trust=trust)
-        values = {"task": {"name": task_of_architectures(place, backbone.config.architectures)}, "model": place}
+        named = [text.partition("=")[2] for text in overrides if text.startswith("task.name=")]
+        task_name = named[-1] if named else task_of_architectures(place, backbone.config.architectures)
+        values = {"task": {"name": task_name}, "model": place}
         recipe = Recipe.from_dict({**values, "data": {"hub": TRANSIENT}}, *overrides)
     kind = find_task(recipe.task.name, trust)
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]
@@ -162,8 +168,10 @@ def open_finished(
             metric.load()
     number_labels(extra, model.config.label2id)
     model = accelerator.prepare_model(model.to(accelerator.device), evaluation_mode=True)
-    size = batch_size or recipe.eval.batch_size or recipe.train.batch_size
-    return Finished(task, model, accelerator, size, recipe.eval.confidence, extra)
+    settings = recipe.eval.with_defaults(**vars(kind.scoring))
+    rows = batch_size or settings.batch_size or (None if settings.batch_tokens else recipe.train.batch_size)
+    budget = Budget(rows, None if batch_size else settings.batch_tokens)
+    return Finished(task, model, accelerator, budget, recipe.eval.confidence, extra)
 
 
 def answer(finished: Finished, inputs: Any) -> Answers:
@@ -177,7 +185,7 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     scored, findings = _scored(finished, rows, answered=False)
     found = [{"id": number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
     seconds = time.perf_counter() - started
-    asked = list(zip(*(rows[column] for column in finished.task.inputs), strict=True))
+    asked = list(zip(*(read_column(rows, "data", "task", column) for column in finished.task.inputs), strict=True))
     return Answers(found, asked, findings, seconds)
 
 
@@ -190,13 +198,22 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
     rows = read_files(list(files), ".", "--data")
     scored, findings = _scored(finished, rows, answered=True)
     scores, by_label = score_table(scored, finished.confidence)
-    return Evaluation(scores, by_label, len(scored.labelled[1]), finished.confidence, scored.rows(), findings)
+    remarks = scored.remarks("data")
+    return Evaluation(
+        scores=scores,
+        by_label=by_label,
+        examples=len(scored.labelled[1]),
+        confidence=finished.confidence,
+        rows=scored.rows(),
+        findings=[*findings, *map(str, remarks.findings)],
+        facts=remarks.facts,
+    )
 
 
 def _scored(finished: Finished, rows: Dataset, answered: bool) -> tuple[Scored, list[str]]:
     prepared = finished.task.questions(rows, answered)
     examples = prepared.splits["data"]
-    scorer = Scorer(finished.task, examples, finished.batch_size, extra=finished.extra)
+    scorer = Scorer(finished.task, examples, finished.budget, extra=finished.extra)
     told = [str(finding) for finding in prepared.findings if answered or finding.kind != "unlabelled"]
     return scorer(finished.model, finished.accelerator), told
 

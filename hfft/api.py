@@ -99,7 +99,7 @@ def predict(
     """Answers texts, or the rows of files, with a finished model.
 
     Args:
-        model: A run folder, or a classifier of transformers: a folder, a Hub id, or package://NAME/PATH.
+        model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
         inputs: Texts (pairs as tuples), or names of csv, tsv, json, jsonl, parquet or txt files.
         overrides: Changes to the recipe, such as `"task.text=body"`.
         batch_size: Rows answered at once; rows of like length are put together.

@@ -15,10 +15,10 @@ from accelerate import Accelerator
 from datasets import Dataset
 from transformers import PreTrainedModel
 
-from hfft.backbone import Backbone
+from hfft.backbone import Backbone, Pretrained
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches
-from hfft.data.order import steps_per_epoch
+from hfft.data.order import Budget, steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
 from hfft.errors import RecipeError
@@ -36,16 +36,17 @@ from hfft.loop import Run, on_device, seed_everything
 from hfft.metrics.further import EvaluateModule, find_metric, number_labels
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import make_schedule, warmup_steps
-from hfft.recipe import Recipe
+from hfft.recipe import ModelSection, Recipe
 from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task
 from hfft.tasks.task import Prepared, Task
-from hfft.trial import let_some_go_unreached, try_scores
+from hfft.trial import let_some_go_unreached, require_memory, try_scores
 from hfft.tuning.adapters import add_lora
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
 from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
+from hfft.warm_start import Pair
 
 HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "head": 1e-3}
@@ -59,6 +60,7 @@ class Draft:
     task: Task
     extra_metrics: list[ExtraMetric]
     trust: bool
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -104,7 +106,11 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     if recipe.optim.lr is None:
         optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
         complete = complete.model_copy(update={"optim": optim})
-    return Draft(complete, kind(options), extra, trust)
+    complete = complete.model_copy(update={"eval": complete.eval.with_defaults(**vars(kind.scoring))})
+    warnings = []
+    if recipe.eval.while_training is not None and not recipe.data.has_eval:
+        warnings.append("eval.while_training has no effect: there is no eval split.")
+    return Draft(complete, kind(options), extra, trust, warnings)
 
 
 def _strategy(recipe: Recipe) -> str:
@@ -125,7 +131,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
             if isinstance(metric, EvaluateModule):
                 metric.load()
     seed_everything(recipe.train.seed)  # a new head's weights
-    backbone = Backbone(**recipe.model.model_dump(), trust=drafted.trust)
+    backbone = _pretrained(recipe.model, drafted.trust)
     with accelerator.main_process_first():
         splits, stream = _splits(recipe, task)
         prepared = task.prepare(splits, backbone)
@@ -140,6 +146,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     block_of = BlockMap(found)
     rates = Rates(recipe.optim.lr or 0.0, recipe.optim.weight_decay, recipe.tune.layer_decay, recipe.tune.head_scale)
     rows = parameter_table(model, block_of, rates)
+    warnings += _stuck(new, rows)
     frozen_dropout = recipe.tune.freeze is not None and recipe.tune.freeze.dropout
     set_modes(model, frozen, block_of, frozen_dropout)
     run = _run(recipe, drafted, accelerator, model, rows, stream or prepared.splits["train"])
@@ -158,12 +165,28 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         scorers=scorers,
         strategy=_strategy(recipe),
         base=backbone.public_name,
-        warnings=[*warnings, *_without_effect(recipe, scorers, backbone), *map(str, prepared.findings)],
+        warnings=[
+            *drafted.warnings,
+            *warnings,
+            *_without_effect(recipe, scorers, backbone),
+            *map(str, prepared.findings),
+        ],
     )
+    require_memory(scorers, run.model, accelerator)
     less = recipe.train.less_is_better(task.lower_is_better)
     best = recipe.train.best_metric
     assembly.warnings += try_scores(scorers, best, less, recipe.eval.metrics, run.model, accelerator)
     return assembly
+
+
+def _pretrained(section: ModelSection, trust: bool) -> Pretrained:
+    """The weights that `model` names: one checkpoint, or a pair of two."""
+    given = section.model_dump(exclude={"name", "encoder", "decoder"})
+    if section.name is not None:
+        return Backbone(section.name, **given, trust=trust)
+    assert section.encoder is not None  # the recipe has seen to it
+    assert section.decoder is not None
+    return Pair(Backbone(section.encoder, **given, trust=trust), Backbone(section.decoder, **given, trust=trust))
 
 
 def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Company:
@@ -179,7 +202,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
     evaluate = None
     if "eval" in assembly.scorers:
         evaluate = Evaluate(
-            assembly.scorers["eval"],
+            assembly.scorers["eval"].some(_rows_while_training(assembly.recipe)),
             Cadence(train.eval_every, run.steps_per_epoch, run.total_steps),
             keep_best=train.best_metric,
             lower_is_better=train.less_is_better(assembly.task.lower_is_better),
@@ -236,6 +259,16 @@ def _new_weights(new: list[str], found: list[Block]) -> list[str]:
     return [f"{len(missing)} weights below the head start at random, for the checkpoint does not have them: {shown}"]
 
 
+def _stuck(new: list[str], rows: list[ParameterRow]) -> list[str]:
+    """Warns of weights that start at random and do not learn, such as new cross-attention beside an adapter."""
+    frozen = {row.name for row in rows if not row.trainable}
+    stuck = [name for name in new if name in frozen]
+    if not stuck:
+        return []
+    shown = ", ".join(stuck[:3]) + (", ..." if len(stuck) > 3 else "")
+    return [f"{len(stuck)} weights start at random and are frozen: they will stay as they are: {shown}"]
+
+
 def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings: list[str]) -> tuple[Any, list[Block]]:
     """Adds the adapter, then freezes. Returns the model and its frozen blocks."""
     tune = recipe.tune
@@ -246,6 +279,11 @@ def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings:
     block_of = BlockMap(found)
     freeze(tuned, frozen, block_of)
     trained = [name for name, parameter in tuned.named_parameters() if parameter.requires_grad]
+    if not trained:
+        raise RecipeError(
+            "tune.freeze freezes all that this model has, for it has no head of its own (its output layer is its table "
+            "of words): nothing would learn. Freeze fewer blocks, such as tune.freeze.blocks.encoder=all."
+        )
     if tune.adapter is not None and all(block_of[name].stack == HEAD for name in trained):
         raise RecipeError(
             "tune.adapter adds weights to blocks that tune.freeze freezes, all of them: no adapter would learn. "
@@ -310,11 +348,12 @@ def _run(
 
 def _scorers(drafted: Draft, prepared: Prepared, accelerator: Accelerator) -> dict[str, Scorer]:
     recipe, task = drafted.recipe, drafted.task
+    budget = _budget(recipe, accelerator)
     return {
         split: Scorer(
             task,
             examples,
-            _eval_batch_size(recipe, accelerator),
+            budget,
             recipe.data.workers,
             drafted.extra_metrics,
             settles=task.settles and split == "eval",
@@ -324,12 +363,19 @@ def _scorers(drafted: Draft, prepared: Prepared, accelerator: Accelerator) -> di
     }
 
 
-def _eval_batch_size(recipe: Recipe, accelerator: Accelerator) -> int:
+def _budget(recipe: Recipe, accelerator: Accelerator) -> Budget:
+    if recipe.eval.batch_tokens is not None:
+        return Budget(None, recipe.eval.batch_tokens)
     share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
-    return recipe.eval.batch_size or min(recipe.train.micro_batch_size or share, share)
+    return Budget(recipe.eval.batch_size or min(recipe.train.micro_batch_size or share, share))
 
 
-def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Backbone) -> list[str]:
+def _rows_while_training(recipe: Recipe) -> int | None:
+    rows = recipe.eval.while_training
+    return None if rows == "all" else rows
+
+
+def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained) -> list[str]:
     """Warns of settings that do nothing in this run."""
     warnings = []
     if not scorers:

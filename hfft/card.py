@@ -10,12 +10,6 @@ from huggingface_hub import EvalResult, ModelCardData
 from hfft.assemble import Assembly
 from hfft.folder import scored_splits
 
-USE = """```python
-from transformers import pipeline
-
-pipeline("{task}", model="path/to/model")("...")
-```"""
-
 
 def card(assembly: Assembly, results: dict[str, Any]) -> str:
     """Writes the card as Markdown with metadata. It names no path of this machine.
@@ -43,7 +37,7 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag=recipe.task.name,
-        base_model=base if base and "://" not in base else None,
+        base_model=list(dict.fromkeys(name for name in (base or "").split("+") if name and "://" not in name)) or None,
         datasets=hub,
         model_name=recipe.name,
         eval_results=scores or None,
@@ -52,7 +46,7 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
     lines = [f"---\n{metadata.to_yaml()}\n---", f"# {recipe.name}", _summary(assembly, results, base, data)]
     if scores:
         lines += ["## Scores", _scores(results)]
-    lines += ["## Use", USE.format(task=recipe.task.name)]
+    lines += ["## Use", f"```python\n{assembly.task.usage}\n```"]
     return "\n\n".join(lines) + "\n"
 
 
@@ -75,7 +69,12 @@ def _scores(results: dict[str, Any]) -> str:
             mark = " (selected)" if entry.get("selected") else ""
             examples = results[f"{split}_examples"]
             lines.append(f"| {split} | {metric} | {entry['value']:.4f}{mark} | {interval} | {examples} |")
+    signatures = [
+        f"Signature of {name} on {split}: `{text}`."
+        for split in scored_splits(results)
+        for name, text in results.get(f"{split}_answers", {}).get("signatures", {}).items()
+    ]
     share = f"{100 * results['confidence']:g}%"
     how = f"Intervals hold {share} of 1,000 bootstrap resamples of the examples (percentile method)."
     marked = "`selected`: weights or thresholds were chosen on this split, so the score runs high."
-    return "\n".join(lines) + f"\n\n{how} {marked}"
+    return "\n\n".join(["\n".join(lines), f"{how} {marked}", *signatures])

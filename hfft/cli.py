@@ -26,7 +26,7 @@ RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe, a Y
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, such as optim.lr=3e-5.")
 ]
-FinishedModel = Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a transformers classifier.")]
+FinishedModel = Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a transformers model.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting to change, such as task.text=body.")
 ]

@@ -37,7 +37,7 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         # What is settled on eval decides the answers to the others: eval comes first.
         for split, scorer in sorted(assembly.scorers.items(), key=lambda item: not item[1].settles):
             latest = company.evaluate.latest if company.evaluate is not None and split == "eval" else None
-            done = latest is not None and latest[0] == chosen
+            done = latest is not None and latest[0] == chosen and len(latest[1].ids) == len(scorer.examples)
             scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
         progress = summed(run)
         if run.accelerator.is_main_process:
@@ -70,12 +70,16 @@ def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[s
         "best_step": chosen,
         "ended": progress.ended,
     }
+    said: list[str] = []
     for split, found in scored.items():
         selected = split == "eval" and (recipe.train.keep_best is not None or assembly.task.settles)
         whole, by_label = score_table(found, recipe.eval.confidence, selected)
         results[split] = whole
         results |= {f"{split}_labels": by_label} if by_label else {}
         results[f"{split}_examples"] = len(found.labelled[1])
+        remarks = found.remarks(split)
+        results |= {f"{split}_answers": remarks.facts} if remarks.facts else {}
+        said += [str(finding) for finding in remarks.findings]
     return {
         **results,
         "settled": assembly.task.settled,
@@ -86,6 +90,7 @@ def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[s
         "tokens_per_second": progress.tokens / seconds,
         "padding_share": 1 - progress.tokens / progress.cells if progress.cells else 0.0,
         "warnings": assembly.warnings,
+        "remarks": said,
     }
 
 
@@ -98,7 +103,7 @@ def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) 
         setattr(model.config, name, value)
     text = card(assembly, results)
     if recipe.tune.adapter is not None:
-        model.active_peft_config.base_model_name_or_path = assembly.base or Path(recipe.model.name).name
+        model.active_peft_config.base_model_name_or_path = assembly.base or Path(recipe.model.shown).name
         with whole_folder(folder.adapter) as place:
             model.save_pretrained(place, save_embedding_layers=False)  # they are as they were; "auto" asks the Hub
             _save_beside(assembly, place, text)
@@ -118,6 +123,8 @@ def _show(results: dict[str, Any], scored: Iterable[str], keep_best: str | None,
     show_scores(f"Scores of step {results['best_step']}", tables, results["confidence"], screen)
     for name, value in results["settled"].items():
         screen.say(f"{name}: {value}")
+    for remark in results["remarks"]:
+        screen.say(remark)
     if results["ended"]:
         screen.say(f"The run ended early: {results['ended']}")
     screen.say(

@@ -76,7 +76,7 @@ def make_plan(assembly: Assembly) -> Plan:
     return Plan(
         name=recipe.name,
         task=recipe.task.name,
-        model=recipe.model.name,
+        model=recipe.model.shown,
         strategy=assembly.strategy,
         processes=run.accelerator.num_processes,
         device=run.accelerator.device.type,

@@ -58,6 +58,8 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
     changed = differences(Recipe.load(folder.recipe), recipe)
     refused = [row for row in changed if row[0] not in MAY_DIFFER and not row[0].startswith(MAY_DIFFER_WITHIN)]
     refused += [row for row in changed if row[0] == "train.seeds" and None in row[1:]]  # one run or several
+    if recipe.train.keep_best is not None:  # scores of other rows cannot be compared with the best so far
+        refused += [row for row in changed if row[0] == "eval.while_training"]
     if refused:
         listed = "; ".join(f"{key} is {new!r}, there {old!r}" for key, old, new in refused)
         raise SetupError(

@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from hfft.data.loaders import Examples, load
-from hfft.data.order import scoring_parts
+from hfft.data.order import Budget, scoring_parts
 from hfft.loop import on_device
 from hfft.metrics.intervals import Intervals, Scores, bootstrap
-from hfft.tasks.task import Answer, Task
+from hfft.tasks.task import Answer, Remarks, Task
 
 STOP_CHECK_BATCHES = 8
+DRAW_SEED = 0  # not the run's: runs that differ in their seed are scored on the same rows
 TRIED = 32  # answers of a trial, unless there are two different ones before
 
 ExtraMetric = Callable[[list[Any], list[Any]], Mapping[str, float]]
@@ -75,6 +77,10 @@ class Scored:
         scores = {**self.task.score(*self.labelled), **self._extra(*self.labelled)}
         return {name: value for name, value in scores.items() if math.isfinite(value)}
 
+    def remarks(self, split: str) -> Remarks:
+        """What people should know of the answers beside their scores."""
+        return self.task.remarks(split, *self.labelled) if self.labelled[1] else Remarks()
+
     def intervals(self, confidence: float) -> Intervals:
         """A bootstrap interval for each score."""
         intervals = self.task.intervals(*self.labelled, confidence)
@@ -101,7 +107,7 @@ class Scorer:
     Attributes:
         task: Answers and scores.
         examples: The split.
-        batch_size: Examples one process answers at once.
+        budget: What one process answers at once.
         workers: Processes that load batches.
         extra: Further metrics, functions of (answers, truths).
         settles: Whether the task chooses on this split what answers depend on beside the weights.
@@ -109,7 +115,7 @@ class Scorer:
 
     task: Task
     examples: Examples
-    batch_size: int
+    budget: Budget
     workers: int = 0
     extra: Sequence[ExtraMetric] = ()
     settles: bool = False
@@ -130,12 +136,12 @@ class Scorer:
         parts = scoring_parts(
             self.examples.lengths,
             len(self.examples),
-            self.batch_size,
+            self.budget,
             accelerator.process_index,
             accelerator.num_processes,
         )
         found: list[tuple[int, Answer, Any]] = []
-        with evaluating(model):
+        with evaluating(model), accelerator.autocast():  # Accelerate's own is around `forward`: `generate` goes past it
             for number, part in enumerate(load(self.examples, parts, self.task.collate, self.workers)):
                 if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
                     raise Interrupted
@@ -148,21 +154,37 @@ class Scorer:
         ids = [row[0] for row in found]
         # Padding duplicates and dropped last batches make wrong scores in most tools: count.
         assert ids == self.examples.ids.tolist(), f"{len(ids)} answers to {len(self.examples)} examples"
-        answers, truths = [row[1] for row in found], [row[2] for row in found]
+        answers, truths = self.task.worded([row[1] for row in found]), [row[2] for row in found]
         if self.settles:
             answers = self.task.settle(answers, truths)
         return Scored(self.task, ids, answers, truths, self.extra)
 
+    @property
+    def shapes(self) -> set[tuple[int, int]]:
+        """How many rows each part has, and how long the longest of them is; 0 where rows have no length."""
+        lengths = self.examples.lengths
+        parts = scoring_parts(lengths, len(self.examples), self.budget, 0, 1)
+        return {(len(part.rows), 0 if lengths is None else int(lengths[part.rows].max())) for part in parts}
+
+    def some(self, count: int | None) -> Scorer:
+        """The same for `count` rows drawn once and for all; for all of them where there are no more, or None."""
+        if count is None or count >= len(self.examples):
+            return self
+        rows = np.sort(np.random.default_rng(DRAW_SEED).permutation(len(self.examples))[:count])
+        lengths = None if self.examples.lengths is None else self.examples.lengths[rows]
+        drawn = Examples(self.examples.rows.select(rows), self.examples.ids[rows], lengths)
+        return replace(self, examples=drawn)
+
     def trial(self, model: Any, accelerator: Accelerator) -> Scored:
         """Gives the model's answers to the first few examples as those to all of them: what is scored, not how well."""
-        parts = scoring_parts(None, len(self.examples), self.batch_size, 0, 1)
+        parts = scoring_parts(None, len(self.examples), Budget(TRIED), 0, 1)
         plain = accelerator.unwrap_model(model)
         given: list[Answer] = []
         truths: list[Any] = []
-        with evaluating(plain):
+        with evaluating(plain), accelerator.autocast():
             for part in load(self.examples, parts, self.task.collate, self.workers):
                 if len(given) < TRIED and all(answer == given[0] for answer in given):  # a score may want two kinds
-                    given += self.task.answers(plain, on_device(part.batch, accelerator))
+                    given += self.task.worded(self.task.answers(plain, on_device(part.batch, accelerator)))
                 truths += self.task.truths(part.batch)
         answers = [given[row % len(given)] for row in range(len(truths))]
         return Scored(self.task, self.examples.ids.tolist(), answers, truths, self.extra)

@@ -10,7 +10,7 @@ from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from scipy import stats
+from scipy.special import stdtrit
 
 from hfft.assemble import Draft, assemble, draft
 from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
@@ -119,7 +119,7 @@ def _over_seeds(tables: Sequence[dict[str, Any]], confidence: float) -> dict[str
         spread = statistics.stdev(values) if count > 1 else None
         reach = None
         if spread is not None:
-            reach = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * spread / count**0.5
+            reach = float(stdtrit(count - 1, (1 + confidence) / 2)) * spread / count**0.5
         made[name] = {
             "value": mean,
             "low": None if reach is None else mean - reach,

@@ -76,7 +76,7 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
 
 def _introduce(assembly: Assembly, screen: Screen) -> None:
     recipe, run = assembly.recipe, assembly.run
-    screen.say(f"{recipe.name}: {recipe.task.name} with {recipe.model.name}")
+    screen.say(f"{recipe.name}: {recipe.task.name} with {recipe.model.shown}")
     show_splits(assembly.prepared.summary, screen)
     show_parameters(assembly.parameters, screen)
     screen.say(

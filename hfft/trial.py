@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -63,7 +65,7 @@ def try_scores(
     broken = [(name, value) for _, values in further for name, value in values.items() if not math.isfinite(value)]
     if broken:
         raise RecipeError(f"eval.metrics: '{broken[0][0]}' is {broken[0][1]} when tried; give finite numbers.")
-    scores = [name for name, value in own.items() if math.isfinite(value)]
+    scores = [name for name, value in own.items() if math.isfinite(value) and name not in scorer.task.unranked]
     scores += [name for _, values in further for name in values]
     if keep_best is not None and keep_best not in scores:
         known = [name for name in scores if "/" not in name]
@@ -84,6 +86,35 @@ def _further(tried: Scored, settings: Sequence[str]) -> list[tuple[str, Mapping[
     return [(f"'{setting}'", metric(plain, truths)) for setting, metric in zip(settings, tried.extra, strict=True)]
 
 
+def require_memory(scorers: Mapping[str, Scorer], model: Any, accelerator: Accelerator) -> None:
+    """Looks whether the largest batch of each split can be answered in the memory that is free.
+
+    Raises:
+        RecipeError: It takes more.
+    """
+    free = _free_memory(accelerator.device)
+    plain = accelerator.unwrap_model(model)
+    for split, scorer in scorers.items():
+        needed, rows, length = max((scorer.task.answer_bytes(plain, *shape), *shape) for shape in scorer.shapes)
+        if free is not None and needed > free:
+            raise RecipeError(
+                f"Answering {rows} rows of the {split} split at once, the longest of {length} tokens, takes about "
+                f"{needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free. Lower eval.batch_tokens, "
+                "task.generation.num_beams or task.max_target_length."
+            )
+
+
+def _free_memory(device: torch.device) -> int | None:
+    """Bytes that are free on a device; None where nobody knows."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    told = Path("/proc/meminfo")
+    if device.type != "cpu" or not told.is_file():
+        return None
+    found = re.search(r"^MemAvailable: *([0-9]+) kB$", told.read_text(encoding="ascii"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
 def let_some_go_unreached(task: Task, model: Any, batch: Batch, accelerator: Accelerator) -> None:
     """Tells DistributedDataParallel to look for parameters without a gradient, where the loss does not reach all.
 
@@ -95,6 +126,7 @@ def let_some_go_unreached(task: Task, model: Any, batch: Batch, accelerator: Acc
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     missed = torch.tensor([parameter.grad is None for parameter in trained], device=accelerator.device).any()
     model.zero_grad()
-    if over_processes(missed.float(), accelerator) > 0:
+    dropping = any(getattr(module, "layerdrop", 0) for module in model.modules())  # M2M100 leaves out blocks at random
+    if over_processes(missed.float(), accelerator) > 0 or dropping:
         looking: Any = DistributedDataParallelKwargs(find_unused_parameters=True)
         accelerator.ddp_handler = looking

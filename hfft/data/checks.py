@@ -62,13 +62,12 @@ def require_rows(splits: Mapping[str, Dataset]) -> None:
             raise DataError(f"The {split} split (data.{split}) has no rows.")
 
 
-def require_texts(splits: Mapping[str, Dataset], column: str, setting: str) -> None:
+def require_texts(values: Iterable[Any], split: str, column: str, setting: str) -> None:
     """Raises DataError where a text is missing or is no text, naming the row."""
-    for split, dataset in splits.items():
-        for row, value in enumerate(dataset[column]):
-            if not isinstance(value, str):
-                found = "missing" if value is None else f"{value!r}, which is no text"
-                raise DataError(f"{setting}: in row {row} of the {split} split the column '{column}' is {found}.")
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            found = "missing" if value is None else f"{value!r}, which is no text"
+            raise DataError(f"{setting}: in row {row} of the {split} split the column '{column}' is {found}.")
 
 
 def count_rows(kind: str, split: str, flags: Iterable[bool], total: int, text: str) -> list[Finding]:

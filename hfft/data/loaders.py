@@ -48,8 +48,9 @@ class MicroBatch:
     @property
     def cells(self) -> tuple[int, int]:
         """Tokens in the batch, and tokens with padding; (0, 0) for a batch that does not count or has no tokens."""
-        mask = self.batch.get("attention_mask")
-        return (int(mask.sum()), mask.numel()) if mask is not None and self.counts else (0, 0)
+        found = (self.batch.get(name) for name in ("attention_mask", "decoder_attention_mask"))
+        masks = [mask for mask in found if mask is not None and self.counts]
+        return sum(int(mask.sum()) for mask in masks), sum(mask.numel() for mask in masks)
 
 
 @dataclass(frozen=True)

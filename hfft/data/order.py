@@ -78,10 +78,32 @@ def parts(batch: np.ndarray, micro_batch_size: int | None, rank: int, processes:
     return pieces + filler
 
 
-def scoring_parts(lengths: np.ndarray | None, count: int, size: int, rank: int, processes: int) -> list[Part]:
+@dataclass(frozen=True)
+class Budget:
+    """How much one process answers at once.
+
+    Attributes:
+        rows: At most; None for any number.
+        tokens: At most, padding included, one row at least; None for any number.
+    """
+
+    rows: int | None
+    tokens: int | None = None
+
+    def holds(self, length: int) -> int:
+        """How many rows of a length, which is 0 where rows have none."""
+        by_tokens = max(1, self.tokens // length) if self.tokens and length else None
+        return min(rows for rows in (self.rows, by_tokens, 1 << 30) if rows is not None)
+
+
+def scoring_parts(lengths: np.ndarray | None, count: int, budget: Budget, rank: int, processes: int) -> list[Part]:
     """One process's parts of a split that is scored: longest rows first, every process equally many parts."""
     rows = np.arange(count) if lengths is None else np.argsort(-lengths, kind="stable")
-    pieces = [rows[start : start + size] for start in range(0, count, size)]
+    pieces, start = [], 0
+    while start < count:
+        size = budget.holds(0 if lengths is None else int(lengths[rows[start]]))
+        pieces.append(rows[start : start + size])
+        start += size
     mine = [Part(piece, True) for piece in pieces[rank::processes]]
     filler = [Part(rows[:1], False)] * (math.ceil(len(pieces) / processes) - len(mine))
     return mine + filler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HFFT_CACHE", default))
 
 
-def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int | None) -> int:
+def longest_input(
+    tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int | None, setting: str = "task.max_length"
+) -> int:
     """The number of tokens a text is cut to: what is wanted, else what model and tokenizer can take.
+
+    Args:
+        tokenizer: Its `model_max_length` counts.
+        config: The model's; its positions count.
+        wanted: The value of the setting.
+        setting: Its name, for the error.
 
     Raises:
         RecipeError: More is wanted than they can take.
@@ -42,7 +50,7 @@ def longest_input(tokenizer: PreTrainedTokenizerBase, config: Any, wanted: int |
         positions -= padding + 1  # RoBERTa and kin count from behind the padding index: 514 positions hold 512 tokens
     most = min(limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit > 0)
     if wanted is not None and wanted > most:
-        raise RecipeError(f"task.max_length is {wanted}, but this model takes {most} tokens at most.")
+        raise RecipeError(f"{setting} is {wanted}, but this model takes {most} tokens at most.")
     return wanted or most
 
 
@@ -85,9 +93,30 @@ def tokenize(
             whole = tokenizer(*given, truncation=True, max_length=max_length, return_attention_mask=False)
         return {**_never_empty(dict(whole), tokenizer), "_cut": long}
 
+    encoded = encode_rows(rows, encode, texts, tokenizer, [max_length, overlap] if keep else None)
+    return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
+
+
+def encode_rows(
+    rows: Dataset,
+    encode: Callable[[dict[str, list[Any]]], dict[str, Any]],
+    texts: list[str],
+    tokenizer: PreTrainedTokenizerBase,
+    settings: list[Any] | None,
+) -> Dataset:
+    """Puts what `encode` makes of batches of rows in the place of their columns `texts`.
+
+    Args:
+        rows: With these columns.
+        encode: Calls the tokenizer.
+        texts: Columns.
+        tokenizer: Afterwards it cuts nothing, as before.
+        settings: All that the result depends on beside rows and tokenizer, as plain values: the result is kept on
+            disk for the next time. None keeps nothing.
+    """
     place: dict[str, Any] = {"keep_in_memory": True, "load_from_cache_file": False}
-    if keep:
-        name = _fingerprint(rows, tokenizer, max_length, overlap)
+    if settings is not None:
+        name = _fingerprint(rows, tokenizer, settings)
         folder = cache_folder() / "tokens"
         folder.mkdir(parents=True, exist_ok=True)
         place = {"cache_file_name": str(folder / f"{name}.arrow"), "new_fingerprint": name}
@@ -95,7 +124,7 @@ def tokenize(
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()  # else the limit would be saved with the tokenizer, after a cache miss only
-    return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
+    return encoded
 
 
 def _check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:
@@ -148,15 +177,14 @@ def _never_empty(columns: dict[str, Any], tokenizer: PreTrainedTokenizerBase) ->
     return columns
 
 
-def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int | None) -> str:
+def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, settings: list[Any]) -> str:
     digest = hashlib.sha256(fingerprint(rows).encode())
     backend = getattr(tokenizer, "backend_tokenizer", None)
     slow = {"vocabulary": tokenizer.get_vocab(), "settings": repr(tokenizer)} if backend is None else {}
     described = json.loads(backend.to_str()) if backend is not None else slow
     described |= {"truncation": None, "padding": None}  # these hold the settings of the last call
     settings = [
-        max_length,
-        overlap,
+        *settings,
         tokenizer.pad_token_id,
         tokenizer.truncation_side,
         tokenizer.model_input_names,
@@ -167,9 +195,9 @@ def _fingerprint(rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: 
     return digest.hexdigest()[:32]
 
 
-def token_counts(rows: Dataset) -> np.ndarray:
-    """`(rows,)`, the number of tokens of each row, over all its windows where it has some."""
-    column = rows.with_format("arrow")[:]["input_ids"]
+def token_counts(rows: Dataset, name: str = "input_ids") -> np.ndarray:
+    """`(rows,)`, the number of tokens of each row in a column of lists, over all its windows where it has some."""
+    column = rows.with_format("arrow")[:][name]
     return np.concatenate([_counts(chunk) for chunk in column.chunks]).astype(np.int64)
 
 

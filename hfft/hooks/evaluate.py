@@ -62,7 +62,7 @@ class Evaluate:
             self.latest = step, scored
             run.progress.evaluated_step = step
             values = {name: value for name, value in scored.scores.items() if "/" not in name}
-            self.log.event(run, "eval", values)
+            self.log.event(run, "eval", {**values, "examples": len(scored.ids)})
             shown = "  ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:3])
             better = self._note(run, scored.scores)
             self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{'  (best so far)' if better else ''}")

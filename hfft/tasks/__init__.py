@@ -10,10 +10,18 @@ from hfft.tasks.task import Task
 
 TASKS = {
     "text-classification": "hfft.tasks.text_classification:TextClassification",
+    "summarization": "hfft.tasks.seq2seq:Summarization",
+    "translation": "hfft.tasks.seq2seq:Translation",
 }
 
-
-ARCHITECTURES = {"ForSequenceClassification": "text-classification"}  # how transformers' classes end
+ARCHITECTURES = {
+    "ForSequenceClassification": ["text-classification"],
+    "MarianMTModel": ["translation"],
+    "M2M100ForConditionalGeneration": ["translation"],
+    "ForConditionalGeneration": ["summarization", "translation"],
+    "EncoderDecoderModel": ["summarization", "translation"],
+}
+"""What models are made for, by how their class in transformers ends: the first that fits."""
 
 
 def find_task(name: str, trust: bool) -> type[Task]:
@@ -23,7 +31,14 @@ def find_task(name: str, trust: bool) -> type[Task]:
         RecipeError: There is no such task, its code is not trusted, or it lacks a member of `Task`.
     """
     kind = find(name, TASKS, where="task.name", trust=trust, group="hfft.tasks")
-    wanted = {*(name for name in vars(Task) if not name.startswith("_")), "Options", "lower_is_better"}
+    wanted = {
+        *(name for name in vars(Task) if not name.startswith("_")),
+        "Options",
+        "lower_is_better",
+        "unranked",
+        "scoring",
+        "usage",
+    }
     missing = sorted(name for name in wanted if not hasattr(kind, name))
     if missing:
         raise RecipeError(f"task.name is '{name}', which lacks {', '.join(missing)}: see hfft.tasks.task.Task.")
@@ -34,13 +49,19 @@ def task_of_architectures(model: str, architectures: Sequence[str] | None) -> st
     """The name of the task that a model of these transformers classes was made for.
 
     Raises:
-        ModelError: None of hfft's.
+        ModelError: None of hfft's, or one of several.
     """
     for architecture in architectures or ():
-        for ending, task in ARCHITECTURES.items():
+        for ending, tasks in ARCHITECTURES.items():
             if architecture.endswith(ending):
-                return task
+                if len(tasks) > 1:
+                    raise ModelError(
+                        f"'{model}' is a {architecture}, which may do {' or '.join(tasks)}. Say which: "
+                        f"task.name={tasks[-1]} (behind --set on the command line)."
+                    )
+                return tasks[0]
+    known = ", ".join(f"*{ending} for {' or '.join(tasks)}" for ending, tasks in ARCHITECTURES.items())
     raise ModelError(
         f"'{model}' is a {', '.join(architectures or ['model without a named architecture'])}, which has no head of a "
-        f"task that hfft knows: {', '.join(f'*{ending} for {task}' for ending, task in ARCHITECTURES.items())}."
+        f"task that hfft knows: {known}."
     )

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
 from hfft.data.loaders import Batch, Examples
 from hfft.metrics.intervals import Intervals, Scores
@@ -38,6 +38,32 @@ class Prepared:
     summary: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What people should know of the answers to a split beside their scores.
+
+    Attributes:
+        findings: Counted warnings, as of answers that are empty.
+        facts: Plain values for results.json, such as a metric's signature.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScoringDefaults:
+    """How a task's splits are scored where the recipe does not say.
+
+    Attributes:
+        while_training: Rows of the eval split scored while training; None for all.
+        batch_tokens: Tokens one process answers at once, padding included; None counts rows alone.
+    """
+
+    while_training: int | None = None
+    batch_tokens: int | None = None
+
+
 class Task(Protocol):
     """One kind of problem. With the methods of `hfft.data.stream.Encoder` it can be trained on streams too.
 
@@ -51,6 +77,12 @@ class Task(Protocol):
     lower_is_better: ClassVar[frozenset[str]]
     """Names of scores of which less is better; an empty set where there are none."""
 
+    unranked: ClassVar[frozenset[str]]
+    """Names of scores of which neither more nor less is better: no weights are chosen by them."""
+
+    scoring: ClassVar[ScoringDefaults]
+    """How its splits are scored by default."""
+
     processor: Any
     """Tokenizer or image processor, after `prepare`; saved beside the model with `save_pretrained`."""
 
@@ -63,13 +95,16 @@ class Task(Protocol):
     settled: dict[str, Any]
     """What answers depend on beside the weights, such as a threshold: plain values for the model's configuration."""
 
+    usage: str
+    """How to ask the saved model with plain transformers: Python code for the model card."""
+
     def __init__(self, options: Any) -> None: ...
 
     def strata(self, train: Dataset) -> Sequence[Any] | None:
         """Values whose shares a hold-out should keep, one a row of `train`; None for a plain random one."""
         ...
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Backbone) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
         """Checks the data and makes examples of it.
 
         Args:
@@ -81,7 +116,7 @@ class Task(Protocol):
         """
         ...
 
-    def reopen(self, backbone: Backbone) -> None:
+    def reopen(self, backbone: Pretrained) -> None:
         """Takes from a finished model what `prepare` takes from data, so that it can answer and be scored."""
         ...
 
@@ -97,7 +132,7 @@ class Task(Protocol):
         """
         ...
 
-    def model(self, backbone: Backbone) -> tuple[PreTrainedModel, list[str]]:
+    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         """Loads the model with its head; the second value names parameters that start at random."""
         ...
 
@@ -116,7 +151,14 @@ class Task(Protocol):
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
         """The model's answers, one an example, as plain Python values.
 
-        Each has at least `answer`, in the words of `truths`; what else it holds goes into the predictions file.
+        They are small: what processes send each other, and what is kept of a split until all of it is answered.
+        """
+        ...
+
+    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Puts the answers to a whole split in words.
+
+        Each then has at least `answer`, in the words of `truths`; what else it holds goes into the predictions file.
         """
         ...
 
@@ -141,6 +183,20 @@ class Task(Protocol):
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         """Scores the answers to a whole split. Names with a slash (`f1/dog`) belong to one label."""
+        ...
+
+    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
+        """Says what people should know of the answers to a split beside their scores."""
+        ...
+
+    def answer_bytes(self, model: Any, rows: int, length: int) -> int:
+        """Bytes that answering takes beside the weights, about, where it is worth a check; else 0.
+
+        Args:
+            model: The model.
+            rows: Examples answered at once.
+            length: Of the longest of them, as in `Examples.lengths`.
+        """
         ...
 
     def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:

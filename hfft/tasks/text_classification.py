@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
 from hfft.data.stream import require_known_labels
@@ -19,9 +19,12 @@ from hfft.data.text import joined, longest_input, pad, token_counts, tokenize
 from hfft.errors import DataError
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.tasks.targets import Target, TargetOptions, target_of_data, target_of_model
-from hfft.tasks.task import Answer, Prepared
+from hfft.tasks.task import Answer, Prepared, Remarks, ScoringDefaults
 
 CUT_SHARE = 0.01  # more cut texts than this share of a split are worth a warning
+USE = """from transformers import pipeline
+
+pipeline("text-classification", model="path/to/model")("...")"""
 NOT_FOR_THE_MODEL = ("labels", "windows")
 
 
@@ -66,6 +69,9 @@ class TextClassification:
 
     Options: ClassVar[type[BaseModel]] = Options
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "rmse", "mae", "hamming_loss"})
+    unranked: ClassVar[frozenset[str]] = frozenset()
+    scoring: ClassVar[ScoringDefaults] = ScoringDefaults()
+    usage = USE
 
     def __init__(self, options: Options):
         self.options = options
@@ -90,7 +96,7 @@ class TextClassification:
         target = target_of_data(self.options, train)
         return target.read(train, "train") if target.problem == "single" else None
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Backbone) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
         checks.require_rows(splits)
         checks.require_columns({"train": splits["train"]}, self._label_columns())
         self.target = target_of_data(self.options, splits["train"])
@@ -105,7 +111,7 @@ class TextClassification:
             self._prepare_split(split, rows, truths[split], predict, prepared)
         return prepared
 
-    def reopen(self, backbone: Backbone) -> None:
+    def reopen(self, backbone: Pretrained) -> None:
         self.target = target_of_model(self.options, backbone)
         self._open_processor(backbone)
 
@@ -148,10 +154,10 @@ class TextClassification:
         """Checks the text columns of a split, and reads them: a tuple of one or two texts a row."""
         checks.require_columns({split: rows}, {"task.text": self.options.texts})
         for column in self.options.texts:
-            checks.require_texts({split: rows}, column, "task.text")
+            checks.require_texts(rows[column], split, column, "task.text")
         return list(zip(*(rows[column] for column in self.options.texts), strict=True))
 
-    def _open_processor(self, backbone: Backbone) -> None:
+    def _open_processor(self, backbone: Pretrained) -> None:
         self.processor = backbone.tokenizer()
         if self.processor.pad_token_id is None:  # GPT-like models were not made for batches of unlike lengths
             self.processor.pad_token = self.processor.eos_token
@@ -213,7 +219,7 @@ class TextClassification:
         labels = [numbers[row] for row in ids.tolist()]
         return Examples(encoded.add_column("labels", labels), ids, token_counts(encoded)), long
 
-    def model(self, backbone: Backbone) -> tuple[PreTrainedModel, list[str]]:
+    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}
         model, new = backbone.load(AutoModelForSequenceClassification, **settings)
         self.target.attach(model)
@@ -230,6 +236,9 @@ class TextClassification:
 
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
         return self.target.answers(_logits(model, batch))
+
+    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
+        return list(answers)
 
     def truths(self, batch: Batch) -> list[Any]:
         return self.target.truths(batch["labels"])
@@ -252,6 +261,12 @@ class TextClassification:
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return self.target.score(answers, truths)
+
+    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
+        return Remarks()
+
+    def answer_bytes(self, model: Any, rows: int, length: int) -> int:
+        return 0
 
     def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
         return self.target.intervals(answers, truths, confidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -12,10 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from accelerate import Accelerator
+from safetensors import safe_open
+from torch import Tensor
 
 import hfft
+from hfft.assemble import Assembly, assemble, draft
 from hfft.tasks import TASKS
+from tests.laws.forked import Forked
 from tests.tiny import VARIANTS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 STRATEGIES: dict[str, list[str]] = {
     "full": [],
@@ -36,6 +44,32 @@ CASES = [
 ]
 """Every task with every strategy, and every variant with the plainest and with all of them together."""
 NO_DROPOUT = ["model.dropout=0"]
+METRIC = {"text-classification": "accuracy", "numbers": "pearson", "summarization": "rougeL", "translation": "chrf"}
+"""A score that `train.keep_best` may name, by variant, or else by the task that its recipe names."""
+
+
+def keep_best(task: str, recipe: dict[str, Any]) -> str:
+    """The override that keeps the weights which score best, for a task or variant and its recipe."""
+    return f"train.keep_best={METRIC.get(task) or METRIC[recipe['task']['name']]}"
+
+
+def input_columns(recipe: dict[str, Any]) -> list[str]:
+    """The columns that are read: one, or those of a pair."""
+    task = recipe["task"]
+    default = {"text-classification": "text", "summarization": "document", "translation": "source"}[task["name"]]
+    found = task.get("text") or task.get("source") or default
+    return [found] if isinstance(found, str) else found
+
+
+def split_file(recipe: dict[str, Any], split: str) -> Path:
+    """The file of rows of a split. Where the recipe names none (a stream), the same rows lie beside as csv."""
+    return Path(recipe["data"]["root"], recipe["data"].get("files", {}).get(split, f"{split}.csv"))
+
+
+def rows(recipe: dict[str, Any], split: str) -> list[dict[str, Any]]:
+    """The raw rows of a split."""
+    with open(split_file(recipe, split), encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file)) if file.name.endswith(".csv") else [json.loads(line) for line in file]
 
 
 def train(recipe: dict[str, Any], output: Path, *overrides: str, **arguments: Any) -> hfft.Result:
@@ -43,25 +77,46 @@ def train(recipe: dict[str, Any], output: Path, *overrides: str, **arguments: An
     return hfft.train(hfft.Recipe.from_dict(recipe, *overrides), output=output, quiet=True, **arguments)
 
 
+def assembled(recipe: dict[str, Any], *overrides: str) -> Assembly:
+    """Puts a run together, and leaves it there."""
+    return assemble(draft(hfft.Recipe.from_dict(recipe, *overrides), trust=False), Accelerator(cpu=True))
+
+
 def launch(
     recipe: dict[str, Any], output: Path, *overrides: str, processes: int = 1, options: tuple[str, ...] = ()
+) -> Forked:
+    """Starts a training in processes of its own, with the environment that `torchrun` gives them."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    together = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), "ACCELERATE_USE_CPU": "true"}
+    together |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    ranks = [{**together, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+    environments = [{**environment, **rank} for rank in ranks] if processes > 1 else [environment]
+    return Forked(_arguments(recipe, output, overrides, options), environments, output.parent)
+
+
+def launch_as_users_do(
+    recipe: dict[str, Any], output: Path, *overrides: str, processes: int = 1, options: tuple[str, ...] = ()
 ) -> subprocess.Popen[str]:
-    """Starts a training in processes of its own, as a user would."""
-    file = output.with_suffix(".yaml")
-    file.write_text(yaml.safe_dump({"name": "tiny", **recipe}), encoding="utf-8")
-    root = Path(__file__).resolve().parents[2]
+    """Starts a training with `accelerate launch`, or where it has one process alone with `python -m`."""
     command = [sys.executable, "-m"]
     if processes > 1:
-        config = str(root / "accelerate_configs" / "cpu_2proc.yaml")
+        config = str(ROOT / "accelerate_configs" / "cpu_2proc.yaml")
         command += ["accelerate.commands.launch", "--config_file", config, "--num_processes", str(processes)]
         command += ["--main_process_port", str(_free_port()), "-m"]
-    command += ["hfft.run", str(file), *overrides, "--output", str(output), *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    command += ["hfft.run", *_arguments(recipe, output, overrides, options)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, cwd=output.parent, **pipes)
 
 
-def finished(process: subprocess.Popen[str], seconds: float = 240) -> str:
+def _arguments(recipe: dict[str, Any], output: Path, overrides: tuple[str, ...], options: tuple[str, ...]) -> list[str]:
+    """Those of `python -m hfft.run`, for a recipe that is written beside the output."""
+    file = output.with_suffix(".yaml")
+    file.write_text(yaml.safe_dump({"name": "tiny", **recipe}), encoding="utf-8")
+    return [str(file), *overrides, "--output", str(output), *options]
+
+
+def finished(process: subprocess.Popen[str] | Forked, seconds: float = 240) -> str:
     """Waits for a launched training, checks that it went well, and returns what it printed."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, f"{out}\n{err}"
@@ -82,6 +137,14 @@ def losses(output: Path) -> list[float]:
 def predictions(output: Path, split: str = "eval") -> list[dict[str, Any]]:
     """The rows of a predictions file."""
     return [json.loads(row) for row in (output / "predictions" / f"{split}.jsonl").read_text("utf-8").splitlines()]
+
+
+def tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. One that the model knows by several names, and the file by one, has all."""
+    with safe_open(file, "pt") as opened:
+        found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
+        names = opened.metadata() or {}
+    return found | {name: found[kept] for name, kept in names.items() if kept in found}
 
 
 def cut(output: Path, copy: Path, step: int) -> None:

@@ -6,11 +6,11 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from hfft.errors import SetupError
 from hfft.loop import STOP_CHECK_STEPS
-from tests.laws.runs import cut, events, finished, launch, losses, train
+from hfft.tasks import TASKS
+from tests.laws.runs import METRIC, cut, events, finished, keep_best, launch, losses, tensors, train
 
 KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99"]
 EMA = "train.ema=0.9"
@@ -18,7 +18,7 @@ NO_TIME = "train.time_limit=1e-9"
 
 
 def weights(output, folder, name="model"):
-    return load_file(str(output / folder / f"{name}.safetensors"))
+    return tensors(output / folder / f"{name}.safetensors")
 
 
 def step(number):
@@ -33,8 +33,9 @@ def equal(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_training_goes_on_with_the_plain_weights_and_the_average_is_kept(tiny, tmp_path):
-    recipe = tiny("text-classification")
+@pytest.mark.parametrize("task", TASKS)
+def test_training_goes_on_with_the_plain_weights_and_the_average_is_kept(tiny, tmp_path, task):
+    recipe = tiny(task)
     train(recipe, tmp_path / "plain", *KEPT)
     train(recipe, tmp_path / "ema", *KEPT, EMA)
     assert losses(tmp_path / "ema") == losses(tmp_path / "plain")
@@ -45,24 +46,28 @@ def test_training_goes_on_with_the_plain_weights_and_the_average_is_kept(tiny, t
     assert not equal(average, weights(tmp_path / "plain", "model"))
 
 
-def test_the_best_weights_are_of_the_average_too(tiny, tmp_path):
+@pytest.mark.parametrize("task", TASKS)
+def test_the_best_weights_are_of_the_average_too(tiny, tmp_path, task):
     output = tmp_path / "run"
-    train(tiny("text-classification"), output, *KEPT, EMA, "train.eval_every=3", "train.keep_best=accuracy")
+    train(tiny(task), output, *KEPT, EMA, "train.eval_every=3", keep_best(task, tiny(task)))
     best = results(output)["best_step"]
     average = weights(output, step(best), "ema")
     assert equal(average, weights(output, f"checkpoints/best-{best:08d}"))
     assert equal(average, weights(output, "model"))
-    scored = {row["step"]: row["accuracy"] for row in events(output, "eval")}
-    assert scored[best] == results(output)["eval"]["accuracy"]["value"]
+    scored = {row["step"]: row[METRIC[task]] for row in events(output, "eval")}
+    assert scored[best] == results(output)["eval"][METRIC[task]]["value"]
 
 
-def test_all_processes_hold_the_same_average(tiny, tmp_path):
-    recipe, overrides = tiny("text-classification"), ["train.epochs=1", "model.dropout=0", EMA]
+@pytest.mark.parametrize("task", TASKS)
+def test_all_processes_hold_the_same_average(tiny, tmp_path, task):
+    # SGD, for Adam makes whole steps of what rounding leaves of a gradient that is 0, as that of the keys' biases is.
+    recipe, overrides = tiny(task), ["train.epochs=1", "model.dropout=0", "optim.name=sgd", "optim.lr=0.1", EMA]
     train(recipe, tmp_path / "one", *overrides)
     finished(launch(recipe, tmp_path / "two", *overrides, processes=2))
     one, two = (weights(tmp_path / name, step(8), "ema") for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
-    assert events(tmp_path / "one", "eval")[0]["accuracy"] == events(tmp_path / "two", "eval")[0]["accuracy"]
+    one, two = (events(tmp_path / name, "eval")[0][METRIC[task]] for name in ("one", "two"))
+    assert one == two
 
 
 def test_steps_that_are_called_off_do_not_spoil_the_average(tiny, tmp_path):

@@ -14,7 +14,7 @@ from hfft.errors import DataError, SetupError
 from hfft.folder import RunFolder, read_json
 from hfft.lock import alone_in
 from hfft.tasks import text_classification
-from tests.laws.runs import cut, finished, launch, train
+from tests.laws.runs import cut, finished, launch, launch_as_users_do, train
 from tests.laws.test_resuming import KEPT, wait_for, whole
 
 RANK = int(os.environ.get("RANK", "0"))
@@ -73,33 +73,35 @@ def watched(**options: Any) -> list[str]:
     return [f"task.name={__name__}:Watched", *(f"task.{name}={value}" for name, value in options.items())]
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_several_processes_resume_exactly_and_one_of_them_reads_first_writes_and_speaks(tiny, tmp_path, processes):
-    def started(output: Path) -> str:
+@pytest.mark.parametrize(("again", "processes"), [(launch_as_users_do, 2), (launch, 3)])
+def test_several_processes_resume_exactly_and_one_of_them_reads_first_writes_and_speaks(
+    tiny, tmp_path, again, processes
+):
+    def printed_by(start: Any, output: Path) -> str:
         given = [*KEPT, "train.epochs=2", "train.micro_batch_size=2", *watched(alone=tmp_path)]
-        return finished(launch(tiny("text-classification"), output, *given, processes=processes, options=("--trust",)))
+        return finished(start(tiny("text-classification"), output, *given, processes=processes, options=("--trust",)))
 
-    printed = started(tmp_path / "whole")
+    printed = printed_by(launch, tmp_path / "whole")
     steps = [line.split()[1] for line in printed.splitlines() if line.startswith("step ") and " loss " in line]
     assert steps == [f"{step}/16" for step in range(1, 17)]
     assert printed.count("run folder") == 1
     cut(tmp_path / "whole", tmp_path / "cut", 11)  # inside the second epoch, and the best weights are of before
-    assert started(tmp_path / "cut").count("Going on after step 11") == 1
+    assert printed_by(again, tmp_path / "cut").count("Going on after step 11") == 1
     assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
-    ("fails", "told", "untold"),
+    ("start", "fails", "told", "untold"),
     [
-        ("{1: data}", "process 1: Error: The file train.csv is missing.\n", "rank0"),
-        ("{0: data, 1: data}", "Error: The file train.csv is missing.\n", "process 1: "),
-        ("{1: bug}", "[rank1]: ZeroDivisionError: a bug\n", "rank0"),
+        (launch_as_users_do, "{1: data}", "process 1: Error: The file train.csv is missing.\n", "rank0"),
+        (launch, "{0: data, 1: data}", "Error: The file train.csv is missing.\n", "process 1: "),
+        (launch, "{1: bug}", "[rank1]: ZeroDivisionError: a bug\n", "rank0"),
     ],
     ids=["one", "all", "unforeseen"],
 )
-def test_one_process_that_fails_ends_all_and_its_message_is_told_once(tiny, tmp_path, fails, told, untold):
+def test_one_process_that_fails_ends_all_and_its_message_is_told_once(tiny, tmp_path, start, fails, told, untold):
     recipe = tiny("text-classification")
-    process = launch(recipe, tmp_path / "run", *watched(fails=fails), processes=2, options=("--trust",))
+    process = start(recipe, tmp_path / "run", *watched(fails=fails), processes=2, options=("--trust",))
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
     assert err.count(told) == 1

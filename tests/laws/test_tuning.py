@@ -6,20 +6,12 @@ import json
 
 import pytest
 import torch
-from accelerate import Accelerator
-from safetensors.torch import load_file
 
-import hfft
-from hfft.assemble import assemble, draft
 from hfft.tuning.blocks import plain_name
-from tests.laws.runs import CASES, STRATEGIES, train
+from tests.laws.runs import CASES, STRATEGIES, assembled, tensors, train
 from tests.tiny import EXAMPLES
 
 EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
-
-
-def assembled(recipe, *overrides):
-    return assemble(draft(hfft.Recipe.from_dict(recipe, *overrides), trust=False), Accelerator(cpu=True))
 
 
 @pytest.mark.parametrize(("task", "strategy"), CASES)
@@ -46,7 +38,7 @@ def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, tmp_path
     start = {name: p.detach().clone() for name, p in made.run.model.named_parameters()}
     checkpoint = ["train.epochs=null", "train.steps=6", "train.checkpoint_every=6"]
     train(tiny(task), tmp_path / "run", *STRATEGIES[strategy], *checkpoint)
-    end = load_file(str(tmp_path / "run" / "checkpoints" / "step-00000006" / "model.safetensors"))
+    end = tensors(tmp_path / "run" / "checkpoints" / "step-00000006" / "model.safetensors")
     told = {row["name"]: row["trainable"] for row in json.loads((tmp_path / "run" / "parameters.json").read_text())}
     for name, before in start.items():
         assert torch.equal(before, end[name]) != told[plain_name(name)], name

@@ -95,7 +95,7 @@ def local(tmp_path: Path) -> list[str]:
 
 def test_every_recipe_says_in_one_line_that_the_hub_is_out_of_reach(tmp_path, local):
     plans = [[str(ROOT / "recipes" / f"{name}.yaml")] for name in RECIPES]
-    models = {recipe.model.name: name for name, recipe in RECIPES.items() if "://" not in recipe.model.name}
+    models = {recipe.model.shown: name for name, recipe in RECIPES.items() if recipe.data.hub is not None}
     plans += [[str(ROOT / "recipes" / f"{name}.yaml"), *local] for name in models.values()]
     answers = planned(plans, NOTHING_LISTENS, tmp_path)
     for recipe, message in zip(RECIPES.values(), answers, strict=False):

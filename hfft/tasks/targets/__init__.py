@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from datasets import Dataset
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data.numbers import are_lists_of_numbers, are_marks, have_decimals
 from hfft.errors import RecipeError
 from hfft.tasks.targets.numbers import Numbers
@@ -35,7 +35,7 @@ def target_of_data(options: TargetOptions, train: Dataset) -> Target:
     return _made(options.problem or find_problem(train, options.columns, options.delimiter), options)
 
 
-def target_of_model(options: TargetOptions, backbone: Backbone) -> Target:
+def target_of_model(options: TargetOptions, backbone: Pretrained) -> Target:
     """Makes the target that a finished model answers, and takes labels and thresholds from it."""
     config = backbone.config
     found = OF_MODEL.get(config.problem_type or "", "regression" if config.num_labels == 1 else "single")

@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import huber_loss, mse_loss
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.numbers import read_numbers
 from hfft.errors import DataError
@@ -45,7 +45,7 @@ class Numbers:
         one = isinstance(self.options.label, str) and all(numbers is None or len(numbers) == 1 for numbers in found)
         return [numbers[0] if one and numbers is not None else numbers for numbers in found]
 
-    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Backbone) -> None:
+    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained) -> None:
         known = _table([truth for truth in truths if truth is not None])
         if not known.size:
             raise DataError(f"task.label: no training row has a number in {self.options.columns}.")

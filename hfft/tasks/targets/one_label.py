@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.labels import choose_names, encode, label_names
 from hfft.errors import RecipeError, near
@@ -40,7 +40,7 @@ class OneLabel:
     def read(self, rows: Dataset, split: str) -> list[str | None]:
         return label_names(rows, self.column, self.options.labels)
 
-    def learn(self, rows: Dataset, truths: Sequence[str | None], backbone: Backbone) -> None:
+    def learn(self, rows: Dataset, truths: Sequence[str | None], backbone: Pretrained) -> None:
         self.labels = choose_names(truths, rows.features[self.column], self.options.labels, backbone.labels)
         counts, _ = checks.balance("train", (name for name in truths if name is not None), self.labels)
         self.class_weights = _class_weights(self.options.class_weights, self.labels, counts)

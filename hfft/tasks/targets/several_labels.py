@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.labels import choose_names, encode_sets, label_sets
 from hfft.errors import DataError
@@ -46,7 +46,7 @@ class SeveralLabels:
     def read(self, rows: Dataset, split: str) -> list[list[str] | None]:
         return label_sets(rows, self.options.columns, self.options.delimiter, self.options.labels)
 
-    def learn(self, rows: Dataset, truths: Sequence[list[str] | None], backbone: Backbone) -> None:
+    def learn(self, rows: Dataset, truths: Sequence[list[str] | None], backbone: Pretrained) -> None:
         options, columns = self.options, self.options.columns
         flat = [name for names in truths for name in names or ()]
         feature = getattr(rows.features[columns[0]], "feature", None)

@@ -9,7 +9,7 @@ from datasets import Dataset
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from hfft.backbone import Backbone
+from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
 from hfft.metrics.intervals import Intervals, Scores
 
@@ -122,7 +122,7 @@ class Target(Protocol):
         """Reads the truths, one a row, as the predictions file has them; None where a row has none."""
         ...
 
-    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Backbone) -> None:
+    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained) -> None:
         """Takes labels and scales from the training rows, and matches them with the checkpoint's."""
         ...
 

@@ -48,8 +48,8 @@ def test_an_empty_split_is_refused():
 @pytest.mark.parametrize(("values", "found"), [(["a", None], "is missing"), ([1, 2], "is 1, which is no text")])
 def test_a_value_that_is_no_text_is_refused_with_its_row(values, found):
     with pytest.raises(DataError, match=rf"task.text: in row \d of the train split the column 'body' {found}"):
-        checks.require_texts(splits(body=values), "body", "task.text")
-    checks.require_texts(splits(body=["a", ""]), "body", "task.text")
+        checks.require_texts(values, "train", "body", "task.text")
+    checks.require_texts(["a", ""], "train", "body", "task.text")
 
 
 def test_flagged_rows_are_counted_in_one_finding():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hfft.data.order import POOL_BATCHES, epoch_batches, parts, scoring_parts, steps_per_epoch
+from hfft.data.order import POOL_BATCHES, Budget, epoch_batches, parts, scoring_parts, steps_per_epoch
 
 SIZES = [(1, 1), (7, 3), (8, 8), (9, 8), (5, 32), (1000, 16), (1001, 16)]
 
@@ -83,7 +83,7 @@ def test_a_process_without_rows_takes_one_that_does_not_count():
 @pytest.mark.parametrize("by_length", [False, True])
 def test_scoring_takes_each_row_once_and_keeps_processes_in_step(count, size, processes, by_length):
     lengths = lengths_of(count) if by_length else None
-    cut = [scoring_parts(lengths, count, size, rank, processes) for rank in range(processes)]
+    cut = [scoring_parts(lengths, count, Budget(size), rank, processes) for rank in range(processes)]
     assert len({len(mine) for mine in cut}) == 1
     counting = [row for mine in cut for part in mine if part.counts for row in part.rows.tolist()]
     assert sorted(counting) == list(range(count))
@@ -92,4 +92,12 @@ def test_scoring_takes_each_row_once_and_keeps_processes_in_step(count, size, pr
 
 def test_scoring_begins_with_the_longest_rows():
     lengths = np.array([3, 9, 1, 7, 9])
-    assert [part.rows.tolist() for part in scoring_parts(lengths, 5, 2, 0, 1)] == [[1, 4], [3, 0], [2]]
+    assert [part.rows.tolist() for part in scoring_parts(lengths, 5, Budget(2), 0, 1)] == [[1, 4], [3, 0], [2]]
+
+
+def test_a_budget_of_tokens_counts_padding_and_gives_the_longest_row_a_part_of_its_own():
+    lengths = np.array([3, 9, 1, 7, 3, 40])
+    cut = [part.rows.tolist() for part in scoring_parts(lengths, 6, Budget(None, 18), 0, 1)]
+    assert cut == [[5], [1, 3], [0, 4, 2]]
+    assert [len(part.rows) for part in scoring_parts(lengths, 6, Budget(1, 18), 0, 1)] == [1] * 6
+    assert [len(part.rows) for part in scoring_parts(None, 6, Budget(None, 18), 0, 1)] == [6]

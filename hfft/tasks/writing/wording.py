@@ -1,0 +1,86 @@
+"""Generated answers in words, and what people should know of them beside their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from transformers import GenerationConfig
+
+from hfft.data.checks import Finding, count_rows
+from hfft.metrics.generation import copied, repeating
+from hfft.tasks.task import Answer, Remarks
+from hfft.tasks.writing.generation import ends
+
+USE = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("path/to/model")
+model = AutoModelForSeq2SeqLM.from_pretrained("path/to/model")
+text = "..."
+inputs = tokenizer({text}, return_tensors="pt")
+{first}tokens = model.generate(**inputs)
+tokenizer.decode(tokens[0], skip_special_tokens=True)"""
+
+FIRST = """inputs["global_attention_mask"] = inputs["input_ids"].new_zeros(inputs["input_ids"].shape)
+inputs["global_attention_mask"][:, 0] = 1
+"""
+
+FLAGS = {
+    "empty": "have an empty answer",
+    "cut off": "have an answer that ends where it may have no more tokens (task.max_target_length)",
+    "copied": "have an answer that stands word for word in the source",
+    "repeating": "have an answer that runs in circles",
+}
+
+
+def worded(
+    answers: Sequence[Answer], sources: Sequence[str], tokenizer: Any, settings: GenerationConfig
+) -> list[Answer]:
+    """Puts token ids in words.
+
+    Args:
+        answers: With `tokens`.
+        sources: What each answers.
+        tokenizer: Decodes, without its special tokens.
+        settings: Of the search.
+
+    Returns:
+        For each, `answer` (a text), `flags` (names of FLAGS that hold) and `tokens`.
+    """
+    texts = tokenizer.batch_decode([answer["tokens"] for answer in answers], skip_special_tokens=True)
+    most = settings.max_new_tokens or (settings.max_length or 21) - 1  # without any, transformers writes 20
+    forced = settings.forced_eos_token_id is not None  # then what is cut off has an end too, in the last place
+    made = []
+    for answer, source, raw in zip(answers, sources, texts, strict=True):
+        text, tokens = raw.strip(), answer["tokens"]
+        held = {
+            "empty": not text,
+            "cut off": not tokens or tokens[-1] not in ends(settings) or (forced and len(tokens) >= most),
+            "copied": copied(text, source),
+            "repeating": repeating(text),
+        }
+        made.append({"answer": text, "flags": [name for name, holds in held.items() if holds], "tokens": tokens})
+    return made
+
+
+def remarks(split: str, answers: Sequence[Answer], truths: Sequence[Any], facts: dict[str, Any]) -> Remarks:
+    """Counts the flags of a split's answers, and adds how long answers and truths are to the facts."""
+    found: list[Finding] = []
+    for flag, text in FLAGS.items():
+        found += count_rows(flag, split, (flag in answer["flags"] for answer in answers), len(answers), text)
+    first = (truth if isinstance(truth, str) else truth[0] for truth in truths)
+    words = {"answers": _lengths(answer["answer"] for answer in answers), "truths": _lengths(first)}
+    return Remarks(found, {**facts, "words": words})
+
+
+def usage(prefix: str, looks_from_the_first: bool) -> str:
+    """How to ask the saved model with plain transformers, as Python code."""
+    text = f"{prefix!r} + text" if prefix else "text"
+    return USE.format(text=text, first=FIRST if looks_from_the_first else "")
+
+
+def _lengths(texts: Iterable[str]) -> dict[str, float]:
+    """How many words texts have: in the mean, in the median, at most."""
+    counts = np.array([len(text.split()) for text in texts])
+    return {"mean": float(counts.mean()), "median": float(np.median(counts)), "longest": int(counts.max())}
