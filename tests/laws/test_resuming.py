@@ -34,7 +34,9 @@ def whole(output):
     """All that must be equal, byte for byte."""
     results = json.loads((output / "results.json").read_text())
     timing = ("train_seconds", "samples_per_second", "tokens_per_second", "warnings")
+    last = max((output / "checkpoints").glob("step-*"))  # where the best weights, which model/ has, are of before
     return (
+        {file.name: file.read_bytes() for file in last.glob("*.safetensors")},
         (output / "model" / "model.safetensors").read_bytes(),
         (output / "metrics.jsonl").read_text(),
         {key: value for key, value in results.items() if key not in timing},

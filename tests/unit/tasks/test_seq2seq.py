@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 import sacrebleu
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from rouge_score.rouge_scorer import RougeScorer
+from transformers import GenerationConfig
 
 import hfft
-from hfft.errors import DataError, ModelError, RecipeError
-from tests.laws.runs import events, predictions, train
+from hfft.assemble import assemble, draft
+from hfft.errors import DataError, ModelError, RecipeError, SetupError
+from hfft.tasks.writing.generation import Generation, complete
+from tests.laws.runs import assembled, events, predictions, train
+from tests.tiny import bart, gpt2
 
 SHORT = ["train.epochs=null", "train.steps=2"]
 
@@ -92,6 +99,8 @@ def test_a_nested_column_is_named_with_a_dot(tiny, tmp_path):
     names = ["task.source=translation.en", "task.target=translation.de"]
     run = train(recipe, tmp_path / "run", *SHORT, *names)
     assert [row["truth"] for row in predictions(run.folder)] == [json.loads(line)["de"] for line in lines]
+    asked = hfft.predict(run.folder, [tmp_path / "nested.jsonl"])
+    assert [row["answer"] for row in asked] == [row["answer"] for row in predictions(run.folder)]
     with pytest.raises(DataError, match=r"task.source is 'translation.fr'.*It has: translation.de, translation.en"):
         train(recipe, tmp_path / "none", *SHORT, "task.source=translation.fr", names[1])
 
@@ -212,14 +221,7 @@ def test_a_plain_model_of_transformers_answers_when_it_is_told_what_for(tiny):
 
 def test_the_loss_is_smoothed_over_tokens_that_count(tiny, tmp_path):
     """With smoothing the loss is (1 - e) times that of the labels and e times the mean over all words."""
-    import torch
-
-    from hfft.assemble import assemble, draft
-    from hfft.environment import make_accelerator
-
-    made = assemble(
-        draft(hfft.Recipe.from_dict(tiny("translation"), "task.label_smoothing=0.3"), False), make_accelerator()
-    )
+    made = assembled(tiny("translation"), "task.label_smoothing=0.3")
     part = next(iter(made.run.batches(0, 1))).micro_batches[0]
     model = made.run.model.eval()
     with torch.no_grad():
@@ -245,3 +247,100 @@ def test_the_order_of_rows_is_that_of_the_file_whatever_their_length(tiny, tmp_p
     assert [row["answer"] for row in together[:3]] == [
         hfft.predict(tmp_path / "run", [t])[0]["answer"] for t in texts[:3]
     ]
+
+
+CHECKPOINTS = {
+    "beams without effect": ({"early_stopping": True, "length_penalty": 2.0, "num_beams": 4}, {"num_beams": 1}, {}),
+    "sampling without effect": ({"temperature": 0.7, "min_p": 0.1, "do_sample": True}, {"do_sample": False}, {}),
+    "several answers": (
+        {"num_return_sequences": 2, "return_dict_in_generate": True, "num_beams": 3},
+        {},
+        {"num_beams": 3},
+    ),
+    "beams while sampling": ({"num_beams": 4}, {"do_sample": True}, {"num_beams": 1, "do_sample": True}),
+    "lengths of other data": ({"min_length": 56, "max_length": 142}, {}, {"max_new_tokens": 9, "min_length": None}),
+}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_what_a_checkpoint_says_of_generation_is_kept_where_it_fits(tmp_path, name):
+    has, given, kept = CHECKPOINTS[name]
+    found = complete(GenerationConfig(eos_token_id=2, **has), Generation(**given), 9, {"decoder_start_token_id": 5})
+    assert (found.eos_token_id, found.decoder_start_token_id, found.max_new_tokens) == (2, 5, 9)
+    for setting, value in kept.items():
+        assert getattr(found, setting) == value
+    found.save_pretrained(tmp_path)  # which refuses settings that contradict each other
+
+
+def test_an_answer_with_a_forced_end_is_cut_off_too(tmp_path, tiny):
+    bart(tmp_path / "model")
+    recipe = {**tiny("summarization"), "model": str(tmp_path / "model")}
+    train(recipe, tmp_path / "run", *SHORT, "task.max_target_length=4", "task.generation={num_beams: 1}")
+    rows = predictions(tmp_path / "run")
+    assert any(len(row["tokens"]) == 4 for row in rows)
+    assert all(("cut off" in row["flags"]) == (len(row["tokens"]) == 4) for row in rows)
+
+
+def test_a_decoder_without_an_end_of_its_own_learns_one(tmp_path, tiny):
+    gpt2(tmp_path / "model", layers=2)
+    pair = {"encoder": str(tmp_path / "model"), "decoder": str(tmp_path / "model")}
+    plan = hfft.plan(hfft.Recipe.from_dict({**tiny("summarization"), "model": pair}, *SHORT))
+    assert plan.batch
+    assert all(line.rstrip().partition(" => ")[2].endswith("[SEP]") or line.endswith("[SEP]") for line in plan.batch)
+
+
+def test_sampled_answers_are_repeated_by_the_saved_model(tiny, tmp_path):
+    train(
+        tiny("translation"), tmp_path / "run", *SHORT, "task.generation={do_sample: true, top_k: 20, temperature: 2.0}"
+    )
+    for split in ("eval", "test"):
+        found = hfft.evaluate(tmp_path / "run", f"{tiny('translation')['data']['root']}/{split}.jsonl")
+        assert [row["answer"] for row in found.rows] == [row["answer"] for row in predictions(tmp_path / "run", split)]
+        assert found.facts["signatures"]["bleu"].startswith("nrefs:1|")
+
+
+def test_references_alone_are_enough_to_be_scored_against(tiny, tmp_path):
+    recipe = tiny("references")
+    run = train(recipe, tmp_path / "run", *SHORT)
+    lines = Path(recipe["data"]["root"], "test.jsonl").read_text("utf-8").splitlines()
+    rows = [{name: json.loads(line)[name] for name in ("en", "right")} for line in lines]
+    found = hfft.evaluate(run.folder, write_jsonl(tmp_path / "only.jsonl", rows))
+    assert found.examples == len(rows)
+    assert found.scores == run.scores["test"]
+
+
+def test_scores_of_other_rows_are_not_compared_with_the_best_so_far(tiny, tmp_path):
+    best = "train.keep_best=chrf"
+    train(tiny("translation"), tmp_path / "run", best, "train.epochs=1", "eval.while_training=3")
+    with pytest.raises(SetupError, match=r"eval.while_training is 'all', there 3"):
+        train(
+            tiny("translation"), tmp_path / "run", "train.keep_best=chrf", "train.epochs=2", "eval.while_training=all"
+        )
+
+
+def test_the_largest_batch_is_looked_for_among_all(tiny):
+    made = assembled(tiny("translation"), "eval.batch_tokens=30")
+    scorer = made.scorers["eval"]
+    lengths = sorted(scorer.examples.lengths, reverse=True)
+    assert (30 // lengths[0], lengths[0]) in scorer.shapes
+    assert max(rows for rows, _ in scorer.shapes) > 30 // lengths[0]
+    assert sum(rows for rows, _ in scorer.shapes) <= len(scorer.examples)
+
+
+@pytest.fixture
+def half():
+    """An accelerator that computes in bfloat16; Accelerate keeps one precision for a process, which is taken back."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield Accelerator(cpu=True, mixed_precision="bf16")
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.parametrize("adapter", [[], ["tune.adapter={rank: 2}"]])
+def test_answers_are_generated_in_the_precision_of_training(tiny, half, adapter):
+    made = assemble(draft(hfft.Recipe.from_dict(tiny("translation"), *adapter), trust=False), half)
+    seen = set()
+    for name, module in made.run.model.named_modules():
+        if name.endswith("q_proj") or name.endswith("q_proj.base_layer"):
+            module.register_forward_hook(lambda _, __, out: seen.add(out.dtype))
+    made.scorers["eval"].some(3)(made.run.model, made.run.accelerator)
+    assert seen == {torch.bfloat16}
