@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import BaseModel
+
 from hfft.recipe import Recipe
 from hfft.tasks import TASKS, find_task
 
@@ -31,6 +33,15 @@ def describe_tasks() -> Iterator[str]:
     for name in TASKS:
         kind = find_task(name, trust=False)
         yield f"{name}: {(kind.__doc__ or '').splitlines()[0]}"
-        for option, field in kind.Options.model_fields.items():
+        yield from _described(kind.Options, "  ")
+
+
+def _described(options: type[BaseModel], before: str) -> Iterator[str]:
+    for option, field in options.model_fields.items():
+        meaning = f": {field.description}" if field.description else ""
+        if isinstance(field.default, BaseModel):
+            yield f"{before}{option}{meaning}"
+            yield from _described(type(field.default), f"{before}{option}.")
+        else:
             default = "required" if field.is_required() else f"default {field.default!r}"
-            yield f"  {option} ({default}){': ' + field.description if field.description else ''}"
+            yield f"{before}{option} ({default}){meaning}"

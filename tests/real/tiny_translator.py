@@ -57,11 +57,15 @@ def _tokenizer(texts: list[str], words: int) -> PreTrainedTokenizerFast:
 
 def _model(words: int) -> MarianMTModel:
     torch.manual_seed(0)
-    stacks = {"layers": 3, "attention_heads": 4, "ffn_dim": 512}
     config = MarianConfig(
         vocab_size=words,
         d_model=UNITS,
-        **{f"{stack}_{name}": value for stack in ("encoder", "decoder") for name, value in stacks.items()},
+        encoder_layers=3,
+        encoder_attention_heads=4,
+        encoder_ffn_dim=512,
+        decoder_layers=3,
+        decoder_attention_heads=4,
+        decoder_ffn_dim=512,
         max_position_embeddings=POSITIONS,
         activation_function="relu",
         scale_embedding=True,

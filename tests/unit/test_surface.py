@@ -90,6 +90,7 @@ def test_the_list_of_tasks_names_their_options(capsys):
     printed = command(capsys, "tasks")
     assert "text-classification: " in printed
     assert "max_length" in printed
+    assert "  generation.num_beams (default None): Beams of the search" in printed
 
 
 def test_training_from_python_gives_scores_and_the_folder(tiny, tmp_path):

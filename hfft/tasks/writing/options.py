@@ -33,10 +33,12 @@ class WritingOptions(BaseModel):
     max_target_length: Annotated[int, Field(ge=2)] | None = Field(
         default=None, description="Tokens of a target, and of an answer. Default: 128; for a finished model, its own."
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    metrics: Metrics = ["rouge"]
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the loss that is a mean over all tokens."
+    )
+    metrics: Metrics = Field(default=["rouge"], description="Scores of what is written: rouge, bleu, chrf, ter.")
     bleu_tokenize: str = Field(default="13a", description="sacrebleu's tokenizer for BLEU: 13a, zh, char, intl, ...")
-    generation: Generation = Generation()
+    generation: Generation = Field(default=Generation(), description="How answers are searched for.")
 
 
 class SummarizationOptions(WritingOptions):
@@ -49,4 +51,6 @@ class SummarizationOptions(WritingOptions):
 class TranslationOptions(WritingOptions):
     """Options of `translation`."""
 
-    metrics: Metrics = ["bleu", "chrf", "ter"]
+    metrics: Metrics = Field(
+        default=["bleu", "chrf", "ter"], description="Scores of what is written: rouge, bleu, chrf, ter."
+    )
