@@ -31,6 +31,7 @@ FLAGS = {
     "cut off": "have an answer that ends where it may have no more tokens (task.max_target_length)",
     "copied": "have an answer that stands word for word in the source",
     "repeating": "have an answer that runs in circles",
+    "common": "have an answer that other sources get too: the model may not look at what it is asked",
 }
 
 
@@ -49,6 +50,9 @@ def worded(
         For each, `answer` (a text), `flags` (names of FLAGS that hold) and `tokens`.
     """
     texts = tokenizer.batch_decode([answer["tokens"] for answer in answers], skip_special_tokens=True)
+    given: dict[str, set[str]] = {}  # to which sources each answer
+    for text, source in zip(texts, sources, strict=True):
+        given.setdefault(text.strip(), set()).add(source)
     most = settings.max_new_tokens or (settings.max_length or 21) - 1  # without any, transformers writes 20
     forced = settings.forced_eos_token_id is not None  # then what is cut off has an end too, in the last place
     made = []
@@ -59,6 +63,7 @@ def worded(
             "cut off": not tokens or tokens[-1] not in ends(settings) or (forced and len(tokens) >= most),
             "copied": copied(text, source),
             "repeating": repeating(text),
+            "common": bool(text) and len(given[text]) > 1,
         }
         made.append({"answer": text, "flags": [name for name, holds in held.items() if holds], "tokens": tokens})
     return made

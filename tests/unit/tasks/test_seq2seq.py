@@ -281,6 +281,16 @@ def test_an_answer_with_a_forced_end_is_cut_off_too(tmp_path, tiny):
     assert all(("cut off" in row["flags"]) == (len(row["tokens"]) == 4) for row in rows)
 
 
+def test_an_answer_that_several_sources_get_is_counted(tiny, tmp_path):
+    train(tiny("summarization"), tmp_path / "run", *SHORT)
+    rows = predictions(tmp_path / "run")
+    common = [row for row in rows if row["answer"] and sum(other["answer"] == row["answer"] for other in rows) > 1]
+    assert len(common) > 0
+    assert [row["id"] for row in rows if "common" in row["flags"]] == [row["id"] for row in common]
+    told = [text for text in results(tmp_path / "run")["remarks"] if "other sources get too" in text]
+    assert told[0].startswith(f"eval: {len(common)} of {len(rows)} rows")
+
+
 def test_a_decoder_without_an_end_of_its_own_learns_one(tmp_path, tiny):
     gpt2(tmp_path / "model", layers=2)
     pair = {"encoder": str(tmp_path / "model"), "decoder": str(tmp_path / "model")}
