@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from accelerate import Accelerator
 from datasets import Dataset
 
 from hfft.backbone import Backbone
+from hfft.data.checks import read_column
 from hfft.data.files import KINDS, read_files
 from hfft.data.order import Budget
-from hfft.data.source_target import read_column
 from hfft.errors import DataError, ModelError, SetupError
 from hfft.folder import RunFolder, write_text
 from hfft.metrics.further import EvaluateModule, find_metric, number_labels
 from hfft.recipe import Recipe
+from hfft.recipe_text import override
 from hfft.score_table import Table, score_table, show_scores
 from hfft.scoring import ExtraMetric, Scored, Scorer
 from hfft.screen import Screen
@@ -152,9 +154,10 @@ def open_finished(
         backbone = Backbone(str(folder.model), trust=trust)
     else:
         backbone = Backbone(place, trust=trust)
-        named = [text.partition("=")[2] for text in overrides if text.startswith("task.name=")]
-        task_name = named[-1] if named else task_of_architectures(place, backbone.config.architectures)
-        values = {"task": {"name": task_name}, "model": place}
+        task = reduce(override, overrides, {}).get("task")
+        named = task.get("name") if isinstance(task, dict) else None
+        name = named or task_of_architectures(place, backbone.config.architectures)
+        values = {"task": {"name": name}, "model": place}
         recipe = Recipe.from_dict({**values, "data": {"hub": TRANSIENT}}, *overrides)
     kind = find_task(recipe.task.name, trust)
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]

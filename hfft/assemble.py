@@ -253,20 +253,20 @@ def _new_weights(new: list[str], found: list[Block]) -> list[str]:
     """Warns of weights outside the head that the checkpoint does not have."""
     head = {name for block in found if block.stack == HEAD for name in block.parameters}
     missing = [name for name in new if name not in head]
-    if not missing:
-        return []
-    shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-    return [f"{len(missing)} weights below the head start at random, for the checkpoint does not have them: {shown}"]
+    text = "weights below the head start at random, for the checkpoint does not have them"
+    return [f"{len(missing)} {text}: {_first_of(missing)}"] if missing else []
 
 
 def _stuck(new: list[str], rows: list[ParameterRow]) -> list[str]:
     """Warns of weights that start at random and do not learn, such as new cross-attention beside an adapter."""
     frozen = {row.name for row in rows if not row.trainable}
     stuck = [name for name in new if name in frozen]
-    if not stuck:
-        return []
-    shown = ", ".join(stuck[:3]) + (", ..." if len(stuck) > 3 else "")
-    return [f"{len(stuck)} weights start at random and are frozen: they will stay as they are: {shown}"]
+    text = "weights start at random and are frozen: they will stay as they are"
+    return [f"{len(stuck)} {text}: {_first_of(stuck)}"] if stuck else []
+
+
+def _first_of(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings: list[str]) -> tuple[Any, list[Block]]:

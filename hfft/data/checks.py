@@ -70,6 +70,32 @@ def require_texts(values: Iterable[Any], split: str, column: str, setting: str) 
             raise DataError(f"{setting}: in row {row} of the {split} split the column '{column}' is {found}.")
 
 
+def folded(text: str) -> str:
+    """What makes two texts the same: their words, whatever case and spacing."""
+    return " ".join(text.lower().split())
+
+
+def read_column(rows: Dataset, split: str, setting: str, name: str) -> list[Any]:
+    """The values of a column, or of a nested one, such as `translation.en`.
+
+    Raises:
+        DataError: There is none of that name, which `setting` gives.
+    """
+    outer, _, inner = name.partition(".")
+    if name in rows.column_names or not inner or outer not in rows.column_names:
+        require_columns({split: rows}, {setting: [name]})
+        return list(rows[name])
+    values = list(rows[outer])
+    first = next((value for value in values if value is not None), None)
+    inside = sorted(f"{outer}.{key}" for key in first) if isinstance(first, dict) else []
+    if name not in inside:
+        raise DataError(
+            f"{setting} is '{name}', but the column '{outer}' of the {split} split has no such part."
+            f"{near(name, inside)} It has: {', '.join(inside) or 'no parts'}."
+        )
+    return [None if value is None else value[inner] for value in values]
+
+
 def count_rows(kind: str, split: str, flags: Iterable[bool], total: int, text: str) -> list[Finding]:
     """One finding about the flagged rows, or none."""
     rows = [row for row, flag in enumerate(flags) if flag]

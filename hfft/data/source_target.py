@@ -12,8 +12,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hfft.data import checks
-from hfft.data.text import UNLIMITED, encode_rows, longest_input, token_counts
-from hfft.errors import DataError, near
+from hfft.data.text import UNLIMITED, encode_rows, longest_input, token_counts, tokenized
+from hfft.errors import DataError
 
 IGNORED = -100  # the label of padding, which no loss counts
 DEFAULT_SOURCE = 1024  # tokens, where neither model nor tokenizer has a limit (T5's positions are relative)
@@ -71,30 +71,9 @@ class Limits:
     target: int
 
 
-def read_column(rows: Dataset, split: str, setting: str, name: str) -> list[Any]:
-    """The values of a column, or of a nested one, such as `translation.en`.
-
-    Raises:
-        DataError: There is none of that name, which `setting` gives.
-    """
-    outer, _, inner = name.partition(".")
-    if name in rows.column_names or not inner or outer not in rows.column_names:
-        checks.require_columns({split: rows}, {setting: [name]})
-        return list(rows[name])
-    values = list(rows[outer])
-    first = next((value for value in values if value is not None), None)
-    inside = sorted(f"{outer}.{key}" for key in first) if isinstance(first, dict) else []
-    if name not in inside:
-        raise DataError(
-            f"{setting} is '{name}', but the column '{outer}' of the {split} split has no such part."
-            f"{near(name, inside)} It has: {', '.join(inside) or 'no parts'}."
-        )
-    return [None if value is None else value[inner] for value in values]
-
-
 def read_sources(rows: Dataset, split: str, columns: Columns) -> list[str]:
     """The sources of a split. Raises DataError where one is missing or no text."""
-    sources = read_column(rows, split, "task.source", columns.source)
+    sources = checks.read_column(rows, split, "task.source", columns.source)
     checks.require_texts(sources, split, columns.source, "task.source")
     return sources
 
@@ -113,11 +92,11 @@ def read_pairs(rows: Dataset, split: str, columns: Columns, scored: bool) -> Pai
     """
     sources = read_sources(rows, split, columns)
     if scored and columns.references is not None:
-        found = enumerate(read_column(rows, split, "task.references", columns.references))
+        found = enumerate(checks.read_column(rows, split, "task.references", columns.references))
         truths = [_references(value, row, split, columns.references) for row, value in found]
         targets = [None if texts is None else texts[0] for texts in truths]
         return Pairs(sources, targets, truths)
-    found = enumerate(read_column(rows, split, "task.target", columns.target))
+    found = enumerate(checks.read_column(rows, split, "task.target", columns.target))
     targets = [_text(value, row, split, columns.target) for row, value in found]
     return Pairs(sources, targets, list(targets))
 
@@ -157,15 +136,11 @@ def pair_findings(pairs: Mapping[str, Pairs]) -> list[checks.Finding]:
         blank = (not source.strip() for source in found.sources)
         findings += checks.count_rows("empty", split, blank, len(found.sources), "have an empty source")
         same = (
-            target is not None and _folded(source) == _folded(target)
+            target is not None and checks.folded(source) == checks.folded(target)
             for source, target in zip(found.sources, found.targets, strict=True)
         )
         findings += checks.count_rows("same", split, same, len(found.sources), "have a target equal to the source")
-    return findings + checks.repeated({split: found.sources for split, found in pairs.items()}, _folded)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.lower().split())
+    return findings + checks.repeated({split: found.sources for split, found in pairs.items()}, checks.folded)
 
 
 def limits(tokenizer: PreTrainedTokenizerBase, config: Any, source: int | None, target: int | None) -> Limits:
@@ -221,15 +196,12 @@ def encode_pairs(
     end = [] if frame.end is None or frame.end in framed else [frame.end]
 
     def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        made["input_ids"], made[CUTS[0]] = _ids(
-            tokenizer, [frame.prefix + text for text in batch["source"]], most.source
-        )
-        made["input_ids"] = [ids or [tokenizer.pad_token_id] for ids in made["input_ids"]]
+        sources, long = tokenized(tokenizer, most.source, text=[frame.prefix + text for text in batch["source"]])
+        made: dict[str, Any] = {"input_ids": sources["input_ids"], CUTS[0]: long}
         if "target" in batch:
             room = most.target + begun - len(end)
-            labels, made[CUTS[1]] = _ids(tokenizer, batch["target"], room, "text_target")
-            made["labels"] = [ids[begun:] + end for ids in labels]
+            targets, made[CUTS[1]] = tokenized(tokenizer, room, text_target=batch["target"])
+            made["labels"] = [ids[begun:] + end for ids in targets["input_ids"]]
         return made
 
     languages = [getattr(tokenizer, name, None) for name in ("src_lang", "tgt_lang")]
@@ -238,18 +210,6 @@ def encode_pairs(
     there = [name for name in CUTS if name in encoded.column_names]
     source_cut, target_cut = (np.array(encoded[name] if name in there else [False] * len(rows)) for name in CUTS)
     return encoded.remove_columns(there), source_cut, target_cut
-
-
-def _ids(
-    tokenizer: PreTrainedTokenizerBase, texts: list[str], most: int, side: str = "text"
-) -> tuple[list[list[int]], list[bool]]:
-    """The token ids of texts, cut to `most`, and which were cut."""
-    options: Any = {"return_attention_mask": False, "verbose": False}  # what is too long is counted by us
-    whole = tokenizer(**{side: texts}, truncation=False, **options)["input_ids"]
-    long = [len(ids) > most for ids in whole]
-    if any(long):
-        whole = tokenizer(**{side: texts}, truncation=True, max_length=most, **options)["input_ids"]
-    return whole, long
 
 
 def pair_lengths(encoded: Dataset) -> np.ndarray:

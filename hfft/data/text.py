@@ -83,18 +83,36 @@ def tokenize(
     texts = [name for name in ("text", "pair") if name in rows.column_names]
 
     def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
-        given: Any = [batch[name] for name in texts]
+        given = [batch[name] for name in texts]
         if overlap is not None:
             return _windows(tokenizer, given, max_length, overlap)
-        # verbose=False: being longer than the model is counted and reported by us, not printed once and forgotten
-        whole = tokenizer(*given, truncation=False, return_attention_mask=False, verbose=False)
-        long = [len(ids) > max_length for ids in whole["input_ids"]]
-        if any(long):
-            whole = tokenizer(*given, truncation=True, max_length=max_length, return_attention_mask=False)
-        return {**_never_empty(dict(whole), tokenizer), "_cut": long}
+        columns, long = tokenized(tokenizer, max_length, **dict(zip(("text", "text_pair"), given, strict=False)))
+        return {**columns, "_cut": long}
 
     encoded = encode_rows(rows, encode, texts, tokenizer, [max_length, overlap] if keep else None)
     return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
+
+
+def tokenized(
+    tokenizer: PreTrainedTokenizerBase, max_length: int, **texts: list[str]
+) -> tuple[dict[str, Any], list[bool]]:
+    """Tokenizes texts, and cuts those that are too long.
+
+    Args:
+        tokenizer: Its special tokens are added.
+        max_length: Tokens a text, or pair, may have.
+        texts: As the tokenizer names them: `text`, with `text_pair` or without, or `text_target`.
+
+    Returns:
+        The tokenizer's columns without the attention mask, no row empty; and which texts were too long.
+    """
+    # verbose=False: being longer than the model is counted and reported by us, not printed once and forgotten
+    options: Any = {**texts, "return_attention_mask": False, "verbose": False}
+    whole = tokenizer(**options, truncation=False)
+    long = [len(ids) > max_length for ids in whole["input_ids"]]
+    if any(long):
+        whole = tokenizer(**options, truncation=True, max_length=max_length)
+    return _never_empty(dict(whole), tokenizer), long
 
 
 def encode_rows(

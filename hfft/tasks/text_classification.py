@@ -288,8 +288,7 @@ def _text_findings(texts: Mapping[str, Sequence[tuple[str, ...]]], truths: Seque
 
 
 def _folded(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """What makes two inputs the same: their words, whatever case and spacing."""
-    return tuple(" ".join(text.lower().split()) for text in texts)
+    return tuple(checks.folded(text) for text in texts)
 
 
 def _hashable(truth: Any) -> Hashable:

@@ -100,11 +100,16 @@ def complete(
 def model_inputs(model: Any, batch: Batch) -> Batch:
     """What an encoder-decoder model reads of a batch: tensors of `(rows, source length)`."""
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-    if looks_from_the_first(getattr(model, "module", model).config):
+    if looks_from_the_first(_without_wrapper(model).config):
         first = torch.zeros_like(batch["input_ids"])
         first[:, 0] = 1
         inputs["global_attention_mask"] = first
     return inputs
+
+
+def _without_wrapper(model: Any) -> Any:
+    """The model inside DistributedDataParallel, which hides its configuration and methods; else the model itself."""
+    return getattr(model, "module", model)
 
 
 def looks_from_the_first(config: Any) -> bool:
@@ -117,7 +122,7 @@ def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
 
     Passing them in leaves the loss to us (smoothing, no loss computed twice), whatever the model adds to its own.
     """
-    plain = getattr(model, "module", model)
+    plain = _without_wrapper(model)
     own = getattr(plain, "prepare_decoder_input_ids_from_labels", None)
     if own is not None:
         return own(labels=labels)
@@ -135,7 +140,7 @@ def generate(model: Any, batch: Batch, settings: GenerationConfig, seed: int) ->
         settings: Of `complete`.
         seed: Of what is drawn at random, where something is; the random state is left as it was.
     """
-    plain = getattr(model, "module", model)
+    plain = _without_wrapper(model)
     devices = [batch["input_ids"].device] if batch["input_ids"].is_cuda else []
     with torch.random.fork_rng(devices, enabled=bool(settings.do_sample)):
         if settings.do_sample:
@@ -146,8 +151,9 @@ def generate(model: Any, batch: Batch, settings: GenerationConfig, seed: int) ->
 
 def _ended(ids: list[int], settings: GenerationConfig) -> list[int]:
     """The ids up to the first that ends an answer: behind it is padding."""
+    last = ends(settings)
     for place, number in enumerate(ids):
-        if number in ends(settings):
+        if number in last:
             return ids[: place + 1]
     return ids
 

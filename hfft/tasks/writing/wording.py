@@ -49,18 +49,19 @@ def worded(
     Returns:
         For each, `answer` (a text), `flags` (names of FLAGS that hold) and `tokens`.
     """
-    texts = tokenizer.batch_decode([answer["tokens"] for answer in answers], skip_special_tokens=True)
+    decoded = tokenizer.batch_decode([answer["tokens"] for answer in answers], skip_special_tokens=True)
+    texts = [text.strip() for text in decoded]
     given: dict[str, set[str]] = {}  # to which sources each answer
     for text, source in zip(texts, sources, strict=True):
-        given.setdefault(text.strip(), set()).add(source)
+        given.setdefault(text, set()).add(source)
     most = settings.max_new_tokens or (settings.max_length or 21) - 1  # without any, transformers writes 20
     forced = settings.forced_eos_token_id is not None  # then what is cut off has an end too, in the last place
-    made = []
-    for answer, source, raw in zip(answers, sources, texts, strict=True):
-        text, tokens = raw.strip(), answer["tokens"]
+    last, made = ends(settings), []
+    for answer, source, text in zip(answers, sources, texts, strict=True):
+        tokens = answer["tokens"]
         held = {
             "empty": not text,
-            "cut off": not tokens or tokens[-1] not in ends(settings) or (forced and len(tokens) >= most),
+            "cut off": not tokens or tokens[-1] not in last or (forced and len(tokens) >= most),
             "copied": copied(text, source),
             "repeating": repeating(text),
             "common": bool(text) and len(given[text]) > 1,

@@ -6,6 +6,7 @@ import pytest
 from datasets import Dataset
 from transformers import AutoTokenizer, BartConfig, BertConfig, EncoderDecoderConfig, LEDConfig, RobertaConfig, T5Config
 
+from hfft.data.checks import read_column
 from hfft.data.source_target import (
     DEFAULT_SOURCE,
     IGNORED,
@@ -15,7 +16,6 @@ from hfft.data.source_target import (
     limits,
     pad_pairs,
     pair_lengths,
-    read_column,
 )
 from hfft.errors import DataError, RecipeError
 from tests.tiny import gpt2, tokenizer
