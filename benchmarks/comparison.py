@@ -1,4 +1,4 @@
-"""What many runs say together: medians with their spread, ratios round by round, paired differences of accuracy."""
+"""What many runs say together: medians with their spread, ratios round by round, paired differences of scores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from measure import Outcome
 
+from hfft.metrics.classification import quotient
 from hfft.metrics.intervals import percentiles, resamples
 
 CONFIDENCE = 0.95
+WeightedMean = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,15 @@ def tools_of(outcomes: Sequence[Outcome]) -> list[str]:
     return list(dict.fromkeys(outcome.tool for outcome in outcomes))
 
 
-def accuracy(outcomes: Sequence[Outcome], tool: str) -> Spread:
-    """Mean accuracy over the seeds, with its interval (bootstrap over test examples)."""
-    return _bootstrap(_correct(outcomes, tool))
+def score(outcomes: Sequence[Outcome], tool: str) -> Spread:
+    """Mean score over the seeds, with its interval (bootstrap over test examples)."""
+    return _bootstrap(_mean_score(outcomes, tool), _examples(outcomes))
 
 
-def accuracy_difference(outcomes: Sequence[Outcome], tool: str, other: str) -> Spread:
-    """Mean accuracy of `tool` less that of `other`, example by example, with its interval (bootstrap over examples)."""
-    return _bootstrap(_correct(outcomes, tool) - _correct(outcomes, other))
+def score_difference(outcomes: Sequence[Outcome], tool: str, other: str) -> Spread:
+    """Mean score of `tool` less that of `other` on the same test examples, with its interval (bootstrap over them)."""
+    mine, theirs = _mean_score(outcomes, tool), _mean_score(outcomes, other)
+    return _bootstrap(lambda counts: mine(counts) - theirs(counts), _examples(outcomes))
 
 
 def speed_ratio(outcomes: Sequence[Outcome], tool: str, other: str, seconds: Callable[[Outcome], float]) -> Spread:
@@ -77,8 +80,9 @@ def summary(outcomes: Sequence[Outcome], tool: str) -> dict[str, Any]:
         "whole_seconds": asdict(median([run.whole_seconds for run in runs])),
         "resident_bytes": asdict(median([run.resident_bytes for run in runs])),
         "device_bytes": asdict(median(device)) if device else None,
-        "accuracy": asdict(accuracy(outcomes, tool)),
-        "accuracies": [run.accuracy for run in runs],
+        "metric": runs[0].scored.metric,
+        "score": asdict(score(outcomes, tool)),
+        "scores": [run.scored.value for run in runs],
     }
 
 
@@ -89,15 +93,23 @@ def comparison(outcomes: Sequence[Outcome], tool: str, other: str) -> dict[str, 
         "beside": other,
         "speed_ratio": asdict(speed_ratio(outcomes, tool, other, lambda run: run.seconds)),
         "whole_speed_ratio": asdict(speed_ratio(outcomes, tool, other, lambda run: run.whole_seconds)),
-        "accuracy_difference": asdict(accuracy_difference(outcomes, tool, other)),
+        "metric": outcomes[0].scored.metric,
+        "score_difference": asdict(score_difference(outcomes, tool, other)),
     }
 
 
-def _correct(outcomes: Sequence[Outcome], tool: str) -> np.ndarray:
-    """`(examples,)`, the share of seeds with which the tool got each test example right."""
-    return np.mean([run.correct for run in of_tool(outcomes, tool)], axis=0)
+def _mean_score(outcomes: Sequence[Outcome], tool: str) -> WeightedMean:
+    """The mean over the seeds of a tool's score, from how often each example counts, `(resamples, examples)`."""
+    runs = of_tool(outcomes, tool)
+    correct = np.array([run.scored.correct for run in runs], dtype=float).T
+    out_of = np.array([run.scored.out_of for run in runs], dtype=float).T
+    return lambda counts: quotient(counts @ correct, counts @ out_of).mean(1)
 
 
-def _bootstrap(values: np.ndarray) -> Spread:
-    means = np.concatenate([counts @ values / len(values) for counts in resamples(len(values))])
-    return Spread(float(values.mean()), *percentiles(means, CONFIDENCE))
+def _examples(outcomes: Sequence[Outcome]) -> int:
+    return len(outcomes[0].scored.correct)
+
+
+def _bootstrap(mean: WeightedMean, examples: int) -> Spread:
+    drawn = np.concatenate([mean(counts) for counts in resamples(examples)])
+    return Spread(float(mean(np.ones((1, examples)))[0]), *percentiles(drawn, CONFIDENCE))

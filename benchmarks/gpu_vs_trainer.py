@@ -143,7 +143,7 @@ def compare(options: Any, folder: Path) -> None:
     lengths = [len(ids) for ids in tokenized(recipe, tokenizer)["input_ids"]]
     flops = options.epochs * training_flops(lengths, weights, config.num_hidden_layers, config.hidden_size)
     rate = apart(matrix_rate, "cuda", MATRIX_SIZE, MATRIX_PRODUCTS)
-    outcomes = train_all([tool for tool in TOOLS if tool.name in options.config], recipe, options.rounds)
+    outcomes = train_all([tool for tool in TOOLS if tool.name in options.config], recipe, range(options.rounds))
     shares = {
         tool: asdict(median([flops / run.train_seconds / rate for run in of_tool(outcomes, tool)]))
         for tool in tools_of(outcomes)

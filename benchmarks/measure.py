@@ -61,8 +61,44 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """A score that is a sum over test examples by another one, each in the order of the test file.
+
+    Attributes:
+        metric: Its name.
+        correct: The upper sum's part of each example. Of an accuracy 1 where it is right; of an F1 of entities twice
+            those that are right.
+        out_of: The lower sum's part. Of an accuracy 1; of an F1 the entities answered and those that are there.
+    """
+
+    metric: str
+    correct: list[int]
+    out_of: list[int]
+
+    @property
+    def value(self) -> float:
+        """The score of all examples."""
+        return sum(self.correct) / max(sum(self.out_of), 1)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a task's comparison has of its own.
+
+    Attributes:
+        head: The class of transformers that loads a model with its head.
+        reader: What makes the model's inputs: "tokenizer" or "image_processor", a method of `hfft.backbone.Backbone`.
+        scored: Scores a saved model on the test file, by the same lines for every tool.
+    """
+
+    head: str
+    reader: str
+    scored: Callable[[Path, Recipe], Scored]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """One run, measured and scored. Times are as in `Trained`; `correct` is in the order of the test file."""
+    """One run, measured and scored. Times are as in `Trained`."""
 
     tool: str
     seed: int
@@ -73,18 +109,13 @@ class Outcome:
     whole_seconds: float
     resident_bytes: int  # the process at its largest, up to the end of training
     device_bytes: int | None  # torch.cuda.max_memory_allocated; None on the CPU
-    correct: list[bool]
+    scored: Scored
     environment: dict[str, Any]
 
     @property
     def samples_per_second(self) -> float:
         """Samples by `seconds`."""
         return self.samples / self.seconds
-
-    @property
-    def accuracy(self) -> float:
-        """The share of test examples answered right."""
-        return sum(self.correct) / len(self.correct)
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -93,15 +124,19 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def measured(tool: Tool, recipe: Recipe) -> Outcome:
-    """Trains in this process, which should be fresh, and scores the saved model on test.csv in `data.root`."""
+def measured(tool: Tool, recipe: Recipe) -> list[Outcome]:
+    """Trains on texts in this process, which should be fresh, and scores the saved model on test.csv in `data.root`."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["HFFT_CACHE"] = str(Path(folder, "cache"))  # no tokens of an earlier run
-        warm_up(recipe)
-        trained = tool.train(recipe, Path(folder), tool.settings)
-        resident_bytes, device_bytes = peak_memory(trained.environment["accelerate"]["device"])
-        correct = scored(trained.model, recipe)
-    return Outcome(
+        return [measured_in(Path(folder), tool, recipe, TEXTS)[0]]
+
+
+def measured_in(folder: Path, tool: Tool, recipe: Recipe, kind: Kind) -> tuple[Outcome, Path]:
+    """Trains in this process and an empty folder, and scores the saved model; returns where that is, too."""
+    os.environ["HFFT_CACHE"] = str(folder / "cache")  # no tokens of an earlier run
+    warm_up(recipe, kind)
+    trained = tool.train(recipe, folder, tool.settings)
+    resident_bytes, device_bytes = peak_memory(trained.environment["accelerate"]["device"])
+    outcome = Outcome(
         tool=tool.name,
         seed=recipe.train.seed,
         steps=trained.steps,
@@ -111,23 +146,30 @@ def measured(tool: Tool, recipe: Recipe) -> Outcome:
         whole_seconds=trained.whole_seconds,
         resident_bytes=resident_bytes,
         device_bytes=device_bytes,
-        correct=correct,
+        scored=kind.scored(trained.model, recipe),
         environment=trained.environment,
     )
+    return outcome, trained.model
 
 
-def warm_up(recipe: Recipe) -> None:
-    """Loads model and tokenizer once, so that no tool's clock sees transformers import them or the disk be slow."""
+def warm_up(recipe: Recipe, kind: Kind) -> None:
+    """Loads the model and its reader once, so that no clock sees transformers import them or the disk be slow."""
     import transformers
 
-    from hfft.backbone import Backbone
     from hfft.screen import quiet_libraries
 
     quiet_libraries()
     transformers.logging.set_verbosity_error()
-    backbone = Backbone(**recipe.model.model_dump())
-    backbone.tokenizer()
-    backbone.load(transformers.AutoModelForSequenceClassification)
+    backbone = backbone_of(recipe)
+    getattr(backbone, kind.reader)()
+    backbone.load(getattr(transformers, kind.head))
+
+
+def backbone_of(recipe: Recipe) -> Any:
+    """The model that a recipe starts from."""
+    from hfft.backbone import Backbone
+
+    return Backbone(**recipe.model.model_dump(exclude={"encoder", "decoder"}))
 
 
 def train_hfft(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
@@ -157,20 +199,11 @@ def train_hfft(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Traine
 def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
     """Trains with transformers.Trainer, at its defaults where neither recipe nor settings say anything."""
     import torch
-    from transformers import (
-        AutoModelForSequenceClassification,
-        DataCollatorWithPadding,
-        PrinterCallback,
-        Trainer,
-        set_seed,
-    )
-
-    from hfft.backbone import Backbone
-    from hfft.environment import describe
+    from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
-    backbone = Backbone(**recipe.model.model_dump())
+    backbone = backbone_of(recipe)
     tokenizer, labels = backbone.tokenizer(), recipe.task.options["labels"]
     rows = tokenized(recipe, tokenizer)
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -178,19 +211,39 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Tra
     )
     arguments = trainer_arguments(recipe, folder, settings)
     trainer = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), rows)
-    if arguments.train_batch_size != recipe.train.batch_size:
+    return fitted(trainer, tokenizer, recipe, folder, began)
+
+
+def fitted(trainer: Any, reader: Any, recipe: Recipe, folder: Path, began: float) -> Trained:
+    """Lets a Trainer train, and saves its model with the tokenizer or image processor beside it.
+
+    Evaluations do not count in `seconds` and `train_seconds`, as hfft's do not.
+
+    Args:
+        trainer: As made for the recipe.
+        reader: The tokenizer or image processor.
+        recipe: What to learn.
+        folder: Where `model/` will be.
+        began: `time.perf_counter()` at the beginning of all.
+    """
+    from transformers import PrinterCallback
+
+    from hfft.environment import describe
+
+    if trainer.args.train_batch_size != recipe.train.batch_size:
         raise SystemExit("Trainer would spread each batch over several devices: let it see one only.")
     trainer.remove_callback(PrinterCallback)
     train_seconds = trainer.train().metrics["train_runtime"]
     whole_seconds = time.perf_counter() - began
+    evaluating = sum(entry.get("eval_runtime", 0.0) for entry in trainer.state.log_history)
     trainer.save_model(str(folder / "model"))
-    tokenizer.save_pretrained(folder / "model")
+    reader.save_pretrained(folder / "model")
     return Trained(
         model=folder / "model",
         steps=trainer.state.global_step,
-        samples=len(rows) * int(recipe.train.epochs or 0),
-        seconds=whole_seconds,
-        train_seconds=train_seconds,
+        samples=len(trainer.train_dataset) * int(recipe.train.epochs or 0),
+        seconds=whole_seconds - evaluating,
+        train_seconds=train_seconds - evaluating,
         whole_seconds=whole_seconds,
         environment=describe(trainer.accelerator, recipe.train.seed, {}),
     )
@@ -222,22 +275,22 @@ def trainer_arguments(recipe: Recipe, folder: Path, settings: dict[str, Any]) ->
     from transformers import TrainingArguments
 
     optim, train = recipe.optim, recipe.train
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=train.batch_size,
-        num_train_epochs=train.epochs or 0,
-        learning_rate=optim.lr or 0,
-        weight_decay=optim.weight_decay,
-        lr_scheduler_type=optim.schedule,
-        warmup_steps=optim.warmup,  # below 1 a share, rounded up, as in a recipe
-        max_grad_norm=optim.clip or 0,
-        seed=train.seed,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        **settings,
-    )
+    said = {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": train.batch_size,
+        "num_train_epochs": train.epochs or 0,
+        "learning_rate": optim.lr or 0,
+        "weight_decay": optim.weight_decay,
+        "lr_scheduler_type": optim.schedule,
+        "warmup_steps": optim.warmup,  # below 1 a share, rounded up, as in a recipe
+        "max_grad_norm": optim.clip or 0,
+        "seed": train.seed,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+    return TrainingArguments(**{**said, **settings})
 
 
 def peak_memory(device: str) -> tuple[int, int | None]:
@@ -249,7 +302,7 @@ def peak_memory(device: str) -> tuple[int, int | None]:
     return resident, torch.cuda.max_memory_allocated() if device == "cuda" else None
 
 
-def scored(model: Path, recipe: Recipe) -> list[bool]:
+def scored(model: Path, recipe: Recipe) -> Scored:
     """Which rows of test.csv the saved model gets right: plain transformers, in float32 on the CPU, for every tool."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -259,7 +312,7 @@ def scored(model: Path, recipe: Recipe) -> list[bool]:
     loaded = AutoModelForSequenceClassification.from_pretrained(model, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(model)
     order = sorted(range(len(rows)), key=lambda row: len(rows[row][options["text"]]))
-    correct = [False] * len(rows)
+    correct = [0] * len(rows)
     for start in range(0, len(rows), SCORING_BATCH):
         part = order[start : start + SCORING_BATCH]
         texts = [rows[row][options["text"]] for row in part]
@@ -269,5 +322,8 @@ def scored(model: Path, recipe: Recipe) -> list[bool]:
         with torch.inference_mode():
             answers = loaded(**batch).logits.argmax(-1).tolist()
         for row, answer in zip(part, answers, strict=True):
-            correct[row] = answer == int(rows[row][options["label"]])
-    return correct
+            correct[row] = int(answer == int(rows[row][options["label"]]))
+    return Scored("accuracy", correct, [1] * len(rows))
+
+
+TEXTS = Kind("AutoModelForSequenceClassification", "tokenizer", scored)

@@ -39,7 +39,7 @@ import argparse
 import importlib.util
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,34 +84,56 @@ def recipe_for(data: Path, options: argparse.Namespace, *overrides: str) -> Reci
     )
 
 
-def train_all(tools: Sequence[Tool], recipe: Recipe, rounds: int) -> list[Outcome]:
-    """Trains `rounds` times with each tool, in turn, and checks that they did the same amount of the same work."""
-    outcomes: list[Outcome] = []
-    for seed in range(rounds):
-        seeded = recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed})})
-        first = seed % len(tools)
+def train_all(
+    tools: Sequence[Tool],
+    recipe: Recipe,
+    seeds: Iterable[int],
+    train: Callable[[Tool, Recipe], list[Outcome]] = measured,
+) -> list[Outcome]:
+    """Trains with each tool and seed, in turn, and checks that the tools did the same amount of the same work.
+
+    Args:
+        tools: The one that begins moves on from seed to seed.
+        recipe: What to learn.
+        seeds: A round for each.
+        train: What a tool does with a seeded recipe, in a fresh process: the same number of outcomes for every tool.
+    """
+    rounds: list[list[Outcome]] = []
+    for place, seed in enumerate(seeds):
+        seeded = with_seed(recipe, seed)
+        first = place % len(tools)
         for tool in (*tools[first:], *tools[:first]):
-            outcome = apart(measured, tool, seeded)
-            outcomes.append(outcome)
-            print(
-                f"round {seed}, {tool.name}: {outcome.seconds:.1f} s, {outcome.samples_per_second:.0f} samples/s, "
-                f"accuracy {outcome.accuracy:.4f}",
-                flush=True,
-            )
-            if (outcome.steps, outcome.samples) != (outcomes[0].steps, outcomes[0].samples):
-                raise SystemExit(
-                    f"{tool.name} took {outcome.steps} steps over {outcome.samples} samples, {outcomes[0].tool} "
-                    f"{outcomes[0].steps} over {outcomes[0].samples}: they cannot be compared."
-                )
-    return outcomes
+            rounds.append(apart(train, tool, seeded))
+            for outcome, wanted in zip(rounds[-1], rounds[0], strict=True):
+                say_and_check(outcome, wanted)
+    return [outcome for outcomes in rounds for outcome in outcomes]
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The same recipe with another seed."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed})})
+
+
+def say_and_check(outcome: Outcome, wanted: Outcome) -> None:
+    """Prints a line of one run; one of other steps or samples than `wanted` ends everything."""
+    print(
+        f"seed {outcome.seed}, {outcome.tool}: {outcome.seconds:.1f} s, {outcome.samples_per_second:.0f} samples/s, "
+        f"{outcome.scored.metric} {outcome.scored.value:.4f}",
+        flush=True,
+    )
+    if (outcome.steps, outcome.samples) != (wanted.steps, wanted.samples):
+        raise SystemExit(
+            f"{outcome.tool} took {outcome.steps} steps over {outcome.samples} samples, {wanted.tool} "
+            f"{wanted.steps} over {wanted.samples}: they cannot be compared."
+        )
 
 
 def show(outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]]) -> None:
     """Prints a table of the tools and a line for each pair."""
-    rounds = len(of_tool(outcomes, outcomes[0].tool))
-    print(f"\nMedians of {rounds} round(s), smallest and largest; accuracy: mean, 95 % interval over test examples.")
+    rounds, metric = len(of_tool(outcomes, outcomes[0].tool)), outcomes[0].scored.metric
+    print(f"\nMedians of {rounds} round(s), smallest and largest; {metric}: mean, 95 % interval over test examples.")
     print("Peak: of the process, or of the tensors on the device where there is one.\n")
-    columns = ("samples/s", "seconds", "of them steps", "whole call, s", "peak MiB", "accuracy")
+    columns = ("samples/s", "seconds", "of them steps", "whole call, s", "peak MiB", metric)
     print("".ljust(18), *(column.rjust(18) for column in columns), "sd of seeds".rjust(12))
     for tool in tools_of(outcomes):
         row = (cell.rjust(18) for cell in cells(outcomes, tool))
@@ -130,7 +152,7 @@ def cells(outcomes: Sequence[Outcome], tool: str) -> list[str]:
         spread(found["samples_per_second"], ".0f"),
         *(spread(found[clock], ".1f") for clock in ("seconds", "train_seconds", "whole_seconds")),
         spread(mebibytes, ".0f"),
-        spread({end: 100 * value for end, value in found["accuracy"].items()}, ".1f"),
+        spread({end: 100 * value for end, value in found["score"].items()}, ".1f"),
     ]
 
 
@@ -140,19 +162,20 @@ def spread(found: dict[str, float], form: str) -> str:
 
 
 def seed_spread(outcomes: Sequence[Outcome], tool: str) -> str:
-    """The standard deviation of accuracy over seeds, in points."""
-    values = [100 * run.accuracy for run in of_tool(outcomes, tool)]
+    """The standard deviation of the score over seeds, in points."""
+    values = [100 * run.scored.value for run in of_tool(outcomes, tool)]
     return f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
 
 
 def closing_line(found: dict[str, Any]) -> str:
     """What one comparison says."""
-    points = {end: 100 * value for end, value in found["accuracy_difference"].items()}
+    points = {end: 100 * value for end, value in found["score_difference"].items()}
     whole = found["whole_speed_ratio"]["value"]
+    verdict = "worse" if points["high"] < 0 else "not worse"
     return (
         f"{found['tool']} / {found['beside']}: {spread(found['speed_ratio'], '.2f')} times the samples/s "
-        f"({whole:.2f} with hfft's saving); accuracy {points['value']:+.2f} points, 95 % interval "
-        f"{points['low']:+.2f} to {points['high']:+.2f}."
+        f"({whole:.2f} with hfft's saving); {found['metric']} {points['value']:+.2f} points, 95 % interval "
+        f"{points['low']:+.2f} to {points['high']:+.2f}: {verdict} beyond the interval."
     )
 
 
@@ -163,7 +186,7 @@ def write(outcomes: Sequence[Outcome], pairs: Sequence[tuple[str, str]], setup: 
         "tools": [summary(outcomes, tool) for tool in tools_of(outcomes)],
         "comparisons": [comparison(outcomes, tool, other) for tool, other in pairs],
         "runs": [
-            {**asdict(outcome), "samples_per_second": outcome.samples_per_second, "accuracy": outcome.accuracy}
+            {**asdict(outcome), "samples_per_second": outcome.samples_per_second, "score": outcome.scored.value}
             for outcome in outcomes
         ],
     }
@@ -219,7 +242,7 @@ def main() -> None:
     """Reads the options, trains, compares."""
     options = parsed(parser_of("hfft beside transformers.Trainer, on the CPU.", TOOLS, rows=4000, batch_size=32))
     recipe = recipe_for(options.data, options)
-    outcomes = train_all([tool for tool in TOOLS if tool.name in options.config], recipe, options.rounds)
+    outcomes = train_all([tool for tool in TOOLS if tool.name in options.config], recipe, range(options.rounds))
     machine = outcomes[0].environment
     title = (
         f"all-MiniLM-L6-v2 on {outcomes[0].samples:,} samples of SST-2, batch {options.batch_size}, "

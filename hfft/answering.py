@@ -7,15 +7,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from datasets import Dataset
+from datasets import Dataset, Features
+from datasets import Image as DatasetImage
+from transformers.image_utils import load_image
 
 from hfft.backbone import Backbone
-from hfft.data.checks import read_column
+from hfft.data.checks import UNLABELLED, read_column
 from hfft.data.files import KINDS, read_files
+from hfft.data.image_folder import IMAGE_ENDINGS
+from hfft.data.images import as_images
 from hfft.data.order import Budget
 from hfft.errors import DataError, ModelError, SetupError
 from hfft.folder import RunFolder, write_text
@@ -25,8 +30,8 @@ from hfft.recipe_text import override
 from hfft.score_table import Table, score_table, show_scores
 from hfft.scoring import ExtraMetric, Scored, Scorer
 from hfft.screen import Screen
-from hfft.tasks import find_task, task_of_architectures
-from hfft.tasks.task import Task
+from hfft.tasks import find_task, make_task, task_of_architectures
+from hfft.tasks.task import Pictured, Task
 
 TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
 
@@ -161,7 +166,7 @@ def open_finished(
         recipe = Recipe.from_dict({**values, "data": {"hub": TRANSIENT}}, *overrides)
     kind = find_task(recipe.task.name, trust)
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]
-    task = kind(recipe.task_options(kind.Options))
+    task = make_task(kind, recipe.task_options(kind.Options))
     task.reopen(backbone)
     model, new = task.model(backbone)
     if new:
@@ -188,8 +193,15 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     scored, findings = _scored(finished, rows, answered=False)
     found = [{"id": number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
     seconds = time.perf_counter() - started
-    asked = list(zip(*(read_column(rows, "data", "task", column) for column in finished.task.inputs), strict=True))
-    return Answers(found, asked, findings, seconds)
+    return Answers(found, _asked(finished.task, rows.select(scored.ids)), findings, seconds)
+
+
+def _asked(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
+    """The inputs of rows, a tuple a row; of a picture its file's name, or nothing where it has none."""
+    if isinstance(task, Pictured):
+        kept = reduce(lambda rows, name: as_images(rows, name, "data"), task.file_columns, rows)
+        return list(zip(*([value["path"] or "" for value in kept[name]] for name in task.inputs), strict=True))
+    return list(zip(*(read_column(rows, "data", "task", column) for column in task.inputs), strict=True))
 
 
 def score(finished: Finished, files: Sequence[str]) -> Evaluation:
@@ -198,7 +210,8 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
     Raises:
         DataError: A file cannot be read, or its rows do not fit the model.
     """
-    rows = read_files(list(files), ".", "--data")
+    task = finished.task
+    rows = read_files(list(files), ".", "--data", task.file_columns if isinstance(task, Pictured) else [])
     scored, findings = _scored(finished, rows, answered=True)
     scores, by_label = score_table(scored, finished.confidence)
     remarks = scored.remarks("data")
@@ -217,24 +230,30 @@ def _scored(finished: Finished, rows: Dataset, answered: bool) -> tuple[Scored, 
     prepared = finished.task.questions(rows, answered)
     examples = prepared.splits["data"]
     scorer = Scorer(finished.task, examples, finished.budget, extra=finished.extra)
-    told = [str(finding) for finding in prepared.findings if answered or finding.kind != "unlabelled"]
+    told = [str(finding) for finding in prepared.findings if answered or finding.kind != UNLABELLED]
     return scorer(finished.model, finished.accelerator), told
 
 
 def read_inputs(task: Task, inputs: Any) -> Dataset:
-    """Makes rows of what there is to answer: files, or inputs themselves (texts; of pairs, both texts).
+    """Makes rows of what there is to answer: files, or inputs themselves (texts; of pairs, both texts; pictures).
 
     Args:
         task: Says in which columns its inputs stand.
         inputs: One or several names of files (any name of a file that is there, or that ends as one without a space,
-            such as `new.csv`), or inputs. A pair is a tuple, or two neighbours.
+            such as `new.csv`), or inputs. A pair is a tuple, or two neighbours. Of a task that sees, names are those of
+            images, of folders of images, or of tables; inputs are pictures of PIL.
 
     Raises:
         DataError: Files and inputs are mixed, a file cannot be read, or half a pair is left over.
     """
-    given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+    given = [inputs] if isinstance(inputs, (str, Path)) or hasattr(inputs, "convert") else list(inputs)
     if not given:
         raise DataError("There is nothing to answer: give texts, or files.")
+    if isinstance(task, Pictured):
+        return _read_pictures(task, given)
+    pictures = [item for item in given if hasattr(item, "convert") or _is_image_file(item)]
+    if pictures:
+        raise DataError(f"{pictures[0]!s} is an image, but this model reads texts ({', '.join(task.inputs)}).")
     files = [item for item in given if _is_file(item)]
     if files and len(files) < len(given):
         other = next(item for item in given if not _is_file(item))
@@ -252,6 +271,32 @@ def read_inputs(task: Task, inputs: Any) -> Dataset:
     return Dataset.from_dict({name: flat[number :: len(columns)] for number, name in enumerate(columns)})
 
 
+def _read_pictures(task: Pictured, given: list[Any]) -> Dataset:
+    """Rows of pictures: of files, whatever a folder or a table calls them, or pictures themselves."""
+    column = task.file_columns[0]
+    named = [item for item in given if isinstance(item, (str, Path))]
+    if named and len(named) < len(given):
+        raise DataError(f"'{named[0]}' is the name of a file and others are pictures: give either of the two.")
+    if not named:
+        held = [{"bytes": _as_png(picture), "path": getattr(picture, "filename", None) or None} for picture in given]
+        return Dataset.from_dict({column: held}, features=Features({column: DatasetImage(decode=False)}))
+    rows = read_files([str(name) for name in named], ".", "the input", [column], labelled=False)
+    return rows.rename_column("image", column) if rows.column_names == ["image"] != [column] else rows
+
+
+def _as_png(picture: Any) -> bytes:
+    """A picture as it is seen, without loss: datasets would write one that was read from a JPEG as a JPEG again."""
+    file = BytesIO()
+    load_image(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _is_image_file(item: Any) -> bool:
+    if not isinstance(item, (str, Path)) or Path(item).suffix.lower() not in IMAGE_ENDINGS:
+        return False
+    return " " not in str(item) or Path(item).is_file()  # a text may end like a file
+
+
 def _is_file(item: Any) -> bool:
     if isinstance(item, Path):
         return True
@@ -267,4 +312,6 @@ def _save(rows: Sequence[dict[str, Any]], path: str) -> None:
 def _shown(answer: Any) -> str:
     if isinstance(answer, list):
         return ", ".join(map(_shown, answer)) or "-"
+    if isinstance(answer, dict):  # a span of a text
+        return f"{answer['label']} {answer['start']}-{answer['end']}"
     return f"{answer:.4f}" if isinstance(answer, float) else str(answer)

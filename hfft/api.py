@@ -18,6 +18,7 @@ from hfft.folder import RunFolder, read_json, scored_splits
 from hfft.lock import alone_in
 from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
+from hfft.samples import write_samples
 from hfft.screen import Screen, quiet_libraries
 from hfft.seeds import train_seeds
 from hfft.training import train_in
@@ -77,15 +78,29 @@ def train(
     return Result(folder.path, {split: results[split] for split in scored_splits(results)})
 
 
-def plan(recipe: Recipe, trust: bool = False, accelerator: Accelerator | None = None) -> Plan:
+def plan(
+    recipe: Recipe,
+    trust: bool = False,
+    accelerator: Accelerator | None = None,
+    samples: str | os.PathLike[str] | None = None,
+) -> Plan:
     """Does everything but training: reads and checks the data, loads and tunes the model, measures memory.
 
+    Args:
+        recipe: As for `train`.
+        trust: As for `train`.
+        accelerator: As for `train`.
+        samples: A folder that gets a sheet of training images as the model sees them, `train.png`.
+
     Raises:
-        HfftError: As `train` would.
+        HfftError: As `train` would, or there are no images to show.
     """
     quiet_libraries()
     drafted = draft(recipe, trust)
-    return make_plan(assemble(drafted, make_accelerator(accelerator)))
+    assembly = assemble(drafted, make_accelerator(accelerator))
+    if samples is not None:
+        write_samples(assembly, samples)
+    return make_plan(assembly)
 
 
 def predict(
@@ -96,11 +111,12 @@ def predict(
     trust: bool = False,
     accelerator: Accelerator | None = None,
 ) -> list[dict[str, Any]]:
-    """Answers texts, or the rows of files, with a finished model.
+    """Answers texts, images, or the rows of files, with a finished model.
 
     Args:
         model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
-        inputs: Texts (pairs as tuples), or names of csv, tsv, json, jsonl, parquet or txt files.
+        inputs: Texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt files. Of a
+            model that sees images: pictures of PIL, or names of image files, of folders of them, or of tables.
         overrides: Changes to the recipe, such as `"task.text=body"`.
         batch_size: Rows answered at once; rows of like length are put together.
         trust: Whether code that the recipe names, or the model brings, may run.

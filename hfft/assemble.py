@@ -6,7 +6,7 @@ In order: task, data, model, tuning (adapter, freeze, groups: always in this ord
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from hfft.data.loaders import Cut, Examples, train_batches
 from hfft.data.order import Budget, steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
+from hfft.doubts import batch_norm_doubts, new_weights, stuck_weights
 from hfft.errors import RecipeError
 from hfft.find import find, require
 from hfft.folder import RunFolder
@@ -39,10 +40,11 @@ from hfft.optim.schedules import make_schedule, warmup_steps
 from hfft.recipe import ModelSection, Recipe
 from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
-from hfft.tasks import find_task
-from hfft.tasks.task import Prepared, Task
+from hfft.tasks import find_task, make_task
+from hfft.tasks.task import Pictured, Prepared, Task
 from hfft.trial import let_some_go_unreached, require_memory, try_scores
 from hfft.tuning.adapters import add_lora
+from hfft.tuning.batch_norm import slow_down
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
 from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
@@ -110,7 +112,7 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     warnings = []
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
         warnings.append("eval.while_training has no effect: there is no eval split.")
-    return Draft(complete, kind(options), extra, trust, warnings)
+    return Draft(complete, make_task(kind, options), extra, trust, warnings)
 
 
 def _strategy(recipe: Recipe) -> str:
@@ -135,20 +137,25 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     with accelerator.main_process_first():
         splits, stream = _splits(recipe, task)
         prepared = task.prepare(splits, backbone)
+        prepared = replace(prepared, summary=prepared.told())
         model, new = task.model(backbone)
     if stream is not None:
         prepared.findings[:0] = stream.findings
         prepared.summary["train"]["stream"] = True
     number_labels(drafted.extra_metrics, model.config.label2id)
     found = blocks(model)
-    warnings = _new_weights(new, found)
+    warnings = new_weights(new, found)
     model, frozen = _tuned(recipe, model, found, warnings)
     block_of = BlockMap(found)
     rates = Rates(recipe.optim.lr or 0.0, recipe.optim.weight_decay, recipe.tune.layer_decay, recipe.tune.head_scale)
     rows = parameter_table(model, block_of, rates)
-    warnings += _stuck(new, rows)
+    warnings += stuck_weights(new, rows)
     frozen_dropout = recipe.tune.freeze is not None and recipe.tune.freeze.dropout
-    set_modes(model, frozen, block_of, frozen_dropout)
+    set_modes(model, frozen, block_of, frozen_dropout, recipe.tune.batch_norm == "eval")
+    share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
+    rows_at_once = min(recipe.train.micro_batch_size or share, share)
+    still = recipe.tune.batch_norm == "eval"
+    warnings += batch_norm_doubts(model, slow_down(model), still, rows_at_once, recipe.train.batch_size)
     run = _run(recipe, drafted, accelerator, model, rows, stream or prepared.splits["train"])
     scorers = _scorers(drafted, prepared, accelerator)
     assembly = Assembly(
@@ -156,7 +163,9 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         task=task,
         prepared=prepared,
         fingerprints={
-            split: fingerprint_of_first(rows) if stream is not None and split == "train" else fingerprint(rows)
+            split: fingerprint_of_first(rows)
+            if stream is not None and split == "train"
+            else fingerprint(rows, _file_columns(task))
             for split, rows in splits.items()
         },
         run=run,
@@ -220,14 +229,14 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
 def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | None]:
     """Reads the splits. With a stream, which is then returned too, `train` is the first of its rows."""
     data, stream = recipe.data, None
-    wanted = data.expressions()
+    wanted, file_columns = data.expressions(), _file_columns(task)
     if data.streaming:
         stream = _stream(recipe, task)
         assert data.hub is not None  # the recipe has seen to it
         rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
         splits = {"train": stream.first, **rest}
     elif data.files is not None:
-        splits = read_local({**data.files}, wanted, data.root)
+        splits = read_local({**data.files}, wanted, data.root, file_columns)
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)
@@ -236,6 +245,10 @@ def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | No
         rest, part = hold_out(splits["train"], data.holdout, HOLD_OUT_SEED, strata)
         splits = {"train": rest, "eval": part, **{name: rows for name, rows in splits.items() if name != "train"}}
     return splits, stream
+
+
+def _file_columns(task: Task) -> list[str]:
+    return task.file_columns if isinstance(task, Pictured) else []
 
 
 def _stream(recipe: Recipe, task: Task) -> Stream:
@@ -247,26 +260,6 @@ def _stream(recipe: Recipe, task: Task) -> Stream:
         )
     rows = stream_hub(data.hub, data.config, data.revision, data.train)
     return open_stream(rows, recipe.train.batch_size, task)
-
-
-def _new_weights(new: list[str], found: list[Block]) -> list[str]:
-    """Warns of weights outside the head that the checkpoint does not have."""
-    head = {name for block in found if block.stack == HEAD for name in block.parameters}
-    missing = [name for name in new if name not in head]
-    text = "weights below the head start at random, for the checkpoint does not have them"
-    return [f"{len(missing)} {text}: {_first_of(missing)}"] if missing else []
-
-
-def _stuck(new: list[str], rows: list[ParameterRow]) -> list[str]:
-    """Warns of weights that start at random and do not learn, such as new cross-attention beside an adapter."""
-    frozen = {row.name for row in rows if not row.trainable}
-    stuck = [name for name in new if name in frozen]
-    text = "weights start at random and are frozen: they will stay as they are"
-    return [f"{len(stuck)} {text}: {_first_of(stuck)}"] if stuck else []
-
-
-def _first_of(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings: list[str]) -> tuple[Any, list[Block]]:

@@ -17,7 +17,14 @@ import torch
 import transformers
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, EncoderDecoderModel, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoTokenizer,
+    EncoderDecoderModel,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from hfft.errors import ModelError, SetupError
 from hfft.network import hub_is_reachable
@@ -25,6 +32,8 @@ from hfft.network import hub_is_reachable
 PACKAGE = "package://"
 SIDES = ("encoder", "decoder")  # a pair of two models has a configuration for each
 _DROPOUT = re.compile("dropout|pdrop|layerdrop")
+_DROP_PATH = re.compile("^drop_(path|connect)_rate$")  # EfficientNet's paper has another name for it
+_WITH_HEAD = re.compile("For(Sequence|Token|Image)Classification(WithTeacher)?$")
 
 
 class Pretrained(Protocol):
@@ -55,8 +64,12 @@ class Pretrained(Protocol):
         """The label names of the trained classification head, in order; None where there is none."""
         ...
 
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer."""
+    def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
+        """Loads the tokenizer, with settings other than the checkpoint's where they are given."""
+        ...
+
+    def image_processor(self) -> Any:
+        """Loads the image processor."""
         ...
 
     def load(self, auto_class: Any, **settings: Any) -> tuple[PreTrainedModel, list[str]]:
@@ -74,6 +87,7 @@ class Backbone:
         from_scratch: Take the configuration only.
         new_head: Do not use a trained head of the checkpoint.
         dropout: Set every dropout rate of the configuration to this.
+        drop_path: Set the rate of stochastic depth of the configuration to this.
         trust: Whether code that comes with the model may run.
     """
 
@@ -82,6 +96,7 @@ class Backbone:
     from_scratch: bool = False
     new_head: bool = False
     dropout: float | None = None
+    drop_path: float | None = None
     trust: bool = False
 
     @cached_property
@@ -118,27 +133,34 @@ class Backbone:
 
     @cached_property
     def config(self) -> Any:
-        """The configuration, with `dropout` applied.
+        """The configuration, with `dropout` and `drop_path` applied.
 
         Raises:
-            ModelError: There is no such model, or it has no dropout to set.
+            ModelError: There is no such model, or it has no such rate to set.
             SetupError: The Hub cannot be reached.
         """
         with _explained(self):
             config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
-        if self.dropout is not None:
-            parts = [config, *(getattr(config, name) for name in SIDES if hasattr(config, name))]
-            rates = [(part, name) for part in parts for name, value in vars(part).items() if _is_rate(name, value)]
-            if not rates:
-                raise ModelError(f"model.dropout is {self.dropout}, but the configuration of {self.name} has no rates.")
-            for part, name in rates:
-                setattr(part, name, self.dropout)
+        for setting, pattern, value in (
+            ("dropout", _DROPOUT, self.dropout),
+            ("drop_path", _DROP_PATH, self.drop_path),
+        ):
+            if value is not None:
+                self._set_rates(config, setting, pattern, value)
         return config
+
+    def _set_rates(self, config: Any, setting: str, pattern: re.Pattern[str], value: float) -> None:
+        parts = [config, *(getattr(config, name) for name in SIDES if hasattr(config, name))]
+        rates = [(part, name) for part in parts for name, old in vars(part).items() if _is_rate(pattern, name, old)]
+        if not rates:
+            raise ModelError(f"model.{setting} is {value}, but the configuration of {self.name} has no such rate.")
+        for part, name in rates:
+            setattr(part, name, value)
 
     @property
     def has_head(self) -> bool:
         """Whether the checkpoint brings a trained classification head."""
-        return any(name.endswith("ForSequenceClassification") for name in self.config.architectures or [])
+        return any(_WITH_HEAD.search(name) for name in self.config.architectures or [])
 
     @property
     def labels(self) -> list[str] | None:
@@ -147,10 +169,15 @@ class Backbone:
             return None
         return [self.config.id2label[index] for index in range(len(self.config.id2label))]
 
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer. Raises ModelError or SetupError as `config` does."""
+    def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
+        """Loads the tokenizer, with these settings. Raises ModelError or SetupError as `config` does."""
         with _explained(self):
-            return AutoTokenizer.from_pretrained(self.place, **self._hub_arguments)
+            return AutoTokenizer.from_pretrained(self.place, **settings, **self._hub_arguments)
+
+    def image_processor(self) -> Any:
+        """Loads the image processor. Raises ModelError or SetupError as `config` does."""
+        with _explained(self):
+            return AutoImageProcessor.from_pretrained(self.place, **self._hub_arguments)
 
     def load(self, auto_class: Any, **settings: Any) -> tuple[PreTrainedModel, list[str]]:
         """Loads the model in float32.
@@ -238,13 +265,18 @@ def _in_package(name: str) -> str:
     return str(folder)
 
 
-def _is_rate(name: str, value: Any) -> bool:
-    return bool(_DROPOUT.search(name)) and isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_rate(pattern: re.Pattern[str], name: str, value: Any) -> bool:
+    return bool(pattern.search(name)) and isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _renew_head(model: PreTrainedModel, fresh: PreTrainedModel) -> set[str]:
-    """Puts the weights of `fresh` that are no part of the base model into `model`, and returns their names."""
-    base = f"{model.base_model_prefix}."
+    """Puts the weights of `fresh` that are no part of the base model into `model`, and returns their names.
+
+    The base model is what the class says it is, or where it has no such part (CLIP's classifier), the largest one.
+    """
+    sizes = {name: sum(weights.numel() for weights in part.parameters()) for name, part in model.named_children()}
+    named = model.base_model_prefix
+    base = f"{named if named in sizes else max(sizes, key=lambda name: sizes[name])}."
     head = {name: tensor for name, tensor in fresh.state_dict().items() if not name.startswith(base)}
     model.load_state_dict(head, strict=False)
     return set(head)
@@ -259,6 +291,11 @@ def _explained(backbone: Backbone) -> Iterator[None]:
         name, message = backbone.name, str(error).strip()
         if "trust_remote_code" in message:
             raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
+        if "image processor" in message:
+            raise ModelError(
+                f"model '{name}' has no image processor (preprocessor_config.json). Copy it from the checkpoint that the "
+                "model was made of; if it reads texts, give a model that sees."
+            ) from error
         if "tiktoken" in message:  # what transformers asks for where it has no sentencepiece
             raise ModelError(
                 f"model '{name}' brings a tokenizer that needs other packages: pip install sentencepiece protobuf, or "

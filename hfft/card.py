@@ -36,7 +36,7 @@ def card(assembly: Assembly, results: dict[str, Any]) -> str:
     ]
     metadata = ModelCardData(
         library_name="transformers",
-        pipeline_tag=recipe.task.name,
+        pipeline_tag=recipe.task.name if ":" not in recipe.task.name else None,  # a task of one's own has no tag
         base_model=list(dict.fromkeys(name for name in (base or "").split("+") if name and "://" not in name)) or None,
         datasets=hub,
         model_name=recipe.name,

@@ -60,6 +60,9 @@ def plan(
     recipe: RecipeFile,
     overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    samples: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write a sheet of training images here, as the model sees them.")
+    ] = None,
     trust: Trust = False,
 ) -> None:
     """Do everything but training: checks, a decoded batch, what learns how fast, steps, memory, warnings."""
@@ -69,7 +72,7 @@ def plan(
     from hfft.api import plan as make
     from hfft.screen import Screen
 
-    made = make(loaded, trust=trust)
+    made = make(loaded, trust=trust, samples=samples)
     if as_json:
         sys.stdout.write(json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -80,7 +83,10 @@ def plan(
 def predict(
     model: FinishedModel,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Texts (of pairs both, one after the other), or files.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Texts (of pairs both, one after the other), images, folders of them, or tables."
+        ),
     ],
     overrides: Set = None,
     output: Annotated[
@@ -90,7 +96,7 @@ def predict(
     batch_size: BatchSize = None,
     trust: Trust = False,
 ) -> None:
-    """Answer texts, or the rows of csv, jsonl, parquet or txt files, with a finished model."""
+    """Answer texts, images, or the rows of csv, jsonl, parquet or txt files, with a finished model."""
     from hfft.answering import answer, open_finished
     from hfft.environment import make_accelerator
     from hfft.folder import check_writable
@@ -113,7 +119,12 @@ def predict(
 @app.command()
 def evaluate(
     model: FinishedModel,
-    data: Annotated[list[str], typer.Option("--data", metavar="FILE", help="A file with labels; may be repeated.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data", metavar="FILE", help="A file with labels, or a folder of images in subfolders; may be repeated."
+        ),
+    ],
     overrides: Set = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     predictions: Annotated[

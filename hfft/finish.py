@@ -127,10 +127,8 @@ def _show(results: dict[str, Any], scored: Iterable[str], keep_best: str | None,
         screen.say(remark)
     if results["ended"]:
         screen.say(f"The run ended early: {results['ended']}")
-    screen.say(
-        f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s, "
-        f"{results['padding_share']:.1%} of the tokens padding"
-    )
+    padding = f", {results['padding_share']:.1%} of the tokens padding" if results["tokens_per_second"] else ""
+    screen.say(f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s{padding}")
     for split in (name for name in ("test", "eval") if results.get(name)):  # the closing line
         metric = keep_best if keep_best in results[split] else next(iter(results[split]))
         best = results[split][metric]

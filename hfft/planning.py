@@ -106,6 +106,14 @@ def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
             facts.append(
                 f"{summary['tokens']['median']:g} tokens in the median, {summary['tokens']['longest']} at most"
             )
+        if "words" in summary:
+            facts.append(f"{summary['words']} words")
+        if summary.get("in_windows"):
+            facts.append(f"{summary['in_windows']} rows are read in windows")
+        if "images" in summary:
+            height, width = summary["images"]["seen"]
+            median = "{height:g} x {width:g}".format(**summary["images"])
+            facts.append(f"images of {median} pixels in the median, seen as {height} x {width}")
         if "problem" in summary and split == "train":
             facts.append(PROBLEMS[summary["problem"]])
         labels = summary.get("labels", {})

@@ -143,6 +143,9 @@ class ModelSection(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="Sets every dropout and layer drop rate in the model's configuration."
     )
+    drop_path: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="Sets the rate of stochastic depth (Huang et al. 2016) in the model's configuration."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -219,6 +222,11 @@ class TuneSection(Section):
     )
     head_scale: float = Field(default=1.0, gt=0, description="The head's learning rate as a multiple of `optim.lr`.")
     adapter: AdapterSection | None = None
+    batch_norm: Literal["train", "eval"] = Field(
+        default="train",
+        description="'eval': BatchNorm uses the checkpoint's running statistics, which stay as they are; so what is "
+        "learnt does not depend on how a batch is cut. 'train': it uses those of each micro-batch.",
+    )
 
 
 class OptimSection(Section):

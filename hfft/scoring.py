@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,8 +14,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from hfft.data.loaders import Examples, load
-from hfft.data.order import Budget, scoring_parts
+from hfft.data.loaders import Examples, MicroBatch, load
+from hfft.data.order import Budget, Part, scoring_parts
 from hfft.loop import on_device
 from hfft.metrics.intervals import Intervals, Scores, bootstrap
 from hfft.tasks.task import Answer, Remarks, Task
@@ -142,7 +142,7 @@ class Scorer:
         )
         found: list[tuple[int, Answer, Any]] = []
         with evaluating(model), accelerator.autocast():  # Accelerate's own is around `forward`: `generate` goes past it
-            for number, part in enumerate(load(self.examples, parts, self.task.collate, self.workers)):
+            for number, part in enumerate(self._load(parts)):
                 if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
                     raise Interrupted
                 answers = self.task.answers(model, on_device(part.batch, accelerator))
@@ -158,6 +158,9 @@ class Scorer:
         if self.settles:
             answers = self.task.settle(answers, truths)
         return Scored(self.task, ids, answers, truths, self.extra)
+
+    def _load(self, parts: Iterable[Part]) -> Iterator[MicroBatch]:
+        return load(self.examples, ((part, None) for part in parts), self.task.collate, self.workers)
 
     @property
     def shapes(self) -> set[tuple[int, int]]:
@@ -182,9 +185,16 @@ class Scorer:
         given: list[Answer] = []
         truths: list[Any] = []
         with evaluating(plain), accelerator.autocast():
-            for part in load(self.examples, parts, self.task.collate, self.workers):
+            for part in self._load(parts):
                 if len(given) < TRIED and all(answer == given[0] for answer in given):  # a score may want two kinds
                     given += self.task.worded(self.task.answers(plain, on_device(part.batch, accelerator)))
                 truths += self.task.truths(part.batch)
-        answers = [given[row % len(given)] for row in range(len(truths))]
+        tried = (given[row % len(given)] for row in range(len(truths)))
+        answers = [_fitting(answer, truth) for answer, truth in zip(tried, truths, strict=True)]
         return Scored(self.task, self.examples.ids.tolist(), answers, truths, self.extra)
+
+
+def _fitting(answer: Answer, truth: Any) -> Answer:
+    """An answer that may stand beside a truth: a list, such as a tag for each word, is as long as its input says."""
+    lists = isinstance(answer["answer"], list) and isinstance(truth, list)
+    return {**answer, "answer": truth} if lists else answer

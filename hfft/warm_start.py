@@ -87,14 +87,16 @@ class Pair:
         made.vocab_size = decoder.vocab_size
         return made
 
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer of both. Where it has no token to pad with, as GPT-2's, it pads with the one at the end.
+    def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
+        """Loads the tokenizer of both, with these settings.
+
+        Where it has no token to pad with, as GPT-2's, it pads with the one at the end.
 
         Raises:
             ModelError: The two have different vocabularies, or a tokenizer cannot be loaded.
             SetupError: The Hub cannot be reached.
         """
-        found = self.encoder.tokenizer()
+        found = self.encoder.tokenizer(**settings)
         if self.encoder.place != self.decoder.place:
             mine, other = found.get_vocab(), self.decoder.tokenizer().get_vocab()
             if mine != other:
@@ -106,6 +108,10 @@ class Pair:
         if found.pad_token_id is None:
             found.pad_token = found.eos_token
         return found
+
+    def image_processor(self) -> Any:
+        """Raises ModelError: two models of texts see no images."""
+        raise ModelError(f"model is the pair '{self.name}', which reads texts and sees no images. Give one model.")
 
     def load(self, auto_class: Any, **settings: Any) -> tuple[PreTrainedModel, list[str]]:
         """Makes the model in float32, its decoder with a cross-attention that is new.

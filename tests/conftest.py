@@ -15,6 +15,7 @@ import datasets.config
 import torch
 import transformers
 
+from tests.outside.example import example
 from tests.tiny import EXAMPLES
 
 transformers.utils.logging.disable_progress_bar()
@@ -32,12 +33,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """Gives the tiny recipe of a task or variant, as plain values; model and data are written once."""
+    """Gives the tiny recipe of a task or variant, or of the task `outside`, as plain values; all is written once."""
     made: dict[str, dict[str, Any]] = {}
 
     def give(task: str) -> dict[str, Any]:
         if task not in made:
-            made[task] = EXAMPLES[task](tmp_path_factory.mktemp("tiny"))
+            made[task] = {**EXAMPLES, "outside": example}[task](tmp_path_factory.mktemp("tiny"))
         return made[task]
 
     return give

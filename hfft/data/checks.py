@@ -7,11 +7,13 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 
 from hfft.errors import DataError, near
 
 SHOWN = 3  # rows named in a message
+UNLABELLED = "unlabelled"  # the kind of finding that goes without saying of rows that are only to be answered
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ def folded(text: str) -> str:
     return " ".join(text.lower().split())
 
 
+def hashable(truth: Any) -> Hashable:
+    """A truth as a value that can be compared and hashed: sets of labels without their order."""
+    if isinstance(truth, list):
+        return tuple(sorted(truth)) if all(isinstance(part, str) for part in truth) else tuple(truth)
+    return truth
+
+
 def read_column(rows: Dataset, split: str, setting: str, name: str) -> list[Any]:
     """The values of a column, or of a nested one, such as `translation.en`.
 
@@ -96,9 +105,20 @@ def read_column(rows: Dataset, split: str, setting: str, name: str) -> list[Any]
     return [None if value is None else value[inner] for value in values]
 
 
-def count_rows(kind: str, split: str, flags: Iterable[bool], total: int, text: str) -> list[Finding]:
-    """One finding about the flagged rows, or none."""
-    rows = [row for row, flag in enumerate(flags) if flag]
+def count_rows(
+    kind: str, split: str, flags: Iterable[bool], total: int, text: str, ids: Sequence[int] | np.ndarray | None = None
+) -> list[Finding]:
+    """One finding about the flagged rows, or none.
+
+    Args:
+        kind: Of finding.
+        split: The split's name.
+        flags: One a row.
+        total: Out of how many rows.
+        text: What they are.
+        ids: The rows' numbers in the file, where some were left out before.
+    """
+    rows = [row if ids is None else int(ids[row]) for row, flag in enumerate(flags) if flag]
     return [Finding(kind, split, len(rows), total, f"{text}: {named_rows(rows)}")] if rows else []
 
 

@@ -11,31 +11,52 @@ import glob
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, Value, concatenate_datasets
 from datasets.exceptions import DatasetGenerationError
 
+from hfft.data.image_folder import IMAGE_ENDINGS, class_names, image_rows, read_class_folders, read_flat_folders
 from hfft.errors import DataError, near
 
 
-def read_files(patterns: list[str], root: str, where: str) -> Dataset:
+def read_files(
+    patterns: list[str], root: str, where: str, file_columns: Sequence[str] = (), labelled: bool = True
+) -> Dataset:
     """Reads and joins files of one split, in the order of the patterns, then of the names.
 
+    A folder is read as an image folder: every file below a subfolder is a row of `image`, its absolute path, and
+    `label`, the name of that subfolder. The labels are the names of all subfolders, sorted, of empty ones too. Image
+    files that are named themselves are rows of `image` alone. No image is opened.
+
     Args:
-        patterns: File names or globs, relative to `root` or absolute.
+        patterns: File names, globs or folders, relative to `root` or absolute.
         root: The folder that relative names start from.
         where: The setting that names the files, for messages (`data.files.train`).
+        file_columns: Columns of tables whose texts name files: they become absolute paths, relative ones starting from
+            the folder of their table.
+        labelled: Whether the subfolders of a folder are labels; if not, every file below it is a row of `image`.
 
     Raises:
-        DataError: No file matches, a file is broken, or the columns of two files differ.
+        DataError: No file matches, a file is broken, a folder is no image folder, or the columns of two files differ.
     """
     paths = list(dict.fromkeys(path for pattern in patterns for path in _matches(pattern, root, where)))
-    parts = [(path, _reader(path, where)(path)) for path in paths]
+    classes = sorted({name for path in paths if labelled and path.is_dir() for name in class_names(path, where)})
+    parts: list[tuple[Path, Dataset]] = []
+    for kind, group in groupby(paths, _kind):
+        alike = list(group)
+        if kind == "folder":
+            rows = read_class_folders(alike, classes, where) if labelled else read_flat_folders(alike, where)
+            parts.append((alike[0], rows))
+        elif kind == "image":
+            parts.append((alike[0], image_rows(alike)))
+        else:
+            parts += [(path, _located(_reader(path, where)(path), path.parent, file_columns)) for path in alike]
     first_path, first = parts[0]
     for path, part in parts[1:]:
         if set(part.column_names) != set(first.column_names):
@@ -51,7 +72,7 @@ def read_files(patterns: list[str], root: str, where: str) -> Dataset:
 
 def _matches(pattern: str, root: str, where: str) -> list[Path]:
     path = Path(root, pattern)
-    if path.is_file():
+    if path.is_file() or path.is_dir():
         return [path]
     names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     found = sorted(file for file in (Path(root, name) for name in names) if file.is_file())
@@ -66,9 +87,28 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     return found
 
 
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    return "image" if path.suffix.lower() in IMAGE_ENDINGS else "table"
+
+
+def _located(table: Dataset, folder: Path, columns: Sequence[str]) -> Dataset:
+    """Makes the names of files in some columns absolute; null and empty ones stay."""
+    names, start = table.column_names, folder.absolute()
+    for column in columns:
+        feature = table.features.get(column)
+        if isinstance(feature, Value) and feature.dtype in ("string", "large_string"):
+            paths = [str(start / value) if value else value for value in table[column]]
+            new = f"{column} made absolute"  # beside the old one: a table without columns forgets its rows
+            table = table.add_column(new, paths, feature=feature)  # type: ignore[arg-type]
+            table = table.remove_columns(column).rename_column(new, column)
+    return table.select_columns(names)
+
+
 def _reader(path: Path, where: str) -> Callable[[Path], Dataset]:
     if path.suffix.lower() not in KINDS:
-        raise DataError(f"{where}: {path} is of no known kind. Known: {', '.join(KINDS)}.")
+        raise DataError(f"{where}: {path} is of no known kind. Known: {', '.join(KINDS)}, images.")
     return KINDS[path.suffix.lower()]
 
 

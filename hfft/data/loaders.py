@@ -20,6 +20,19 @@ Collate = Callable[[list[dict[str, Any]]], Batch]
 
 
 @dataclass(frozen=True)
+class Views:
+    """Training sees each example by a view drawn at random: a function of (seed, epoch, id), and so exact under resume.
+
+    `collate` then finds `draw` in each row, a tuple of these three numbers; without it the row is to be scored.
+
+    Attributes:
+        mixed: Another row of the global batch stands in it as `partner`, with a `draw` of its own.
+    """
+
+    mixed: bool = False
+
+
+@dataclass(frozen=True)
 class Examples:
     """A prepared split.
 
@@ -27,11 +40,13 @@ class Examples:
         rows: What `collate` takes, a row an example.
         ids: `(len(rows),)`, each example's number in file order; rows that were left out leave gaps.
         lengths: `(len(rows),)`, the length by which like rows are batched together; None for any.
+        views: How training sees the examples; None for as they are.
     """
 
     rows: Dataset
     ids: np.ndarray
     lengths: np.ndarray | None
+    views: Views | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,14 +89,23 @@ class Cut:
     workers: int
 
 
-def load(examples: Examples, wanted: Iterable[Part], collate: Collate, workers: int) -> Iterator[MicroBatch]:
-    """Loads parts of a split, in order. No random state is read or moved."""
+def load(
+    examples: Examples, wanted: Iterable[tuple[Part, tuple[int, int] | None]], collate: Collate, workers: int
+) -> Iterator[MicroBatch]:
+    """Loads parts of a split, in order. No random state is read or moved.
+
+    Args:
+        examples: The split.
+        wanted: Its parts, each with the run's seed and the epoch where it is trained on, or None where it is scored.
+        collate: Makes a batch of rows.
+        workers: Processes that do it; 0 for this one.
+    """
     flags: deque[bool] = deque()
 
-    def rows() -> Iterator[list[int]]:
-        for part in wanted:
+    def rows() -> Iterator[tuple[Part, tuple[int, int] | None]]:
+        for part, drawn in wanted:
             flags.append(part.counts)
-            yield part.rows.tolist()
+            yield part, drawn
 
     loader = DataLoader(
         _Rows(examples, collate),  # type: ignore[arg-type]
@@ -106,7 +130,8 @@ def load_steps(
     """Loads this process's micro-batches of global batches, which come as epoch and rows."""
     steps = ((epoch, len(b), parts(b, cut.micro_batch_size, cut.rank, cut.processes)) for epoch, b in batches)
     ahead, steps = tee(steps)  # workers load ahead of the step that is yielded
-    loaded = load(examples, (part for _, _, step_parts in ahead for part in step_parts), collate, cut.workers)
+    wanted = ((part, (cut.seed, epoch)) for epoch, _, step_parts in ahead for part in step_parts)
+    loaded = load(examples, wanted, collate, cut.workers)
     for epoch, rows, step_parts in steps:
         yield StepBatches(epoch, rows, [next(loaded) for _ in step_parts])
 
@@ -130,11 +155,23 @@ class _Rows:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitems__(self, rows: list[int]) -> tuple[Batch, list[int]]:
-        columns = self.examples.rows[rows]
-        names = list(columns)
-        items = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return self.collate(items), self.examples.ids[rows].tolist()
+    def __getitems__(self, wanted: tuple[Part, tuple[int, int] | None]) -> tuple[Batch, list[int]]:
+        part, drawn = wanted
+        views = self.examples.views if drawn is not None else None
+        partners = part.partners.tolist() if views is not None and views.mixed and part.partners is not None else []
+        numbers = list(dict.fromkeys([*part.rows.tolist(), *partners]))
+        columns = self.examples.rows[numbers]
+        found = {
+            number: dict(zip(columns, values, strict=True))
+            for number, values in zip(numbers, zip(*columns.values(), strict=True), strict=True)
+        }
+        if views is not None and drawn is not None:
+            for number, row in found.items():
+                row["draw"] = (*drawn, int(self.examples.ids[number]))
+        items = [dict(found[number]) for number in part.rows.tolist()]
+        for item, partner in zip(items, partners, strict=False):
+            item["partner"] = found[partner]
+        return self.collate(items), self.examples.ids[part.rows].tolist()
 
 
 def _as_it_is(fetched: Any) -> Any:

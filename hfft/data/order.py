@@ -15,13 +15,20 @@ POOL_BATCHES = 200  # batches in a pool that is sorted by length: SST-2 then has
 
 @dataclass(frozen=True)
 class Part:
-    """What one process holds at once: rows of the split, and whether they count.
+    """What one process holds at once.
 
     A process without a row of its own left takes one that does not count, so that all run equally often.
+
+    Attributes:
+        rows: Rows of the split.
+        counts: Whether they count.
+        partners: For each of them another row of its global batch, the same however the batch is cut; None where a
+            split is scored.
     """
 
     rows: np.ndarray
     counts: bool
+    partners: np.ndarray | None = None
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
@@ -72,9 +79,10 @@ def parts(batch: np.ndarray, micro_batch_size: int | None, rank: int, processes:
     """
     share = math.ceil(len(batch) / processes)
     size = min(micro_batch_size or share, share)
-    mine = batch[rank::processes]
-    pieces = [Part(mine[start : start + size], True) for start in range(0, len(mine), size)]
-    filler = [Part(batch[:1], False)] * (math.ceil(share / size) - len(pieces))
+    mine, partners = (rows[rank::processes] for rows in (batch, np.roll(batch, -1)))
+    starts = range(0, len(mine), size)
+    pieces = [Part(mine[start : start + size], True, partners[start : start + size]) for start in starts]
+    filler = [Part(batch[:1], False, batch[:1])] * (math.ceil(share / size) - len(pieces))
     return pieces + filler
 
 

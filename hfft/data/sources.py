@@ -19,7 +19,12 @@ from hfft.network import hub_is_reachable
 PERMISSION = "If it is private or gated, ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
 
 
-def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | None], root: str) -> dict[str, Dataset]:
+def read_local(
+    files: dict[str, str | list[str]],
+    expressions: dict[str, str | None],
+    root: str,
+    file_columns: Sequence[str] = (),
+) -> dict[str, Dataset]:
     """Reads the splits of local files.
 
     Args:
@@ -27,6 +32,7 @@ def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | N
         expressions: For `train`, `eval`, `test` and further ones (`eval-NAME`) what to take, as `NAME` or
             `NAME[slice]`; None takes the files of that very name, where there are any.
         root: The folder that relative names start from.
+        file_columns: Columns whose texts are names of files, as `read_files` has it.
 
     Raises:
         DataError: A file is missing or broken, or an expression names no split of `files`.
@@ -43,7 +49,7 @@ def read_local(files: dict[str, str | list[str]], expressions: dict[str, str | N
                 f"it has {', '.join(files)}."
             )
         named = files[name]
-        dataset = read_files([named] if isinstance(named, str) else named, root, f"data.files.{name}")
+        dataset = read_files([named] if isinstance(named, str) else named, root, f"data.files.{name}", file_columns)
         splits[role] = _sliced(dataset, expression, name, f"data.{role.partition('-')[0]}")
     return splits
 

@@ -15,11 +15,15 @@ from scipy.sparse import csr_array
 
 from hfft.metrics.intervals import Intervals, Scores, WeightedScore, adding, unweighted_scores, weighted_intervals
 
+TOP = 5
+
 
 def classification_scores(
     answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
 ) -> Scores:
     """Accuracy, precision, recall and F1 (macro; `_micro` and `_weighted` beside), MCC and ROC-AUC, and per label.
+
+    With more than five labels, `top5_accuracy`: how often the truth is among the five likeliest.
 
     Averages run over the labels that occur in answers or truths, as in scikit-learn; 0/0 counts as 0. ROC-AUC is that
     of the second label where there are two, else the mean over labels of one against the rest; it is left out where
@@ -60,11 +64,19 @@ def _weighted(
     if probabilities is not None and len(np.unique(true)) == len(labels):  # one against the rest needs every label
         columns = [1] if len(labels) == 2 else range(len(labels))
         rankings = [by_level(true == column, probabilities[:, column]) for column in columns]
-    return partial(_scores, sums=sums, rankings=rankings, labels=names)
+    among = None
+    if probabilities is not None and len(labels) > TOP:
+        likeliest = np.argsort(probabilities, axis=1, kind="stable")[:, -TOP:]
+        among = (likeliest == true[:, None]).any(1)
+    return partial(_scores, sums=sums, rankings=rankings, labels=names, among=among)
 
 
 def _scores(
-    counts: np.ndarray, sums: Sequence[csr_array], rankings: Sequence[csr_array], labels: Sequence[str]
+    counts: np.ndarray,
+    sums: Sequence[csr_array],
+    rankings: Sequence[csr_array],
+    labels: Sequence[str],
+    among: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     """All scores for weights of `(examples, resamples)`: arrays of `(resamples,)`.
 
@@ -73,10 +85,13 @@ def _scores(
         sums: Add up, by label, the examples that are right, those answered so and those that truly are so.
         rankings: From `by_level`, of each label that has an area.
         labels: The names of those that occur.
+        among: `(examples,)`, whether the truth is among the likeliest few; None where nobody asks.
     """
     right, answered, true = ((matrix @ counts)[: len(labels)] for matrix in sums)
     total = counts.sum(0)
     scores = {"accuracy": right.sum(0) / total, "mcc": _mcc(right, answered, true, total)}
+    if among is not None:
+        scores[f"top{TOP}_accuracy"] = among @ counts / total
     if rankings:  # a resample without some label is averaged over the others
         scores["roc_auc"] = mean_of_defined(np.stack([area(levels(matrix, counts)) for matrix in rankings]))
     quotients = {

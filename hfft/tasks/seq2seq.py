@@ -22,13 +22,13 @@ from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.generation import LOWER_IS_BETTER, generation_intervals, generation_scores, signatures
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.rouge import unread
-from hfft.tasks.task import Answer, Prepared, Remarks, ScoringDefaults
+from hfft.tasks.task import Answer, Plain, Prepared, Remarks, ScoringDefaults
 from hfft.tasks.writing import generation, wording
 from hfft.tasks.writing.options import SummarizationOptions, TranslationOptions, WritingOptions
 from hfft.tasks.writing.reading import Reader, open_reader
 
 
-class Seq2Seq:
+class Seq2Seq(Plain):
     """An encoder-decoder model that writes (see `hfft.tasks.task.Task` for what each method promises)."""
 
     name: ClassVar[str]
@@ -36,7 +36,6 @@ class Seq2Seq:
     lower_is_better: ClassVar[frozenset[str]] = LOWER_IS_BETTER
     unranked: ClassVar[frozenset[str]] = frozenset({"length_ratio"})
     scoring: ClassVar[ScoringDefaults] = ScoringDefaults(while_training=500, batch_tokens=8192)
-    settles = False
     usage = ""  # known when the model is
 
     def __init__(self, options: WritingOptions):
@@ -57,9 +56,6 @@ class Seq2Seq:
     @property
     def inputs(self) -> list[str]:
         return [self.options.source]
-
-    def strata(self, train: Dataset) -> Sequence[Any] | None:
-        return None
 
     def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
         checks.require_rows(splits)
@@ -151,12 +147,6 @@ class Seq2Seq:
         labels = batch["labels"].masked_fill(batch["labels"] == IGNORED, self.processor.pad_token_id)
         sources, targets = (self.processor.batch_decode(ids) for ids in (batch["input_ids"], labels))
         return [f"{source} => {target}" for source, target in zip(sources, targets, strict=True)]
-
-    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
-        return list(answers)
-
-    def fold(self, model: Any) -> None:
-        """Nothing is kept beside the weights."""
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return generation_scores(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)

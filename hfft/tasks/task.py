@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from datasets import Dataset
+from PIL.Image import Image
 from pydantic import BaseModel
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -18,7 +19,7 @@ from transformers import PreTrainedModel
 from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
 from hfft.data.loaders import Batch, Examples
-from hfft.metrics.intervals import Intervals, Scores
+from hfft.metrics.intervals import Intervals, Scores, bootstrap
 
 Answer = dict[str, Any]
 
@@ -30,12 +31,17 @@ class Prepared:
     Attributes:
         splits: The examples by split name.
         findings: What the checks found; each is a counted warning.
-        summary: By split, plain values for people: rows, labels, lengths.
+        summary: By split, plain values for people. Those that are known are shown: `rows` (by default the examples),
+            `tokens` (`median` and `longest`), `labels` (rows by label), `problem`, `numbers`, `images`.
     """
 
     splits: dict[str, Examples]
     findings: list[Finding] = field(default_factory=list)
     summary: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """The summary of every split, each with its number of rows."""
+        return {split: {"rows": len(rows), **self.summary.get(split, {})} for split, rows in self.splits.items()}
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,18 @@ class ScoringDefaults:
 
     while_training: int | None = None
     batch_tokens: int | None = None
+
+
+@runtime_checkable
+class Pictured(Protocol):
+    """What a task may have beside the members of `Task`: inputs that are pictures, or lie in files of their own."""
+
+    file_columns: list[str]
+    """Columns of its inputs whose texts are names of files."""
+
+    def pictures(self, batch: Batch) -> list[tuple[str, Image]]:
+        """The examples of a batch as the model sees them, each with a title."""
+        ...
 
 
 class Task(Protocol):
@@ -137,7 +155,11 @@ class Task(Protocol):
         ...
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        """Makes a batch of rows of `Examples.rows`. Runs in worker processes; reads no random state."""
+        """Makes a batch of rows of `Examples.rows`. Runs in worker processes; reads no random state.
+
+        Where the examples have `views`, training rows say by what numbers their random view is drawn: see
+        `hfft.data.loaders.Views`.
+        """
         ...
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
@@ -149,7 +171,7 @@ class Task(Protocol):
         ...
 
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
-        """The model's answers, one an example, as plain Python values.
+        """The model's answers, one an example, as plain Python values; the batch is on the model's device.
 
         They are small: what processes send each other, and what is kept of a split until all of it is answered.
         """
@@ -159,11 +181,12 @@ class Task(Protocol):
         """Puts the answers to a whole split in words.
 
         Each then has at least `answer`, in the words of `truths`; what else it holds goes into the predictions file.
+        `score` is shown beside the answer: its probability.
         """
         ...
 
     def truths(self, batch: Batch) -> list[Any]:
-        """The right answers of a batch, one an example, as plain Python values; None where there is none."""
+        """The right answers of a batch, one an example, as plain values; None where there is none. It is on the CPU."""
         ...
 
     def decoded(self, batch: Batch) -> list[str]:
@@ -202,3 +225,45 @@ class Task(Protocol):
     def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
         """A bootstrap interval for each value of `score`. `hfft.metrics.intervals.bootstrap` does it for any score."""
         ...
+
+
+class Plain:
+    """What most tasks write alike, for tasks to build on; nobody has to.
+
+    Less of a score is never better, nothing is chosen on the eval split or kept beside the weights, answers are in
+    words as they come, and nothing is remarked on them.
+    """
+
+    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    unranked: ClassVar[frozenset[str]] = frozenset()
+    scoring: ClassVar[ScoringDefaults] = ScoringDefaults()
+    settles: bool = False
+
+    def __init__(self, options: Any):
+        self.options = options
+        self.settled: dict[str, Any] = {}
+        self.processor: Any = None
+
+    def strata(self, train: Dataset) -> Sequence[Any] | None:
+        return None
+
+    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
+        return list(answers)
+
+    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        return list(answers)
+
+    def fold(self, model: Any) -> None:
+        """Nothing is kept beside the weights."""
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+        raise NotImplementedError
+
+    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
+        return Remarks()
+
+    def answer_bytes(self, model: Any, rows: int, length: int) -> int:
+        return 0
+
+    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
+        return bootstrap(self.score, answers, truths, confidence)

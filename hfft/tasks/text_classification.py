@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,9 +17,9 @@ from hfft.data.loaders import Batch, Examples
 from hfft.data.stream import require_known_labels
 from hfft.data.text import joined, longest_input, pad, token_counts, tokenize
 from hfft.errors import DataError
-from hfft.metrics.intervals import Intervals, Scores
-from hfft.tasks.targets import Target, TargetOptions, target_of_data, target_of_model
-from hfft.tasks.task import Answer, Prepared, Remarks, ScoringDefaults
+from hfft.tasks.targets import TargetOptions, target_of_data, target_of_model
+from hfft.tasks.targets.asking import Asking
+from hfft.tasks.task import Prepared
 
 CUT_SHARE = 0.01  # more cut texts than this share of a split are worth a warning
 USE = """from transformers import pipeline
@@ -64,51 +64,29 @@ class Options(TargetOptions):
         return [self.text] if isinstance(self.text, str) else list(self.text)
 
 
-class TextClassification:
+class TextClassification(Asking):
     """A classification head on a text encoder (see `hfft.tasks.task.Task` for what each method promises)."""
 
     Options: ClassVar[type[BaseModel]] = Options
-    lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "rmse", "mae", "hamming_loss"})
-    unranked: ClassVar[frozenset[str]] = frozenset()
-    scoring: ClassVar[ScoringDefaults] = ScoringDefaults()
     usage = USE
 
     def __init__(self, options: Options):
-        self.options = options
-        self.processor: Any = None
-        self.target: Target
+        super().__init__(options)
         self.max_length = 0
 
     @property
     def inputs(self) -> list[str]:
         return self.options.texts
 
-    @property
-    def settles(self) -> bool:
-        return self.target.settles
-
-    @property
-    def settled(self) -> dict[str, Any]:
-        return self.target.settled
-
-    def strata(self, train: Dataset) -> Sequence[Any] | None:
-        checks.require_columns({"train": train}, self._label_columns())
-        target = target_of_data(self.options, train)
-        return target.read(train, "train") if target.problem == "single" else None
-
     def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
-        checks.require_rows(splits)
-        checks.require_columns({"train": splits["train"]}, self._label_columns())
-        self.target = target_of_data(self.options, splits["train"])
-        truths = {split: self._truths(rows, split) for split, rows in splits.items()}
+        truths = self.read_truths(splits)
         self.target.learn(splits["train"], truths["train"], backbone)
         self._open_processor(backbone)
         prepared = Prepared({}, [])
         texts = {split: self._texts(rows, split) for split, rows in splits.items()}
         prepared.findings.extend(_text_findings(texts, truths["train"]))
         for split, rows in splits.items():
-            predict = split != "train" and self.options.unlabelled == "predict"
-            self._prepare_split(split, rows, truths[split], predict, prepared)
+            self._prepare_split(split, rows, truths[split], self.predicts(split), prepared)
         return prepared
 
     def reopen(self, backbone: Pretrained) -> None:
@@ -120,13 +98,12 @@ class TextClassification:
         if not len(rows):
             raise DataError("There are no rows to answer.")
         self._texts(rows, "data")
-        truths = self._truths(rows, "data") if answered else [None] * len(rows)
-        predict = not answered or self.options.unlabelled == "predict"
-        self._prepare_split("data", rows, truths, predict, prepared, keep=False)
+        truths = self.truths_of(rows, "data") if answered else [None] * len(rows)
+        self._prepare_split("data", rows, truths, not answered or self.predicts("data"), prepared, keep=False)
         return prepared
 
     def check_stream(self, first: Dataset) -> list[checks.Finding]:
-        checks.require_columns({"train": first}, self._label_columns())
+        checks.require_columns({"train": first}, self.label_columns)
         if target_of_data(self.options, first).problem == "regression":
             text = "give the mean and the spread by which the numbers are scaled, for the whole stream is not known"
             return [checks.Finding("scale", "train", len(first), len(first), text)]
@@ -140,15 +117,6 @@ class TextClassification:
         self._texts(rows, "train")
         truths = self.target.read(rows, "train")
         return self._encoded("train", rows, truths, np.arange(len(rows)), keep=False)[0]
-
-    def _label_columns(self) -> dict[str, list[str]]:
-        return {"task.label": self.options.columns}
-
-    def _truths(self, rows: Dataset, split: str) -> list[Any]:
-        if self.options.unlabelled == "predict" and not any(name in rows.column_names for name in self.options.columns):
-            return [None] * len(rows)
-        checks.require_columns({split: rows}, self._label_columns())
-        return self.target.read(rows, split)
 
     def _texts(self, rows: Dataset, split: str) -> list[tuple[str, ...]]:
         """Checks the text columns of a split, and reads them: a tuple of one or two texts a row."""
@@ -179,29 +147,17 @@ class TextClassification:
             prepared: Gets the split.
             keep: Keep its tokens on disk.
         """
-        without = np.array([truth is None for truth in truths])
-        done = "are answered and not scored" if predict else "are left out"
-        unlabelled = checks.count_rows("unlabelled", split, without, len(rows), f"have no label and {done}")
-        ids = np.arange(len(rows)) if predict else np.flatnonzero(~without)
-        if not len(ids):
-            raise DataError(
-                f"task.label: no row of the {split} split has a label in {self.options.columns}."
-                f"{'' if split == 'train' else ' To have its rows answered: task.unlabelled=predict.'}"
-            )
+        ids = self.answerable(split, truths, predict, prepared)
         examples, long = self._encoded(split, rows, truths, ids, keep)
         lengths, windows = examples.lengths, self.options.windows
         assert lengths is not None
-        long_text = f"are cut to {self.max_length} tokens"
         cut = long & (windows is None)
-        cut_findings = checks.count_rows("cut", split, cut, len(ids), long_text) if cut.mean() > CUT_SHARE else []
-        known = [truth for truth in truths if truth is not None]
-        described, findings = self.target.summary(split, known) if known else ({}, [])
+        if cut.mean() > CUT_SHARE:
+            text = f"are cut to {self.max_length} tokens"
+            prepared.findings.extend(checks.count_rows("cut", split, cut, len(ids), text, ids))
         prepared.splits[split] = examples
-        prepared.findings.extend([*unlabelled, *cut_findings, *findings])
         prepared.summary[split] = {
-            "rows": len(ids),
-            "problem": self.target.problem,
-            **described,
+            **self.describe(split, truths, ids, prepared),
             "tokens": {"median": float(np.median(lengths)), "longest": int(lengths.max())},
             "cut": int(cut.sum()),
             **({"in_windows": int(long.sum())} if windows else {}),
@@ -214,10 +170,9 @@ class TextClassification:
         names: dict[str, str] = dict(zip(self.options.texts, ("text", "pair"), strict=False))
         kept = rows.select_columns(list(names)).rename_columns(names).select(ids)
         windows = self.options.windows
-        encoded, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
-        numbers = self.target.encode(truths, split)  # all of them: a message names the row in the file
-        labels = [numbers[row] for row in ids.tolist()]
-        return Examples(encoded.add_column("labels", labels), ids, token_counts(encoded)), long
+        tokens, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
+        labels = self.encoded(truths, split, ids)
+        return Examples(tokens.add_column("labels", labels), ids, token_counts(tokens)), long
 
     def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}
@@ -228,20 +183,9 @@ class TextClassification:
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
         return {**pad(rows, self.processor), "labels": self.target.tensor([row["labels"] for row in rows])}
 
-    def loss(self, model: Any, batch: Batch) -> Tensor:
-        return self.target.loss(_logits(model, batch), batch["labels"])
-
-    def weight(self, batch: Batch) -> float:
-        return self.target.weight(batch["labels"])
-
-    def answers(self, model: Any, batch: Batch) -> list[Answer]:
-        return self.target.answers(_logits(model, batch))
-
-    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
-        return list(answers)
-
-    def truths(self, batch: Batch) -> list[Any]:
-        return self.target.truths(batch["labels"])
+    def logits(self, model: Any, batch: Batch) -> Tensor:
+        inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_FOR_THE_MODEL}
+        return joined(model(**inputs).logits.float(), batch.get("windows"))
 
     def decoded(self, batch: Batch) -> list[str]:
         texts = self.processor.batch_decode(batch["input_ids"])
@@ -253,30 +197,6 @@ class TextClassification:
             ]
         return [f"{truth}: {text}" for truth, text in zip(self.truths(batch), texts, strict=True)]
 
-    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
-        return self.target.settle(answers, truths)
-
-    def fold(self, model: Any) -> None:
-        self.target.fold(model)
-
-    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
-        return self.target.score(answers, truths)
-
-    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
-        return Remarks()
-
-    def answer_bytes(self, model: Any, rows: int, length: int) -> int:
-        return 0
-
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        return self.target.intervals(answers, truths, confidence)
-
-
-def _logits(model: Any, batch: Batch) -> Tensor:
-    """`(batch, outputs)`, in float32 whatever the forward pass was computed in."""
-    inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_FOR_THE_MODEL}
-    return joined(model(**inputs).logits.float(), batch.get("windows"))
-
 
 def _text_findings(texts: Mapping[str, Sequence[tuple[str, ...]]], truths: Sequence[Any]) -> list[checks.Finding]:
     findings = []
@@ -284,14 +204,8 @@ def _text_findings(texts: Mapping[str, Sequence[tuple[str, ...]]], truths: Seque
         empty = (not all(text.strip() for text in row) for row in rows)
         findings += checks.count_rows("empty", split, empty, len(rows), "are empty")
     findings += checks.repeated(texts, _folded)
-    return findings + checks.contradictions(texts["train"], [_hashable(truth) for truth in truths], _folded)
+    return findings + checks.contradictions(texts["train"], [checks.hashable(truth) for truth in truths], _folded)
 
 
 def _folded(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(checks.folded(text) for text in texts)
-
-
-def _hashable(truth: Any) -> Hashable:
-    if isinstance(truth, list):
-        return tuple(sorted(truth)) if all(isinstance(part, str) for part in truth) else tuple(truth)
-    return truth

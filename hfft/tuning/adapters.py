@@ -81,6 +81,10 @@ def lora_targets(
         for name, module in model.named_modules()
         if isinstance(module, (nn.Linear, Conv1D)) and any(name.startswith(f"{path}.") for path in inner)
     ]
+    if not linear:
+        raise RecipeError(
+            "tune.adapter adds to linear layers, and the blocks of this model have none: leave tune.adapter out."
+        )
     if targets == "all-linear":
         chosen = linear
     elif targets == "attention":

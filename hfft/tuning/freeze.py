@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hfft.errors import RecipeError, near
+from hfft.tuning.batch_norm import batch_norms
 from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
 
 Lowest = int | Literal["all"]
@@ -78,7 +79,13 @@ def freeze(model: nn.Module, frozen: Sequence[Block], block_of: BlockMap) -> Non
             parameter.requires_grad_(False)
 
 
-def set_modes(model: nn.Module, frozen: Sequence[Block], block_of: BlockMap, frozen_dropout: bool) -> None:
+def set_modes(
+    model: nn.Module,
+    frozen: Sequence[Block],
+    block_of: BlockMap,
+    frozen_dropout: bool,
+    still_statistics: bool = False,
+) -> None:
     """Puts the model in training mode, but for what is frozen.
 
     A module whose parameters all lie in frozen blocks is put in evaluation mode, which turns its dropout off; so is
@@ -92,8 +99,11 @@ def set_modes(model: nn.Module, frozen: Sequence[Block], block_of: BlockMap, fro
         frozen: The frozen blocks.
         block_of: Tells the block of a parameter.
         frozen_dropout: Leave dropout on in frozen blocks.
+        still_statistics: Put every BatchNorm in evaluation mode.
     """
     model.train()
+    for norm in batch_norms(model) if still_statistics else []:
+        norm.eval()
     places = {id(parameter): block_of[name] for name, parameter in model.named_parameters()}  # tied ones have one name
     still = {parameter for parameter, block in places.items() if block in frozen}
     free = {parameter for parameter, block in places.items() if block not in frozen and block.stack != HEAD}

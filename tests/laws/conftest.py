@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.laws.runs import STRATEGIES, train
+pytest.register_assert_rewrite("tests.laws.kinds")
+
+from tests.laws.runs import STRATEGIES, train  # noqa: E402
 
 
 @pytest.fixture(scope="session")

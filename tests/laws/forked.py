@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from hfft.tasks import TASKS
+
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["hfft.api", "hfft.cli", "hfft.tasks.text_classification", "hfft.tasks.seq2seq"])
+FORKING.set_forkserver_preload(["hfft.api", "hfft.cli", *{place.partition(":")[0] for place in TASKS.values()}])
 
 
 class Forked:

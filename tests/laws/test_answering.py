@@ -9,34 +9,43 @@ import pytest
 import hfft
 from hfft.errors import DataError, HfftError, ModelError, SetupError
 from hfft.folder import read_json
-from tests.laws.runs import cut, predictions, split_file, train
-from tests.tiny import EXAMPLES, write_csv
+from tests.laws.kinds import assert_alike, image_files, rows, split_file
+from tests.laws.runs import READ, cut, predictions, train, trusted
+from tests.tiny import write_csv
 
 
-@pytest.mark.parametrize("strategy", ["full", "freeze+decay+lora"])
-@pytest.mark.parametrize("task", EXAMPLES)
+@pytest.mark.parametrize(("task", "strategy"), READ)
 def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, trained, task, strategy):
     run, file = trained(task, strategy), split_file(tiny(task), "test")
+    trust = trusted(tiny(task))
     results = read_json(run / "results.json")
     for batch_size in (None, 5):
-        answers = hfft.predict(run, [str(file)], batch_size=batch_size)
+        answers = hfft.predict(run, [str(file)], batch_size=batch_size, trust=trust)
         for answer, row in zip(answers, predictions(run, "test"), strict=True):
-            numeric = "probabilities" if "probabilities" in row else "answer"
-            if isinstance(row[numeric], str):
-                assert answer == {name: value for name, value in row.items() if name != "truth"}
-            else:
-                assert answer[numeric] == pytest.approx(row[numeric], rel=1e-5, abs=1e-5)
-            assert (answer["id"], "truth" in answer) == (row["id"], False)
-            assert "probabilities" not in row or answer["answer"] == row["answer"]
-    found = hfft.evaluate(run, file)
+            del row["truth"]
+            assert_alike(answer, row)
+    found = hfft.evaluate(run, file, trust=trust)
     assert found.examples == 17
     assert set(found.scores) == set(results["test"])
     for name, entry in found.scores.items():
         told = results["test"][name]
-        assert entry["value"] == pytest.approx(told["value"], rel=1e-4, abs=1e-5)
+        # One of the two numbers is answered within 5e-5 of the same by what has learnt least: in batches of other sizes
+        # its correlation moves by 6e-5 (measured). A count of 17 cannot move by so little.
+        assert entry["value"] == pytest.approx(told["value"], rel=1e-4, abs=1e-3)
         for bound in ("low", "high"):  # a tie that rounding breaks moves a rank, and the interval of a rank correlation
             assert entry[bound] == (None if told[bound] is None else pytest.approx(told[bound], rel=1e-2, abs=1e-2))
     assert [row["truth"] for row in found.rows] == [row["truth"] for row in predictions(run, "test")]
+
+
+def test_images_are_answered_by_their_files_their_folder_and_as_pictures(tiny, trained):
+    run, folder = trained("image-folder", "full"), split_file(tiny("image-folder"), "test")
+    told = [{key: value for key, value in row.items() if key != "truth"} for row in predictions(run, "test")]
+    files = image_files(folder)
+    pictures = [row["image"] for row in rows(tiny("image-folder"), "test")]
+    for given in ([folder], files, [str(file) for file in files], pictures):
+        assert_alike(hfft.predict(run, given), told)
+    one = hfft.predict(run / "model", files[3])  # without the recipe
+    assert_alike(one, [{**told[3], "id": 0}])
 
 
 def test_texts_and_pairs_are_answered_in_the_order_given(tiny, tmp_path):

@@ -6,7 +6,18 @@ import pytest
 
 from hfft.folder import read_json
 from hfft.tasks import TASKS
-from tests.laws.runs import CASES, NO_DROPOUT, STRATEGIES, assembled, finished, launch, losses, predictions, train
+from tests.laws.runs import (
+    CASES,
+    LAWFUL,
+    STRATEGIES,
+    assembled,
+    finished,
+    launch,
+    losses,
+    no_dropout,
+    predictions,
+    train,
+)
 from tests.tiny import EXAMPLES
 
 SHORT = ["train.epochs=null", "train.steps=12", "train.log_every=1"]  # of 61 rows: the last of epoch 1 is a short one
@@ -22,7 +33,7 @@ def test_every_task_has_a_tiny_example():
 
 @pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_micro_batches_do_not_change_the_losses(tiny, tmp_path, task, strategy):
-    overrides = [*SHORT, *ONCE, *NO_DROPOUT, *STRATEGIES[strategy]]
+    overrides = [*SHORT, *ONCE, *no_dropout(task), *STRATEGIES[strategy]]
     if "lora" in strategy:
         overrides.append("tune.adapter.dropout=0")
 
@@ -39,15 +50,17 @@ def test_micro_batches_do_not_change_the_losses(tiny, tmp_path, task, strategy):
 
 def test_class_weights_and_smoothing_are_cut_right_too(tiny, tmp_path):
     recipe = tiny("text-classification")
-    overrides = [*SHORT, *ONCE, *NO_DROPOUT, "task.class_weights=balanced", "task.label_smoothing=0.1"]
+    weighted = ["task.class_weights=balanced", "task.label_smoothing=0.1"]
+    overrides = [*SHORT, *ONCE, *no_dropout("text-classification"), *weighted]
     train(recipe, tmp_path / "whole", *overrides)
     train(recipe, tmp_path / "parts", *overrides, "train.micro_batch_size=3")
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5, abs=1e-5)
 
 
 # Processes, and rows to score: fewer than processes, not a multiple of them, and many batches.
-SHARED = [(task, *case) for task in TASKS for case in ((2, 101, 1), (3, 7, 101))]
+SHARED = [(task, *case) for task in LAWFUL for case in ((2, 101, 1), (3, 7, 101))]
 SHARED += [("text-classification", 2, 7, 1), ("text-classification", 3, 1, 7), ("several-labels", 3, 7, 101)]
+SHARED += [("mixed-images", 3, 7, 101), ("conv", 2, 101, 7), ("long-documents", 3, 101, 7)]
 
 
 @pytest.mark.parametrize(("task", "processes", "eval_rows", "test_rows"), SHARED)
@@ -55,7 +68,7 @@ def test_processes_do_not_change_losses_and_scores(tiny, tmp_path, task, process
     recipe = tiny(task)
     files = {"train": recipe["data"]["files"]["train"], "test": list(recipe["data"]["files"].values())}
     data = {**recipe["data"], "files": files, "eval": f"test[:{eval_rows}]", "test": f"test[-{test_rows}:]"}
-    overrides = [*SHORT, *NO_DROPOUT, "train.micro_batch_size=2"]
+    overrides = [*SHORT, *no_dropout(task), "train.micro_batch_size=2"]
     one = train({**recipe, "data": data}, tmp_path / "one", *overrides)
     printed = finished(launch({**recipe, "data": data}, tmp_path / "more", *overrides, processes=processes))
     assert printed.startswith(f"{processes} process(es)")
@@ -70,10 +83,15 @@ def test_processes_do_not_change_losses_and_scores(tiny, tmp_path, task, process
         assert {name: entry["value"] for name, entry in results[split].items()} == pytest.approx(values, abs=1e-3)
 
 
-@pytest.mark.parametrize("task", [task for task in EXAMPLES if task != "streaming"])  # nobody counts its rows
+# Of a stream nobody counts the rows. Whom an image is mixed with hangs on its batch, and so what it contributes; all
+# other views are functions of (seed, epoch, id), and an epoch shows the same ones however it is batched.
+HANGS_ON_BATCHES = ("streaming", "mixed-images")
+
+
+@pytest.mark.parametrize("task", [*(task for task in EXAMPLES if task not in HANGS_ON_BATCHES), "outside"])
 def test_an_epoch_of_grouped_batches_weighs_every_sample_once(tiny, tmp_path, task):
     """With weights that stand still, the mean loss over an epoch is that over the data, however it is batched."""
-    still = [*NO_DROPOUT, "optim.lr=1e-30", "optim.weight_decay=0", "train.epochs=null", "train.log_every=1"]
+    still = [*no_dropout(task), "optim.lr=1e-30", "optim.weight_decay=0", "train.epochs=null", "train.log_every=1"]
     means, totals = [], []
     for size in (8, 61, 7):
         output, overrides = tmp_path / str(size), [*still, f"train.batch_size={size}", f"train.steps={-(-61 // size)}"]

@@ -12,9 +12,10 @@ import pytest
 
 from hfft.errors import DataError, SetupError, Stopped
 from hfft.scoring import Scorer
-from hfft.tasks import TASKS
+from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,
+    LAWFUL,
     STRATEGIES,
     cut,
     finished,
@@ -22,7 +23,6 @@ from tests.laws.runs import (
     launch,
     launch_as_users_do,
     predictions,
-    split_file,
     tensors,
     train,
 )
@@ -69,7 +69,10 @@ def test_every_optimizer_resumes_exactly(tiny, tmp_path, optimizer):
     assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("task", "workers"), [("text-classification", 0), *((task, 2) for task in TASKS)])
+KILLED = [("text-classification", 0), *((task, 2) for task in (*LAWFUL, "mixed-images"))]
+
+
+@pytest.mark.parametrize(("task", "workers"), KILLED)
 def test_a_run_killed_inside_an_epoch_goes_on_as_if_nothing_had_happened(tiny, tmp_path, task, workers):
     overrides = ["train.epochs=null", "train.steps=150", "train.eval_every=50", "train.checkpoint_every=20"]
     overrides.append(f"data.workers={workers}")
@@ -123,7 +126,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tiny, tmp_path):
     assert any("step-00000009 is damaged and passed over" in warning for warning in warnings)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LAWFUL)
 def test_a_finished_run_says_so_and_is_left_alone(tiny, tmp_path, task):
     recipe = tiny(task)
     first = train(recipe, tmp_path / "run")
@@ -133,7 +136,7 @@ def test_a_finished_run_says_so_and_is_left_alone(tiny, tmp_path, task):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LAWFUL)
 def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
     recipe = tiny(task)
     even = ["optim.schedule=constant", "optim.warmup=0"]
@@ -146,7 +149,7 @@ def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
         train(recipe, tmp_path / "run", *even, "train.epochs=1")
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LAWFUL)
 def test_another_recipe_or_other_data_is_refused(tiny, tmp_path, task):
     recipe = {**tiny(task), "optim": {"lr": 0.003}}
     train(recipe, tmp_path / "run")
@@ -160,8 +163,7 @@ def test_another_recipe_or_other_data_is_refused(tiny, tmp_path, task):
     shutil.copytree(recipe["data"]["root"], other)
     moved = {**recipe, "data": {**recipe["data"], "root": str(other)}}
     train(moved, tmp_path / "moved", "train.epochs=null", "train.steps=2")
-    text = split_file(moved, "train").read_text()
-    split_file(moved, "train").write_text(text + text.splitlines(keepends=True)[-1])
+    repeat_last_row(moved, "train")
     with pytest.raises(DataError, match="The rows of train are not those"):
         train(moved, tmp_path / "moved", "train.epochs=null", "train.steps=3")
 
@@ -175,7 +177,7 @@ def wait_for(done, process, seconds=120):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LAWFUL)
 def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch, task):
     """The evaluation of that step is made when the run goes on, and the checkpoint's clock is right."""
     recipe, overrides = tiny(task), [*KEPT, keep_best(task, tiny(task))]

@@ -9,8 +9,8 @@ import pytest
 
 import hfft
 from hfft.errors import SetupError
-from hfft.tasks import TASKS
-from tests.laws.runs import METRIC, keep_best, predictions, split_file, train
+from tests.laws.kinds import kind_of, split_file
+from tests.laws.runs import LAWFUL, keep_best, predictions, train, trusted
 
 SEEDS = ["train.seeds=[0, 7, 3]", "train.epochs=2"]
 
@@ -19,7 +19,7 @@ def results(folder):
     return json.loads((folder / "results.json").read_text())
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LAWFUL)
 def test_each_seed_is_the_run_it_would_be_alone_and_the_best_is_the_model(tiny, tmp_path, task):
     recipe = tiny(task)
     overrides = [SEEDS[1], keep_best(task, recipe), "tune.adapter={rank: 4}", "optim.lr=1e-2"]
@@ -36,13 +36,13 @@ def test_each_seed_is_the_run_it_would_be_alone_and_the_best_is_the_model(tiny, 
             assert entry["spread"] == pytest.approx(statistics.stdev(values))
             reach = 4.302652729911275 * statistics.stdev(values) / 3**0.5  # Student's t for 2 degrees of freedom
             assert entry["high"] - entry["value"] == pytest.approx(reach)
-    evals = [result["eval"][METRIC[task]]["value"] for result in each]
+    evals = [result["eval"][kind_of(task, recipe).metric]["value"] for result in each]
     best = (0, 7, 3)[evals.index(max(evals))]
     assert results(tmp_path / "run")["best_seed"] == best
     for name in ("model/model.safetensors", "adapter/adapter_model.safetensors"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "run" / f"seed-{best}" / name).read_bytes()
     assert "## Seeds" in (tmp_path / "run" / "model" / "README.md").read_text()
-    answers = hfft.predict(tmp_path / "run", [split_file(recipe, "test")])
+    answers = hfft.predict(tmp_path / "run", [split_file(recipe, "test")], trust=trusted(recipe))
     assert [a["answer"] for a in answers] == [
         r["answer"] for r in predictions(tmp_path / "run" / f"seed-{best}", "test")
     ]

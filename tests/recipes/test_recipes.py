@@ -13,10 +13,33 @@ from typing import Any
 import pytest
 import torch
 from datasets import ClassLabel, List, Value
-from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForImageClassification,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
 
 import hfft
-from tests.recipes.small import FEW, HUB, MNLI, WRITING, columns, hub_rows, short, tiny_data, tiny_model, write_parquet
+from tests import tiny
+from tests.recipes.small import (
+    FASHION,
+    FEW,
+    HUB,
+    MNLI,
+    PICTURES,
+    WRITING,
+    class_names,
+    columns,
+    hub_rows,
+    short,
+    tag_names,
+    tiny_data,
+    tiny_model,
+    write_parquet,
+)
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*.yaml"))
 PROBLEMS = {ClassLabel: "single_label_classification", List: "multi_label_classification", Value: "regression"}
@@ -37,7 +60,7 @@ def test_a_recipe_runs_on_tiny_data_with_a_tiny_model(tmp_path, file):
     saved = hfft.Recipe.load(tmp_path / "run" / "recipe.yaml")
     assert saved.name == file.stem
     assert {key: saved.task.options[key] for key in columns(recipe)} == columns(recipe)
-    (check_writer if recipe.task.name in WRITING else check_model)(tmp_path / "run", recipe)
+    CHECKS.get(recipe.task.name, check_model)(tmp_path / "run", recipe)
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
@@ -132,6 +155,38 @@ def check_model(run: Path, recipe: hfft.Recipe) -> None:
     encoded = tokenizer(*texts, return_tensors="pt")
     assert tokenizer.unk_token_id not in encoded["input_ids"]
     assert model(**encoded).logits.shape == (1, len(names))
+
+
+def check_seer(run: Path, recipe: hfft.Recipe) -> None:
+    """Checks that plain transformers loads the model whole, and that it sees pictures of the recipe's size."""
+    model, found = AutoModelForImageClassification.from_pretrained(run / "model", output_loading_info=True)
+    assert not any(found.values())
+    names = class_names(FASHION if recipe.data.hub is None else PICTURES[recipe.data.hub])
+    assert list(model.config.id2label.values()) == names
+    processor = AutoImageProcessor.from_pretrained(run / "model")
+    seen = processor(tiny.pictures(1, seed=5)[0]["image"], return_tensors="pt")
+    size = recipe.task.options.get("image_size")
+    assert size is None or seen["pixel_values"].shape == (1, 3, size, size)
+    assert model(**seen).logits.shape == (1, len(names))
+
+
+def check_tagger(run: Path, recipe: hfft.Recipe) -> None:
+    """Checks that plain transformers loads the model whole, with the tags of the data in their order."""
+    model, found = AutoModelForTokenClassification.from_pretrained(run / "model", output_loading_info=True)
+    assert not any(found.values())
+    known = tag_names(recipe)
+    names = known if recipe.data.hub else known[:7]  # numbers come with all their names, texts with those that occur
+    assert list(model.config.id2label.values()) == names
+    tokenizer = AutoTokenizer.from_pretrained(run / "model")
+    encoded = tokenizer(["w1", "fine"], is_split_into_words=True, return_tensors="pt")
+    assert model(**encoded).logits.shape == (1, 4, len(names))
+
+
+CHECKS = {
+    "image-classification": check_seer,
+    "token-classification": check_tagger,
+    **dict.fromkeys(WRITING, check_writer),
+}
 
 
 def trained_head(folder: Path, rows: list[dict[str, Any]], names: list[str]) -> None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from seqeval.metrics import f1_score
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from hfft.recipe import Recipe
-from tests.tiny import text_classification, tokenizer
+from tests.tiny import (
+    bert,
+    mobilenet_v2,
+    pictures,
+    tagged_words,
+    text_classification,
+    tokenizer,
+    write_jsonl,
+    write_pictures,
+)
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -39,7 +51,7 @@ def outcome(tool: str, seed: int, seconds: float, correct: list[bool], saving: f
         whole_seconds=seconds + saving,
         resident_bytes=2**20,
         device_bytes=None,
-        correct=correct,
+        scored=script("measure").Scored("accuracy", [int(right) for right in correct], [1] * len(correct)),
         environment={},
     )
 
@@ -56,13 +68,90 @@ def test_ratios_are_taken_round_by_round():
     assert found["whole_speed_ratio"] == {"value": 1.0, "low": 0.5, "high": 2.0}
 
 
-def test_accuracy_differs_example_by_example():
+def test_scores_differ_example_by_example():
     comparison = script("comparison")
-    difference = comparison.accuracy_difference(three_rounds(), "ours", "theirs")
+    difference = comparison.score_difference(three_rounds(), "ours", "theirs")
     assert difference.value == 0.25
     assert difference.low == 0.0  # one example in four makes the difference: often none of the drawn ones
     assert 0.5 <= difference.high <= 0.75
-    assert comparison.accuracy_difference(three_rounds(), "ours", "ours") == comparison.Spread(0.0, 0.0, 0.0)
+    assert comparison.score_difference(three_rounds(), "ours", "ours") == comparison.Spread(0.0, 0.0, 0.0)
+
+
+def test_an_f1_is_that_of_all_counts_of_a_resample():
+    comparison, measure = script("comparison"), script("measure")
+    counts = measure.Scored("entity F1", [2, 0, 4], [3, 2, 4])
+    made = [replace(outcome("ours", seed, 1.0, []), scored=counts) for seed in range(2)]
+    found = comparison.score(made, "ours")
+    assert found.value == counts.value == pytest.approx(6 / 9)  # no mean of 2/3, 0 and 1
+    assert (found.low, found.high) == (0.0, 1.0)  # the worst document three times, the best three times
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(60, "worse"), (90, "not worse"), (95, "not worse")])
+def test_the_last_line_says_whether_a_tool_is_worse(right, verdict):
+    made = [outcome("ours", 0, 1.0, [i < right for i in range(100)])]
+    made.append(outcome("theirs", 0, 1.0, [i >= 8 for i in range(100)]))
+    line = script("vs_trainer").closing_line(script("comparison").comparison(made, "ours", "theirs"))
+    assert line.endswith(f": {verdict} beyond the interval.")
+
+
+def run(name: str, monkeypatch, *arguments: str) -> Any:
+    """Runs a script as from the command line, with an output file, and gives what that says."""
+    output = Path(arguments[1], "found.json")
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments, "--seeds", "3", "--output", str(output)])
+    script(name).main()
+    return json.loads(output.read_text(encoding="utf-8"))
+
+
+def test_images_are_compared_head_first(tmp_path, monkeypatch, capsys):
+    mobilenet_v2(tmp_path / "model")
+    for seed, split in enumerate(("train", "test")):
+        write_pictures(tmp_path / f"{split}.parquet", pictures(20, seed))
+    counts = ("--rows", "12", "--head-epochs", "2", "--epochs", "1")
+    found = run("images_vs_trainer", monkeypatch, "--data", str(tmp_path), "--model", str(tmp_path / "model"), *counts)
+    assert [(made["tool"], made["samples"], made["seed"]) for made in found["runs"]] == [
+        ("hfft head only", 24, 3),
+        ("hfft full", 12, 3),
+        ("Trainer head only", 24, 3),
+        ("Trainer full", 12, 3),
+    ]
+    assert all(len(made["scored"]["correct"]) == 20 for made in found["runs"])
+    assert [pair["beside"] for pair in found["comparisons"]] == ["Trainer head only", "Trainer full"]
+    assert capsys.readouterr().out.count("beyond the interval.") == 2
+
+
+def test_tags_are_compared(tmp_path, monkeypatch, capsys):
+    bert(tmp_path / "model", positions=128)  # the length that the recipe wants
+    for seed, (split, rows) in enumerate({"train": 40, "validation": 8, "test": 10}.items()):
+        made = [{"tokens": row["tokens"], "ner_tags": row["tags"]} for row in tagged_words(rows, seed)]
+        write_jsonl(tmp_path / f"{split}.jsonl", made)
+    model = ("--model", str(tmp_path / "model"), "--rows", "32", "--epochs", "1")
+    found = run("tags_vs_trainer", monkeypatch, "--data", str(tmp_path), *model)
+    assert [(made["tool"], made["samples"]) for made in found["runs"]] == [("hfft", 32), ("Trainer", 32)]
+    assert all(len(made["scored"]["out_of"]) == 10 for made in found["runs"])
+    assert found["comparisons"][0]["metric"] == "entity F1"
+    assert "beyond the interval." in capsys.readouterr().out
+
+
+def test_entities_are_those_of_seqeval():
+    answers = [["B-a", "I-a", "O", "B-b"], ["O", "I-a", "O"], ["B-a", "B-a"]]
+    truths = [["B-a", "I-a", "O", "B-a"], ["O", "B-a", "O"], ["B-a", "I-a"]]
+    made = script("tags_vs_trainer").entity_f1(answers, truths)
+    assert (made.correct, made.out_of) == ([2, 2, 0], [4, 2, 3])
+    assert made.value == pytest.approx(f1_score(truths, answers))
+
+
+def test_first_pieces_have_the_tags_and_cut_off_words_the_answer_o(tmp_path):
+    tags = script("tags_vs_trainer")
+    tokenizer(tmp_path, positions=64)
+    task = {"name": "token-classification", "tokens": "tokens", "tags": "tags", "max_length": 6}
+    recipe = Recipe.from_dict({"task": task, "data": {"files": {"train": "train.jsonl"}}, "model": str(tmp_path)})
+    rows = [{"tokens": ["w1", "w2-w3", "w4", "w5"], "tags": ["O", "B-a", "I-a", "B-a"]}]  # w2-w3: three pieces
+    made = tags.in_pieces(recipe, AutoTokenizer.from_pretrained(tmp_path), rows, ["B-a", "I-a", "O"])
+    assert made["labels"][0] == [-100, 2, 0, -100, -100, -100]
+    logits, names = np.eye(3)[[[0, 2, 0, 1, 1, 1]]], ["B-a", "I-a", "O"]
+    answers = tags.tags_of(logits, np.array(made["labels"]), names)
+    tags.write_answers(tmp_path / "test.jsonl", answers, [row["tags"] for row in rows])
+    assert json.loads((tmp_path / "test.jsonl").read_text())["answer"] == ["O", "B-a", "O", "O"]
 
 
 def test_the_table_has_a_row_a_tool_and_a_line_a_pair(capsys):

@@ -19,10 +19,10 @@ from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.regression import regression_intervals, regression_scores
 from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import label_settings, named
-from hfft.tasks.targets.target import Answer, Problem, TargetOptions
+from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 
-class Numbers:
+class Numbers(MeanLoss):
     """The squared loss, or Huber's (1964), of standardized numbers (see `Target` for what methods promise).
 
     A head starts near 0 and moves by small steps, so it would take for ever to reach prices in the thousands: the model
@@ -108,15 +108,12 @@ class Numbers:
     def tensor(self, encoded: Sequence[Sequence[float]]) -> Tensor:
         return torch.tensor(encoded, dtype=torch.float64)  # the truths are written out from here: not a digit is lost
 
-    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+    def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         mean, spread = self.mean.to(encoded), self.spread.to(encoded)
         truth = ((encoded - mean) / spread).to(logits.dtype)
         if self.options.loss is not None and self.options.loss.name == "huber":
-            return huber_loss(logits, truth, delta=self.options.loss.delta)
-        return mse_loss(logits, truth)
-
-    def weight(self, encoded: Tensor) -> float:
-        return float(len(encoded))
+            return huber_loss(logits, truth, reduction="none", delta=self.options.loss.delta).mean(-1)
+        return mse_loss(logits, truth, reduction="none").mean(-1)
 
     def answers(self, logits: Tensor) -> list[Answer]:
         rows = logits.cpu().double() * self.spread + self.mean

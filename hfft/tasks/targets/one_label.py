@@ -17,12 +17,12 @@ from hfft.data.labels import choose_names, encode, label_names
 from hfft.errors import RecipeError, near
 from hfft.metrics.classification import classification_intervals, classification_scores
 from hfft.metrics.intervals import Intervals, Scores
-from hfft.tasks.targets.target import Answer, Problem, TargetOptions
+from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 LEAST = 1e-8  # of 1 - p in the focal loss, whose gradient at 0 is infinite for a gamma below 1
 
 
-class OneLabel:
+class OneLabel(MeanLoss):
     """Softmax and cross entropy, or the focal loss (see `Target` for what each method promises)."""
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels", "class_weights", "label_smoothing"})
@@ -64,15 +64,17 @@ class OneLabel:
     def tensor(self, encoded: Sequence[int]) -> Tensor:
         return torch.tensor(encoded)
 
-    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+    def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         if self.options.loss is not None and self.options.loss.name == "focal":
             return focal_loss(logits, encoded, weights, self.options.loss.gamma)
-        return cross_entropy(logits, encoded, weights, label_smoothing=self.options.label_smoothing)
+        smoothing = self.options.label_smoothing
+        return cross_entropy(logits, encoded, weights, reduction="none", label_smoothing=smoothing)
 
-    def weight(self, encoded: Tensor) -> float:
-        # the mean divides by the sum of the targets' class weights
-        return float(len(encoded) if self.class_weights is None else self.class_weights[encoded].sum())
+    def each_weight(self, encoded: Tensor) -> Tensor:
+        if self.class_weights is None:
+            return super().each_weight(encoded)
+        return self.class_weights.to(encoded.device)[encoded]
 
     def answers(self, logits: Tensor) -> list[Answer]:
         rows = logits.softmax(-1).cpu()
@@ -101,7 +103,7 @@ class OneLabel:
 def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, gamma: float) -> Tensor:
     """Cross entropy in which an example of probability p counts (1 - p)^gamma (Lin et al. 2017, equations 4 and 5).
 
-    As in cross entropy, class weights (the paper's alpha) divide the mean too.
+    Gives `(batch,)`, each times its class weight, the paper's alpha.
 
     Args:
         logits: `(batch, labels)`.
@@ -111,7 +113,7 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, gamma: fl
     """
     log_p = log_softmax(logits, -1).gather(-1, labels[:, None])[:, 0]
     weight = torch.ones_like(log_p) if weights is None else weights[labels]
-    return -(weight * (1 - log_p.exp()).clamp(min=LEAST) ** gamma * log_p).sum() / weight.sum()
+    return -weight * (1 - log_p.exp()).clamp(min=LEAST) ** gamma * log_p
 
 
 def label_settings(labels: Sequence[str], problem_type: str) -> dict[str, Any]:

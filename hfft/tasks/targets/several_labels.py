@@ -19,12 +19,12 @@ from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.multi_label import best_threshold, multi_label_intervals, multi_label_scores
 from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import LEAST, check_names, label_settings, named
-from hfft.tasks.targets.target import Answer, Problem, TargetOptions
+from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 UNDECIDED = 0.5  # the threshold until one is chosen
 
 
-class SeveralLabels:
+class SeveralLabels(MeanLoss):
     """A sigmoid and binary cross entropy, or focal loss, for each label (see `Target` for what methods promise).
 
     A label applies from its threshold on. `settle` chooses one for all labels, the one with the best macro F1 on the
@@ -106,19 +106,16 @@ class SeveralLabels:
     def tensor(self, encoded: Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(encoded)
 
-    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+    def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         options, truth = self.options, encoded.to(logits.dtype)
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         if options.loss is not None and options.loss.name == "focal":
             # Lin et al. 2017, equation 5, for each label by itself
             wrong = (truth - logits.sigmoid()).abs().clamp(min=LEAST)
             scale = wrong**options.loss.gamma
-            return binary_cross_entropy_with_logits(logits, truth, scale, pos_weight=weights)
+            return binary_cross_entropy_with_logits(logits, truth, scale, pos_weight=weights, reduction="none").mean(-1)
         smoothed = truth * (1 - options.label_smoothing) + options.label_smoothing / 2
-        return binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights)
-
-    def weight(self, encoded: Tensor) -> float:
-        return float(len(encoded))
+        return binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights, reduction="none").mean(-1)
 
     def answers(self, logits: Tensor) -> list[Answer]:
         return self._decided(logits.sigmoid().cpu().tolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
+import torch
 from datasets import Dataset
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
@@ -96,6 +97,30 @@ class TargetOptions(BaseModel):
         return self
 
 
+class MeanLoss:
+    """The mean over examples of a loss that is known for each, for targets to build on."""
+
+    def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
+        """`(batch,)`, class weights included."""
+        raise NotImplementedError
+
+    def each_weight(self, encoded: Tensor) -> Tensor:
+        """`(batch,)`, what an example weighs in the mean."""
+        return torch.ones(len(encoded), device=encoded.device)
+
+    def loss(self, logits: Tensor, encoded: Tensor, shares: Tensor | None = None) -> Tensor:
+        """See `Target.loss`."""
+        losses, weights = self.each_loss(logits, encoded), self.each_weight(encoded)
+        if shares is not None:
+            losses, weights = losses * shares, weights * shares
+        return losses.sum() / weights.sum()
+
+    def weight(self, encoded: Tensor, shares: Tensor | None = None) -> float:
+        """See `Target.weight`."""
+        weights = self.each_weight(encoded)
+        return float((weights if shares is None else weights * shares).sum())
+
+
 class Target(Protocol):
     """What is asked about each input.
 
@@ -150,11 +175,17 @@ class Target(Protocol):
         """A batch of encoded truths."""
         ...
 
-    def loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        """The mean loss, with its gradient; logits are `(batch, outputs)` in float32."""
+    def loss(self, logits: Tensor, encoded: Tensor, shares: Tensor | None = None) -> Tensor:
+        """The mean loss, with its gradient.
+
+        Args:
+            logits: `(batch, outputs)` in float32.
+            encoded: `(batch, ...)`.
+            shares: `(batch,)`, how much of an example each row is, such as of two that were mixed; None for all of it.
+        """
         ...
 
-    def weight(self, encoded: Tensor) -> float:
+    def weight(self, encoded: Tensor, shares: Tensor | None = None) -> float:
         """The denominator of `loss`."""
         ...
 

@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset
 
 from hfft.backbone import Pretrained
-from hfft.data.checks import count_rows
+from hfft.data.checks import UNLABELLED, count_rows
 from hfft.data.loaders import Examples
 from hfft.data.source_target import Columns, Frame, Limits, Pairs, Truth, encode_pairs, limits, pair_lengths, read_pairs
 from hfft.errors import DataError
@@ -56,7 +56,7 @@ class Reader:
         if without.all():
             raise DataError(f"task.target: no row of the {split} split has a text in '{self.columns.target}'.")
         prepared.findings.extend(
-            count_rows("unlabelled", split, without, len(without), "have no target and are left out")
+            count_rows(UNLABELLED, split, without, len(without), "have no target and are left out")
         )
         self.put(split, pairs, np.flatnonzero(~without), prepared, keep)
 
@@ -66,7 +66,7 @@ class Reader:
         for side, cut in zip(("source", "target"), cuts, strict=True):
             if cut.mean() > CUT_SHARE[side]:
                 text = f"have a {side} that is cut to {getattr(self.limits, side)} tokens"
-                prepared.findings.extend(count_rows(f"{side}-cut", split, cut, len(ids), text))
+                prepared.findings.extend(count_rows(f"{side}-cut", split, cut, len(ids), text, ids))
         lengths = examples.lengths
         assert lengths is not None
         prepared.splits[split] = examples

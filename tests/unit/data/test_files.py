@@ -188,3 +188,124 @@ def test_files_of_one_split_need_the_same_columns_and_types(read):
         read({"a.csv": "text\na\n", "b.csv": "label\na\n"})
     with pytest.raises(DataError, match=r"data.files.train: the files .*a.jsonl.*b.jsonl.* do not fit together"):
         read({"a.jsonl": '{"label": 1}\n', "b.jsonl": '{"label": "one"}\n'})
+
+
+def paths(tmp_path, *names):
+    return [str(tmp_path / name) for name in names]
+
+
+def test_an_image_folder_has_a_row_a_file_and_a_label_a_subfolder(read, tmp_path):
+    (tmp_path / "all" / "empty").mkdir(parents=True)
+    names = ["all/dog/b.jpg", "all/dog/more/a.jpg", "all/cat/x.txt", "all/cat/y.PNG", "all/README.md"]
+    hidden = ["all/.git/a.jpg", "all/cat/.DS_Store", "all/cat/Thumbs.db", "all/dog/desktop.ini", "all/dog/.x/a.jpg"]
+    found = read(dict.fromkeys([*names, *hidden], ""), "all")
+    assert found.features["label"] == ClassLabel(names=["cat", "dog", "empty"])
+    assert found.to_dict() == {
+        "image": paths(tmp_path, "all/cat/x.txt", "all/cat/y.PNG", "all/dog/b.jpg", "all/dog/more/a.jpg"),
+        "label": [0, 0, 1, 1],
+    }
+
+
+def test_image_folders_of_one_split_join_their_classes(read, tmp_path):
+    found = read({"one/dog/a.jpg": "", "two/cat/b.jpg": "", "two/dog/c.jpg": ""}, "one", "two")
+    assert found.features["label"] == ClassLabel(names=["cat", "dog"])
+    assert found.to_dict() == {
+        "image": paths(tmp_path, "one/dog/a.jpg", "two/cat/b.jpg", "two/dog/c.jpg"),
+        "label": [1, 0, 1],
+    }
+
+
+def test_an_image_folder_without_labels_has_files_from_every_depth(read, tmp_path):
+    read({"x/b.jpg": "", "x/a/c.jpg": "", "x/.hidden.jpg": ""})
+    found = read_files(["x"], str(tmp_path), "the input", labelled=False)
+    assert found.to_dict() == {"image": paths(tmp_path, "x/a/c.jpg", "x/b.jpg")}
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match=r"the input: the folder .*none holds no files"):
+        read_files(["none"], str(tmp_path), "the input", labelled=False)
+
+
+def test_image_files_that_are_named_are_rows_of_their_own(read, tmp_path):
+    found = read({"b.JPG": "", "a.png": "", "c/d.webp": "", "c/e.csv": "text\na\n"}, "b.JPG", "*.png", "c/*.webp")
+    assert found.to_dict() == {"image": paths(tmp_path, "b.JPG", "a.png", "c/d.webp")}
+    with pytest.raises(DataError, match=r"e.csv has the columns \['text'\], but .*d.webp has \['image'\]"):
+        read({}, "c/*")
+
+
+def test_a_name_relative_to_the_working_folder_becomes_absolute(read, tmp_path, monkeypatch):
+    read({"x/cat/a.jpg": "", "t.csv": "image\na.jpg\n"})
+    monkeypatch.chdir(tmp_path)
+    assert read_files(["x"], ".", "--data")["image"][:] == paths(tmp_path, "x/cat/a.jpg")
+    assert read_files(["x/cat/a.jpg"], ".", "--data")["image"][:] == paths(tmp_path, "x/cat/a.jpg")
+    assert read_files(["t.csv"], ".", "--data", ["image"])["image"][:] == paths(tmp_path, "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("files", "messages"),
+    [
+        ([], ["data.files.train: the folder ", "is empty. In an image folder each class needs its own subfolder"]),
+        (
+            ["a.jpg", "b.jpg", "c.jpg", "d.jpg"],
+            ["has no subfolders, but a.jpg, b.jpg, c.jpg and 1 more. In an image folder each class needs its own"],
+        ),
+        (
+            ["test.csv", "train.csv"],
+            ["no subfolders, but test.csv, train.csv.", "If test.csv is a table of the data, name it"],
+        ),
+        (
+            ["cat/a.jpg", "dog/b.jpg", "c.jpg", "README.md"],
+            ["has c.jpg beside the subfolders cat, dog. In an image folder each class needs its own subfolder"],
+        ),
+        (
+            ["train/cat/a.jpg", "Val/cat/b.jpg"],
+            [
+                "look like splits, not like classes: Val, train",
+                "in data.files: {eval: ",
+                "all/Val, train: ",
+                "all/train}",
+            ],
+        ),
+        (["cat/.DS_Store", "dog/.DS_Store"], ["data.files.train: the subfolders of ", " hold no files."]),
+    ],
+)
+def test_a_folder_that_is_no_image_folder_is_refused(read, tmp_path, files, messages):
+    (tmp_path / "all").mkdir()
+    with pytest.raises(DataError) as caught:
+        read({f"all/{name}": "" for name in files}, "all")
+    for message in messages:
+        assert message in str(caught.value)
+
+
+def test_one_class_named_as_a_split_is_a_class(read):
+    assert read({"all/test/a.jpg": "", "all/retest/b.jpg": ""}, "all").features["label"].names == ["retest", "test"]
+
+
+@pytest.mark.usefixtures("_own_datasets_cache")
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".json", ".jsonl", ".parquet"])
+def test_names_of_files_start_from_the_folder_of_their_table(tmp_path, ending):
+    (tmp_path / "deep").mkdir()
+    columns = {"label": ["x", "y", "z"], "image": ["a.jpg", "/else/b.jpg", ""], "text": ["a.jpg"] * 3}
+    rows = Dataset.from_dict(columns)
+    write = {
+        ".csv": rows.to_csv,
+        ".tsv": lambda file: rows.to_csv(file, sep="\t"),
+        ".json": lambda file: rows.to_json(file, lines=False),
+        ".jsonl": rows.to_json,
+        ".parquet": rows.to_parquet,
+    }
+    write[ending](tmp_path / "deep" / f"t{ending}")
+    found = read_files([f"deep/t{ending}"], str(tmp_path), "data.files.train", ["image", "picture"])
+    assert found.column_names == ["label", "image", "text"]
+    assert found.to_dict() == {**columns, "image": [str(tmp_path / "deep" / "a.jpg"), "/else/b.jpg", ""]}
+
+
+def test_a_table_of_names_alone_is_made_absolute_row_by_row(read, tmp_path):
+    read({"a.jsonl": '{"image": "x.jpg"}\n{"image": null}\n{"image": "d/y.jpg"}\n'})
+    found = read_files(["a.jsonl"], str(tmp_path), "data.files.train", ["image"])
+    assert found.to_dict() == {"image": [str(tmp_path / "x.jpg"), None, str(tmp_path / "d" / "y.jpg")]}
+
+
+@pytest.mark.usefixtures("_own_datasets_cache")
+def test_bytes_and_structs_in_a_file_column_stay(tmp_path):
+    rows = Dataset.from_dict({"image": [b"abc"], "other": [{"bytes": None, "path": "a.jpg"}]})
+    rows.to_parquet(tmp_path / "a.parquet")
+    assert read_files(["a.parquet"], str(tmp_path), "x", ["image", "other"]).to_dict() == rows.to_dict()

@@ -59,3 +59,33 @@ def test_other_names_of_the_labels_are_other_data():
         for names in (["neg", "pos"], ["pos", "neg"])
     )
     assert fingerprint(one) != fingerprint(other)
+
+
+def moved(folder, contents):
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return Dataset.from_dict({"image": [*(str(folder / name) for name in contents), None], "label": ["x"] * 3})
+
+
+def test_files_count_by_name_and_size_and_not_by_folder(tmp_path):
+    first, same, other_size, other_name = (
+        moved(tmp_path / str(number), contents)
+        for number, contents in enumerate(
+            [{"a": "one", "b": "two"}, {"a": "one", "b": "TWO"}, {"a": "one", "b": "four"}, {"a": "one", "c": "two"}]
+        )
+    )
+    assert fingerprint(first, ["image"]) == fingerprint(same, ["image"])
+    assert len({fingerprint(rows, ["image"]) for rows in (first, other_size, other_name)}) == 3
+    before = fingerprint(first, ["image"])
+    (tmp_path / "0" / "b").unlink()
+    assert fingerprint(first, ["image"]) != before
+
+
+def test_without_file_columns_the_folder_counts_and_columns_of_no_text_count_as_before(tmp_path):
+    contents = {"a": "one", "b": "two"}
+    first, other = moved(tmp_path / "1", contents), moved(tmp_path / "2", contents)
+    assert fingerprint(first) != fingerprint(other)
+    assert fingerprint(first, ["label"]) != fingerprint(other, ["label"])
+    held = Dataset.from_dict({"image": [b"abc"], "label": [1]})
+    assert fingerprint(held, ["image", "label", "absent"]) == fingerprint(held)

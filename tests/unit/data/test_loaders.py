@@ -9,7 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from hfft.data.loaders import Cut, Examples, MicroBatch, load, train_batches
+from hfft.data.loaders import Cut, Examples, MicroBatch, Views, load, train_batches
 from hfft.data.order import Part, epoch_batches
 
 FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 on
@@ -92,8 +92,8 @@ def test_loading_leaves_every_random_state_alone(examples, workers):
 
 
 def test_parts_are_loaded_in_the_order_they_are_asked_for(examples):
-    wanted = [Part(np.array([9, 0]), True), Part(np.array([3]), False), Part(np.array([9]), True)]
-    loaded = list(load(examples, wanted, collate, workers=0))
+    parts = [Part(np.array([9, 0]), True), Part(np.array([3]), False), Part(np.array([9]), True)]
+    loaded = list(load(examples, ((part, None) for part in parts), collate, workers=0))
     assert [(part.ids, part.counts) for part in loaded] == [([12, 0], True), ([4], False), ([12], True)]
 
 
@@ -102,3 +102,75 @@ def test_cells_are_counted_where_they_count():
     assert MicroBatch(batch, [0, 1, 2], counts=True).cells == (5, 6)
     assert MicroBatch(batch, [0, 1, 2], counts=False).cells == (0, 0)
     assert MicroBatch({"value": batch["value"]}, [0, 1, 2], counts=True).cells == (0, 0)
+
+
+def viewed(examples, mixed=False):
+    return Examples(examples.rows, examples.ids, None, Views(mixed))
+
+
+def draws(rows):
+    """What `collate` is given of each row: its value and its draw, and those of its partner."""
+    blank = {"value": -1, "draw": (-1, -1, -1)}
+    both = [[row, row.get("partner", blank)] for row in rows]
+    value = torch.tensor([[each["value"], *each.get("draw", blank["draw"])] for pair in both for each in pair])
+    return {"value": value.reshape(len(rows), 2, 4)}
+
+
+def drawn(steps):
+    """By step: a list of `[value, seed, epoch, id]` of a row, and that of its partner."""
+    return [[row for part in step.micro_batches for row in part.batch["value"].tolist()] for step in steps]
+
+
+NOTHING = [-1, -1, -1, -1]
+
+
+def test_a_view_is_drawn_by_seed_epoch_and_id(examples):
+    steps = list(train_batches(viewed(examples), draws, cut(seed=7), 0, 6))
+    for step, rows in zip(steps, drawn(steps), strict=True):
+        ids = step.micro_batches[0].ids
+        assert rows == [[[number * 10, 7, step.epoch, number], NOTHING] for number in ids]
+
+
+def test_rows_that_are_scored_or_have_no_views_have_no_draw(examples):
+    part = Part(np.array([3, 0]), True, np.array([0, 3]))
+    (scored,) = load(viewed(examples, mixed=True), [(part, None)], draws, workers=0)
+    (plain,) = load(examples, [(part, (7, 1))], draws, workers=0)
+    for batch in (scored, plain):
+        assert batch.batch["value"].tolist() == [[[40, -1, -1, -1], NOTHING], [[0, -1, -1, -1], NOTHING]]
+
+
+def partners(examples, **changes):
+    """By step: the id of each row that counts and that of its partner, whose draw must be its own."""
+    found = []
+    for step in train_batches(viewed(examples, mixed=True), draws, cut(**changes), 0, 6):
+        rows = [row for part in step.micro_batches if part.counts for row in part.batch["value"].tolist()]
+        assert all(each == [each[3] * 10, 0, step.epoch, each[3]] for row in rows for each in row)
+        found.append({own[3]: partner[3] for own, partner in rows})
+    return found
+
+
+def test_each_row_is_mixed_with_the_next_of_its_global_batch(examples):
+    wanted = [examples.ids[rows].tolist() for epoch in range(2) for rows in epoch_batches(11, 4, 0, epoch)]
+    assert partners(examples) == [dict(zip(ids, [*ids[1:], ids[0]], strict=True)) for ids in wanted]
+
+
+@pytest.mark.parametrize("changes", [{"micro_batch_size": 1}, {"micro_batch_size": 3}])
+def test_however_a_batch_is_cut_partners_are_the_same(examples, changes):
+    assert partners(examples, **changes) == partners(examples)
+
+
+def test_over_processes_partners_are_the_same(examples):
+    ranks = [partners(examples, processes=3, rank=rank) for rank in range(3)]
+    together = [{own: other for rank in step for own, other in rank.items()} for step in zip(*ranks, strict=True)]
+    assert together == partners(examples)
+
+
+def test_a_row_alone_in_its_batch_is_its_own_partner(examples):
+    last = partners(examples, batch_size=10)[1]
+    assert [own == other for own, other in last.items()] == [True]
+
+
+@FORKS
+def test_worker_processes_draw_the_same(examples):
+    alone = drawn(train_batches(viewed(examples, mixed=True), draws, cut(micro_batch_size=3), 0, 6))
+    assert drawn(train_batches(viewed(examples, mixed=True), draws, cut(micro_batch_size=3, workers=2), 0, 6)) == alone

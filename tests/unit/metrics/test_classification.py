@@ -53,10 +53,12 @@ def by_scikit_learn(answers, truths, probabilities, labels):
             for label in ([1] if len(labels) == 2 else range(len(labels)))
         ]
         scores["roc_auc"] = float(np.mean(areas))
+        if len(labels) > 5:
+            scores["top5_accuracy"] = reference.top_k_accuracy_score(numbers, probabilities, k=5)
     return scores
 
 
-@pytest.mark.parametrize("labels", [["no", "yes"], ABC, list("edcba")])
+@pytest.mark.parametrize("labels", [["no", "yes"], ABC, list("edcba"), list("abcdefgh")])
 @pytest.mark.parametrize("levels", [None, 3])
 @pytest.mark.parametrize("seed", range(3))
 def test_all_scores_are_those_of_scikit_learn(labels, levels, seed):

@@ -1,0 +1,184 @@
+"""A label, several labels or numbers for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import torch
+from datasets import Dataset
+from PIL import Image
+from pydantic import BaseModel, Field
+from torch import Tensor
+from transformers import AutoModelForImageClassification, PreTrainedModel
+
+from hfft.backbone import Pretrained
+from hfft.data import checks
+from hfft.data.images import Looked, as_images, image_findings, look_at, none_left, open_image
+from hfft.data.loaders import Batch, Examples, Views
+from hfft.errors import DataError
+from hfft.tasks.seeing.augment_options import AugmentOptions
+from hfft.tasks.seeing.pixels import as_pictures
+from hfft.tasks.seeing.sizes import for_size, require_colours, seen_size, set_size
+from hfft.tasks.seeing.views import MIX, draw_mix, generator_of, mixed, training_view
+from hfft.tasks.targets import TargetOptions, target_of_model
+from hfft.tasks.targets.asking import Asking
+from hfft.tasks.task import Prepared
+
+USE = """from transformers import pipeline
+
+pipeline("image-classification", model="path/to/model")("photo.jpg")"""
+
+
+class Options(TargetOptions):
+    """Options of `image-classification`."""
+
+    image: str = Field(
+        default="image",
+        description="The column of the image: an image, the bytes of an image file, or its name, which starts from the "
+        "folder of the table that it stands in.",
+    )
+    image_size: Annotated[int, Field(ge=8)] | None = Field(
+        default=None,
+        description="Height and width in pixels. Default: as the model's image processor says. Tables of positions are "
+        "interpolated.",
+    )
+    augment: AugmentOptions | None = Field(
+        default=AugmentOptions(),
+        description="How training images are changed at random. Default: cropped and mirrored. null: not at all.",
+    )
+
+
+class ImageClassification(Asking):
+    """A classification head on an image encoder (see `hfft.tasks.task.Task` for what each method promises)."""
+
+    Options: ClassVar[type[BaseModel]] = Options
+    usage = USE
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        self.options = options
+        self.size = (0, 0)
+        self.resized = False
+
+    @property
+    def inputs(self) -> list[str]:
+        return [self.options.image]
+
+    @property
+    def file_columns(self) -> list[str]:
+        return [self.options.image]
+
+    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+        truths = self.read_truths(splits)
+        self.target.learn(splits["train"], truths["train"], backbone)
+        self._open_processor(backbone, self.options.image_size)
+        images = {split: self._images(rows, split) for split, rows in splits.items()}
+        looked = {split: look_at(rows, "image") for split, rows in images.items()}
+        labels = [checks.hashable(truth) for truth in truths["train"]]
+        prepared = Prepared({}, image_findings(images, "image", looked, labels))
+        for split, rows in images.items():
+            self._put(split, rows, truths[split], looked[split], self.predicts(split), prepared)
+        return prepared
+
+    def reopen(self, backbone: Pretrained) -> None:
+        self.target = target_of_model(self.options, backbone)
+        self._open_processor(backbone, None)
+
+    def questions(self, rows: Dataset, answered: bool) -> Prepared:
+        if not len(rows):
+            raise DataError("There are no rows to answer.")
+        truths = self.truths_of(rows, "data") if answered else [None] * len(rows)
+        images = self._images(rows, "data")
+        looked = look_at(images, "image")
+        prepared = Prepared({}, image_findings({"data": images}, "image", {"data": looked}))
+        self._put("data", images, truths, looked, not answered or self.predicts("data"), prepared)
+        return prepared
+
+    def _open_processor(self, backbone: Pretrained, pixels: int | None) -> None:
+        require_colours(backbone.config)
+        self.processor = backbone.image_processor()
+        if pixels is not None:
+            set_size(self.processor, pixels)
+        self.size, self.resized = seen_size(self.processor), pixels is not None
+
+    def _images(self, rows: Dataset, split: str) -> Dataset:
+        checks.require_columns({split: rows}, {"task.image": self.inputs})
+        images = as_images(rows.select_columns(self.inputs), self.options.image, split)
+        return images.rename_columns({self.options.image: "image"})
+
+    def _put(
+        self, split: str, images: Dataset, truths: Sequence[Any], looked: Looked, predict: bool, prepared: Prepared
+    ) -> None:
+        """Puts a split of images that were looked at, with its findings and its summary, into `prepared`."""
+        ids = self.answerable(split, truths, predict, prepared, looked.readable)
+        if not len(ids):
+            raise none_left(images, "image", looked, split)
+        labels = self.encoded(truths, split, np.arange(len(truths)))
+        views = Views(self.options.augment.mixes) if split == "train" and self.options.augment is not None else None
+        # Chosen last: a column is not added to chosen rows without copying all images.
+        prepared.splits[split] = Examples(images.add_column("labels", labels).select(ids), ids, None, views)
+        height, width = np.median(looked.sizes[ids], axis=0)
+        prepared.summary[split] = {
+            **self.describe(split, truths, ids, prepared),
+            "images": {"height": float(height), "width": float(width), "seen": list(self.size)},
+        }
+
+    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+        model, new = backbone.load(AutoModelForImageClassification, **self.target.settings())
+        model = for_size(model, self.size[0]) if self.resized else model
+        self.target.attach(model)
+        return model, new
+
+    def collate(self, rows: list[dict[str, Any]]) -> Batch:
+        batch = {"labels": self.target.tensor([row["labels"] for row in rows])}
+        if "draw" not in rows[0]:
+            images = [open_image(row["image"]) for row in rows]
+            return {"pixel_values": _by_pixel(self.processor(images, return_tensors="pt")["pixel_values"]), **batch}
+        partners = [row["partner"] for row in rows if "partner" in row]
+        views = {row["draw"]: self._view(row) for row in {r["draw"]: r for r in [*rows, *partners]}.values()}
+        pixels = torch.stack([views[row["draw"]] for row in rows])
+        if partners:
+            augment = self.options.augment
+            mixes = [draw_mix(augment, self.size, generator_of(*row["draw"], tag=MIX)) for row in rows]
+            pixels = mixed(pixels, torch.stack([views[row["draw"]] for row in partners]), mixes)
+            batch["partner_labels"] = self.target.tensor([row["labels"] for row in partners])
+            batch["shares"] = torch.tensor([mix.share for mix in mixes])
+        return {"pixel_values": _by_pixel(pixels), **batch}
+
+    def _view(self, row: dict[str, Any]) -> Tensor:
+        """The view of an image that `row["draw"]` decides, `(channels, height, width)`."""
+        resample = getattr(self.processor, "resample", Image.Resampling.BILINEAR)
+        image = training_view(
+            open_image(row["image"]), self.size, self.options.augment, resample, generator_of(*row["draw"])
+        )
+        return self.processor(image, do_resize=False, do_center_crop=False, return_tensors="pt")["pixel_values"][0]
+
+    def logits(self, model: Any, batch: Batch) -> Tensor:
+        return model(pixel_values=batch["pixel_values"]).logits.float()
+
+    def decoded(self, batch: Batch) -> list[str]:
+        return [f"{title}: {image.height} x {image.width} pixels" for title, image in self.pictures(batch)]
+
+    def pictures(self, batch: Batch) -> list[tuple[str, Image.Image]]:
+        return list(zip(self._titles(batch), as_pictures(self.processor, batch["pixel_values"]), strict=True))
+
+    def _titles(self, batch: Batch) -> list[str]:
+        """The truths of a batch for people; of two images that were mixed both, with their shares."""
+        own = self.truths(batch)
+        if "shares" not in batch:
+            return [str(truth) for truth in own]
+        others = self.target.truths(batch["partner_labels"])
+        return [
+            str(truth) if share == 1 else f"{share:.2f} {truth} + {1 - share:.2f} {other}"
+            for truth, other, share in zip(own, others, batch["shares"].tolist(), strict=True)
+        ]
+
+
+def _by_pixel(images: Tensor) -> Tensor:
+    """The same images with the channels of a pixel side by side in memory, as convolutions want them.
+
+    A step of MobileNetV2 at 96 pixels on one CPU core then takes 0.56 s instead of 0.65 s for 32 images.
+    """
+    return images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,1 @@
+"""What tasks that look at images are made of: augmentation, views, mixing."""

@@ -1,0 +1,102 @@
+"""`task.augment`: how training images are changed at random."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from hfft.data.augment import BINS
+
+PolicyName = Literal["randaugment", "trivialaugment"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Strength = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class PolicyOptions(BaseModel):
+    """`policy`: a name, or a name with its settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: PolicyName
+    operations: int = Field(default=2, ge=1, description="Of 'randaugment': how many, one after the other.")
+    magnitude: int = Field(default=9, ge=0, le=BINS, description="Of 'randaugment': how strong, 0 to 30.")
+
+    @model_validator(mode="after")
+    def _used(self) -> PolicyOptions:
+        for setting in ("operations", "magnitude") if self.name != "randaugment" else ():
+            if _is_set(self, setting):
+                raise ValueError(f"'{setting}' belongs to the policy 'randaugment', not to '{self.name}'")
+        return self
+
+
+def _by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Policy = Annotated[PolicyOptions, BeforeValidator(_by_name, json_schema_input_type=PolicyName | PolicyOptions)]
+
+
+class AugmentOptions(BaseModel):
+    """`augment`: what is done to a training image, in this order, and how images are mixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    crop: tuple[Share, Share] | None = Field(
+        default=(0.08, 1.0),
+        description="A random rectangle with this share of the area, least and most, is resized to the model's size. "
+        "null: the whole image is.",
+    )
+    ratio: tuple[Positive, Positive] = Field(
+        default=(0.75, 1.3333), description="Width / height of the rectangle, least and most."
+    )
+    flip: Probability = Field(default=0.5, description="Probability of mirroring left and right.")
+    vertical_flip: Probability = Field(default=0.0, description="Probability of mirroring top and bottom.")
+    rotation: float = Field(default=0.0, ge=0, le=180, description="Degrees, at most, to either side.")
+    policy: Policy | None = Field(
+        default=None,
+        description="'trivialaugment': one operation of any strength. 'randaugment': two of magnitude 9; "
+        "{name: randaugment, operations: 2, magnitude: 9} for others.",
+    )
+    brightness: Strength = Field(default=0.0, description="x for a factor drawn from [1 - x, 1 + x], at least 0.")
+    contrast: Strength = Field(default=0.0, description="x for a factor drawn from [1 - x, 1 + x], at least 0.")
+    saturation: Strength = Field(default=0.0, description="x for a factor drawn from [1 - x, 1 + x], at least 0.")
+    hue: float = Field(default=0.0, ge=0, le=0.5, description="x for a shift drawn from [-x, x] of the colour circle.")
+    erasing: Probability = Field(
+        default=0.0, description="Probability of overwriting a rectangle, 2 to 33 % of the area, with random pixels."
+    )
+    mixup: Strength = Field(
+        default=0.0, description="alpha of Beta(alpha, alpha): the share kept where two images are averaged. 0: off."
+    )
+    cutmix: Strength = Field(
+        default=0.0,
+        description="alpha of Beta(alpha, alpha): the share kept where a rectangle of another image is pasted in. "
+        "0: off. With mixup on too, each image draws which of the two, half and half.",
+    )
+    mix_share: Share = Field(default=1.0, description="Share of the images that are mixed, with mixup or cutmix on.")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images, and with them labels, are mixed."""
+        return self.mixup > 0 or self.cutmix > 0
+
+    @field_validator("crop", "ratio")
+    @classmethod
+    def _least_first(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] > value[1]:
+            raise ValueError(f"is [{value[0]}, {value[1]}], but the least comes first, then the most")
+        return value
+
+    @model_validator(mode="after")
+    def _used(self) -> AugmentOptions:
+        if self.crop is None and _is_set(self, "ratio"):
+            raise ValueError("'ratio' is that of the crop, but 'crop' is null: leave one of the two out")
+        if not self.mixes and _is_set(self, "mix_share"):
+            raise ValueError("'mix_share' has no effect without 'mixup' or 'cutmix': set one of them, or leave it out")
+        return self
+
+
+def _is_set(options: BaseModel, setting: str) -> bool:
+    return getattr(options, setting) != type(options).model_fields[setting].default

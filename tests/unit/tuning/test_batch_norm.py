@@ -1,0 +1,87 @@
+"""BatchNorm: statistics that forget too fast are slowed down and said; told to stand still, they do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import hfft
+from hfft.doubts import batch_norm_doubts
+from hfft.tuning.batch_norm import batch_norms, slow_down
+from tests.laws.runs import assembled, tensors, train
+from tests.tiny import mobilenet_v2
+
+SHORT = ["train.epochs=null", "train.steps=3"]
+STATISTICS = ("running_mean", "running_var")
+
+
+def layers(*momenta):
+    return nn.Sequential(*(nn.BatchNorm1d(2, momentum=momentum) for momentum in momenta), nn.Linear(2, 2))
+
+
+def test_only_hasty_layers_are_slowed_down():
+    model = layers(0.1, 0.997, None, 0.5)  # None averages over all batches alike
+    assert slow_down(model) == [0.997]
+    assert [norm.momentum for norm in batch_norms(model)] == [0.1, 0.1, None, 0.5]
+
+
+def test_slowed_down_statistics_are_those_of_many_batches():
+    hasty, mended = layers(0.997), layers(0.997)
+    slow_down(mended)
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(100):
+        batch = torch.randn(4, 2, generator=draw)
+        hasty(batch), mended(batch)
+    own, better = (batch_norms(model)[0].running_mean for model in (hasty, mended))
+    assert own is not None
+    assert better is not None
+    assert torch.allclose(own, batch.mean(0), atol=0.01)  # of the last four rows alone
+    assert better.abs().max() < own.abs().max()
+
+
+def test_doubts_are_told_where_there_is_reason():
+    model, cut = layers(0.1).train(), "statistics of each micro-batch of 4 rows, not those of all 8"
+    assert batch_norm_doubts(model, [], False, 8, 8) == []
+    assert [cut in text for text in batch_norm_doubts(model, [], False, 4, 8)] == [True]
+    assert ["was 0.997 in 2 layers" in text for text in batch_norm_doubts(model, [0.997] * 2, False, 8, 8)] == [True]
+    assert batch_norm_doubts(model.eval(), [0.997], True, 4, 8) == []
+    assert batch_norm_doubts(nn.Linear(2, 2), [], True, 4, 8) == [
+        "tune.batch_norm has no effect: the model has no BatchNorm."
+    ]
+
+
+@pytest.fixture
+def recipe(tiny, tmp_path):
+    mobilenet_v2(tmp_path / "mobilenet")
+    given = tiny("image-classification")
+    return {**given, "model": str(tmp_path / "mobilenet")}
+
+
+def test_a_mobilenet_of_transformers_is_mended_and_it_is_said(recipe):
+    made = assembled(recipe)
+    assert {norm.momentum for norm in batch_norms(made.run.model)} == {0.1}
+    assert any("The momentum of BatchNorm was 0.997" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize(("mode", "moves"), [("train", True), ("eval", False)])
+def test_statistics_move_or_stand_still_as_the_recipe_says(recipe, tmp_path, mode, moves):
+    given = [
+        *SHORT,
+        f"tune.batch_norm={mode}",
+        "train.eval_every=1",
+        "train.checkpoint_every=1",
+        "train.keep_checkpoints=9",
+    ]
+    train(recipe, tmp_path / "run", *given)
+    first, last = (
+        tensors(tmp_path / "run" / "checkpoints" / f"step-0000000{step}" / "model.safetensors") for step in (1, 3)
+    )
+    names = [name for name in first if name.endswith(STATISTICS)]
+    assert names
+    assert any(not torch.equal(first[name], last[name]) for name in names) == moves
+
+
+def test_a_model_without_batch_norm_says_that_the_setting_does_nothing(tiny):
+    plan = hfft.plan(hfft.Recipe.from_dict(tiny("text-classification"), "tune.batch_norm=eval"))
+    assert "tune.batch_norm has no effect: the model has no BatchNorm." in plan.warnings
