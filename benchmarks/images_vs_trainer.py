@@ -6,9 +6,11 @@ The folder holds train.parquet and test.parquet with the columns image and label
 them; of train the first --rows rows are used. With every seed each tool trains a new head, then goes on from the saved
 model and trains all of it, both in one fresh process:
 
-    hfft     recipes/mobilenet_local.yaml, with the overrides that its header gives for the head
-    Trainer  the same rows, epochs, batch size, precision, warm-up, schedule, weight decay, peak learning rates and
-             size of images; for the head with `requires_grad_(False)` on the rest
+    hfft            recipes/mobilenet_local.yaml, with the overrides that its header gives for the head
+    Trainer         the same rows, epochs, batch size, precision, warm-up, schedule, weight decay, peak learning rates
+                    and size of images; for the head with `requires_grad_(False)` on the rest
+    Trainer mended  the same with the momentum of BatchNorm that hfft sets (`hfft.tuning.batch_norm.slow_down`).
+                    transformers' MobileNetV2 has one that keeps the statistics of the last batch alone.
 
 Trainer's training images come from hfft's own function for views, by `set_transform`, so the crops and flips are of
 the same kind. Afterwards plain transformers scores each saved model on test.parquet, in float32, by the same lines.
@@ -55,7 +57,8 @@ from hfft.recipe import ModelSection, Recipe
 
 HEAD_ONLY = ("model.new_head=true", "tune.freeze.blocks=all", "tune.layer_decay=1", "optim.lr=3e-3")
 FILES = ("train.parquet", "test.parquet")
-PAIRS = tuple((f"hfft {phase}", f"Trainer {phase}") for phase in ("head only", "full"))
+PHASES = ("head only", "full")
+PAIRS = tuple((f"hfft {phase}", f"{other} {phase}") for phase in PHASES for other in ("Trainer", "Trainer mended"))
 
 
 def recipe_for(options: argparse.Namespace, epochs: int, *overrides: str) -> Recipe:
@@ -83,12 +86,13 @@ def head_then_all(head: Recipe, tool: Tool, recipe: Recipe) -> list[Outcome]:
     return [replace(first, tool=f"{tool.name} head only"), replace(second, tool=f"{tool.name} full")]
 
 
-def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
-    """Trains with transformers.Trainer; what the recipe freezes is all but the head."""
+def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any], mended: bool = False) -> Trained:
+    """Trains with transformers.Trainer; what the recipe freezes is all but the head. `mended`: BatchNorm's momentum."""
     import torch
     from transformers import AutoModelForImageClassification, Trainer, set_seed
 
     from hfft.tasks.seeing.sizes import set_size
+    from hfft.tuning.batch_norm import slow_down
 
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
@@ -105,6 +109,8 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Tra
         ignore_mismatched_sizes=True,
         dtype=torch.float32,
     )
+    if mended:
+        slow_down(model)
     if recipe.tune.freeze is not None:
         model.base_model.requires_grad_(False)
     rows.set_transform(partial(shown, recipe=recipe, processor=processor, label2id=model.config.label2id))
@@ -175,7 +181,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4, help="epochs of all of the model, after those of the head")
     options = seeded_options(parser, FILES)
     head, full = recipe_for(options, options.head_epochs, *HEAD_ONLY), recipe_for(options, options.epochs)
-    tools = tools_for(options.precision, train_trainer)
+    hfft, trainer = tools_for(options.precision, train_trainer)
+    tools = (hfft, trainer, replace(trainer, name="Trainer mended", train=partial(train_trainer, mended=True)))
     outcomes = train_all(tools, full, options.seeds, partial(head_then_all, head))
     title = f"{options.model.name} on {options.rows:,} images of {options.data.absolute().name}, {options.precision}"
     setup = {

@@ -97,7 +97,8 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Tra
     trained = fitted(trainer, tokenizer, recipe, folder, began)
     answered = trainer.predict(pieces["test.jsonl"])  # type: ignore[arg-type]
     answers = tags_of(answered.predictions, answered.label_ids, names)
-    write_answers(RunFolder(folder).predictions("test"), answers, [row[column] for row in rows["test.jsonl"]])
+    places, truths = pieces["test.jsonl"]["words"], [row[column] for row in rows["test.jsonl"]]
+    write_answers(RunFolder(folder).predictions("test"), answers, places, truths)
     return trained
 
 
@@ -109,19 +110,23 @@ def read_rows(recipe: Recipe, name: str) -> list[dict[str, list[str]]]:
 
 
 def in_pieces(recipe: Recipe, tokenizer: Any, rows: Sequence[dict[str, list[str]]], names: list[str]) -> Any:
-    """Token ids, with the number of a word's tag at its first piece and IGNORED elsewhere, as run_ner.py has them."""
+    """Token ids, with the number of a word's tag at its first piece and IGNORED elsewhere, as run_ner.py has them.
+
+    The column `words` has the numbers of the words that have a first piece, where answers are put: Trainer drops it.
+    """
     from datasets import Dataset
 
     options = recipe.task.options
     number = {name: index for index, name in enumerate(names)}
     words = [row[options["tokens"]] for row in rows]
     encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=options["max_length"])
-    labels = []
+    labels, seen = [], []
     for index, row in enumerate(rows):
         places, tags = encoded.word_ids(index), row[options["tags"]]
         first = [word is not None and word != before for word, before in zip(places, [None, *places], strict=False)]
         labels.append([number[tags[word]] if at else IGNORED for word, at in zip(places, first, strict=True)])
-    return Dataset.from_dict({**encoded, "labels": labels})
+        seen.append([word for word, at in zip(places, first, strict=True) if at])
+    return Dataset.from_dict({**encoded, "labels": labels, "words": seen})
 
 
 def tags_of(logits: Any, labels: Any, names: list[str]) -> list[list[str]]:
@@ -144,14 +149,16 @@ def entity_f1(answers: Sequence[list[str]], truths: Sequence[list[str]]) -> Scor
     return Scored("entity F1", [2 * len(a & b) for a, b in found], [len(a) + len(b) for a, b in found])
 
 
-def write_answers(place: Path, answers: Sequence[list[str]], truths: Sequence[list[str]]) -> None:
-    """Writes answers as hfft does, with O for words that were cut off."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {"answer": [*tags, *["O"] * (len(truth) - len(tags))], "truth": truth}
-        for tags, truth in zip(answers, truths, strict=True)
-    ]
-    place.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+def write_answers(
+    file: Path, answers: Sequence[list[str]], places: Sequence[list[int]], truths: Sequence[list[str]]
+) -> None:
+    """Writes answers as hfft does: `places` are the words they are of; O for words cut off or without a token."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, "w", encoding="utf-8") as opened:
+        for tags, words, truth in zip(answers, places, truths, strict=True):
+            answer = dict(zip(words, tags, strict=True))
+            row = {"answer": [answer.get(word, "O") for word in range(len(truth))], "truth": truth}
+            opened.write(f"{json.dumps(row)}\n")
 
 
 def scored(model: Path, recipe: Recipe) -> Scored:

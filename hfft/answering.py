@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
 from io import BytesIO
@@ -14,6 +14,7 @@ from typing import Any
 from accelerate import Accelerator
 from datasets import Dataset, Features
 from datasets import Image as DatasetImage
+from PIL.Image import Image
 from transformers.image_utils import load_image
 
 from hfft.backbone import Backbone
@@ -212,6 +213,8 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
     """
     task = finished.task
     rows = read_files(list(files), ".", "--data", task.file_columns if isinstance(task, Pictured) else [])
+    if isinstance(task, Pictured) and any(Path(file).is_dir() for file in files):
+        rows = _with_own_names(rows, task)
     scored, findings = _scored(finished, rows, answered=True)
     scores, by_label = score_table(scored, finished.confidence)
     remarks = scored.remarks("data")
@@ -224,6 +227,12 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         findings=[*findings, *map(str, remarks.findings)],
         facts=remarks.facts,
     )
+
+
+def _with_own_names(rows: Dataset, task: Pictured) -> Dataset:
+    """Calls the columns of an image folder, `image` and `label`, as those that the task was trained on."""
+    labels = [name for names in getattr(task, "label_columns", {}).values() for name in names]
+    return rows.rename_columns({"image": task.file_columns[0], "label": labels[0] if len(labels) == 1 else "label"})
 
 
 def _scored(finished: Finished, rows: Dataset, answered: bool) -> tuple[Scored, list[str]]:
@@ -244,14 +253,15 @@ def read_inputs(task: Task, inputs: Any) -> Dataset:
             images, of folders of images, or of tables; inputs are pictures of PIL.
 
     Raises:
-        DataError: Files and inputs are mixed, a file cannot be read, or half a pair is left over.
+        DataError: Files and inputs are mixed, a file or picture cannot be read, half a pair is left over, or an input
+            of a task that sees is no picture and no name.
     """
-    given = [inputs] if isinstance(inputs, (str, Path)) or hasattr(inputs, "convert") else list(inputs)
+    given = _listed(inputs)
     if not given:
         raise DataError("There is nothing to answer: give texts, or files.")
     if isinstance(task, Pictured):
         return _read_pictures(task, given)
-    pictures = [item for item in given if hasattr(item, "convert") or _is_image_file(item)]
+    pictures = [item for item in given if isinstance(item, Image) or _is_image_file(item)]
     if pictures:
         raise DataError(f"{pictures[0]!s} is an image, but this model reads texts ({', '.join(task.inputs)}).")
     files = [item for item in given if _is_file(item)]
@@ -271,23 +281,47 @@ def read_inputs(task: Task, inputs: Any) -> Dataset:
     return Dataset.from_dict({name: flat[number :: len(columns)] for number, name in enumerate(columns)})
 
 
+def _listed(inputs: Any) -> list[Any]:
+    """The inputs as a list: what is one thing, though Python could go through it, is one."""
+    try:
+        items = iter([inputs] if isinstance(inputs, (str, Path, Image, bytes, bytearray, Mapping)) else inputs)
+    except TypeError:  # a number, None, ...
+        return [inputs]
+    return list(items)
+
+
 def _read_pictures(task: Pictured, given: list[Any]) -> Dataset:
     """Rows of pictures: of files, whatever a folder or a table calls them, or pictures themselves."""
     column = task.file_columns[0]
+    for number, item in enumerate(given):
+        if not isinstance(item, (str, Path, Image)):
+            raise DataError(
+                f"Input {number} (from 0) is of type {type(item).__name__}, but this model sees pictures of PIL or the "
+                "names of images, folders and tables. PIL.Image.fromarray makes a picture of an array of numbers from "
+                "0 to 255, (height, width, 3), and PIL.Image.open(io.BytesIO(...)) one of the bytes of a file."
+            )
     named = [item for item in given if isinstance(item, (str, Path))]
     if named and len(named) < len(given):
         raise DataError(f"'{named[0]}' is the name of a file and others are pictures: give either of the two.")
     if not named:
-        held = [{"bytes": _as_png(picture), "path": getattr(picture, "filename", None) or None} for picture in given]
+        held = [
+            {"bytes": _as_png(picture, number), "path": getattr(picture, "filename", None) or None}
+            for number, picture in enumerate(given)
+        ]
         return Dataset.from_dict({column: held}, features=Features({column: DatasetImage(decode=False)}))
     rows = read_files([str(name) for name in named], ".", "the input", [column], labelled=False)
     return rows.rename_column("image", column) if rows.column_names == ["image"] != [column] else rows
 
 
-def _as_png(picture: Any) -> bytes:
+def _as_png(picture: Image, number: int) -> bytes:
     """A picture as it is seen, without loss: datasets would write one that was read from a JPEG as a JPEG again."""
     file = BytesIO()
-    load_image(picture).save(file, "PNG")
+    try:
+        load_image(picture).save(file, "PNG")
+    except Exception as error:  # Pillow reads a file when it is asked for pixels, and raises almost anything
+        name = getattr(picture, "filename", None)
+        place = f"picture {number} (from 0){f', {name},' if name else ''}"
+        raise DataError(f"The {place} cannot be read: {str(error) or type(error).__name__}.") from error
     return file.getvalue()
 
 

@@ -18,7 +18,7 @@ from hfft.folder import RunFolder, read_json, scored_splits
 from hfft.lock import alone_in
 from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
-from hfft.samples import write_samples
+from hfft.samples import require_pictures, write_samples
 from hfft.screen import Screen, quiet_libraries
 from hfft.seeds import train_seeds
 from hfft.training import train_in
@@ -97,6 +97,8 @@ def plan(
     """
     quiet_libraries()
     drafted = draft(recipe, trust)
+    if samples is not None:
+        require_pictures(drafted.task, recipe.task.name)
     assembly = assemble(drafted, make_accelerator(accelerator))
     if samples is not None:
         write_samples(assembly, samples)
@@ -105,7 +107,7 @@ def plan(
 
 def predict(
     model: str | os.PathLike[str],
-    inputs: Sequence[Any],
+    inputs: Any,
     overrides: Sequence[str] = (),
     batch_size: int | None = None,
     trust: bool = False,
@@ -115,7 +117,7 @@ def predict(
 
     Args:
         model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
-        inputs: Texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt files. Of a
+        inputs: One or several: texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt files. Of a
             model that sees images: pictures of PIL, or names of image files, of folders of them, or of tables.
         overrides: Changes to the recipe, such as `"task.text=body"`.
         batch_size: Rows answered at once; rows of like length are put together.

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from hfft.backbone import Backbone, Pretrained
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches
-from hfft.data.order import Budget, steps_per_epoch
+from hfft.data.order import Budget, smallest_part, steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
 from hfft.doubts import batch_norm_doubts, new_weights, stuck_weights
@@ -42,9 +42,9 @@ from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task, make_task
 from hfft.tasks.task import Pictured, Prepared, Task
-from hfft.trial import let_some_go_unreached, require_memory, try_scores
+from hfft.trial import let_some_go_unreached, require_memory, try_one_row, try_scores
 from hfft.tuning.adapters import add_lora
-from hfft.tuning.batch_norm import slow_down
+from hfft.tuning.batch_norm import moving_norms, slow_down
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
 from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
@@ -154,9 +154,11 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     set_modes(model, frozen, block_of, frozen_dropout, recipe.tune.batch_norm == "eval")
     share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
     rows_at_once = min(recipe.train.micro_batch_size or share, share)
-    still = recipe.tune.batch_norm == "eval"
-    warnings += batch_norm_doubts(model, slow_down(model), still, rows_at_once, recipe.train.batch_size)
-    run = _run(recipe, drafted, accelerator, model, rows, stream or prepared.splits["train"])
+    hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
+    source = stream or prepared.splits["train"]
+    smallest = _smallest_part(recipe, source, accelerator)
+    warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
+    run = _run(recipe, drafted, accelerator, model, rows, source)
     scorers = _scorers(drafted, prepared, accelerator)
     assembly = Assembly(
         recipe=recipe,
@@ -287,6 +289,13 @@ def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings:
     return tuned, frozen
 
 
+def _smallest_part(recipe: Recipe, source: Examples | Stream, accelerator: Accelerator) -> int:
+    """The fewest rows that a process holds at once; of a stream those of a whole batch, for nobody knows its end."""
+    train = recipe.train
+    count = train.batch_size if isinstance(source, Stream) else len(source)
+    return smallest_part(count, train.batch_size, train.micro_batch_size, accelerator.num_processes)
+
+
 def _run(
     recipe: Recipe,
     drafted: Draft,
@@ -320,6 +329,8 @@ def _run(
         batches = partial(stream_batches, source, cut)
     else:
         batches = partial(train_batches, source, drafted.task.collate, cut)
+        if moving_norms(model) and _smallest_part(recipe, source, accelerator) == 1:
+            try_one_row(drafted.task, model, source, train.seed, accelerator)
     if accelerator.num_processes > 1:
         part = next(iter(batches(0, 1))).micro_batches[0]
         let_some_go_unreached(drafted.task, model, on_device(part.batch, accelerator), accelerator)

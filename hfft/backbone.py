@@ -18,6 +18,7 @@ import transformers
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
 from transformers import (
+    MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
     AutoConfig,
     AutoImageProcessor,
     AutoTokenizer,
@@ -170,9 +171,23 @@ class Backbone:
         return [self.config.id2label[index] for index in range(len(self.config.id2label))]
 
     def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer, with these settings. Raises ModelError or SetupError as `config` does."""
+        """Loads the tokenizer, with these settings.
+
+        Raises:
+            ModelError: As `config`, or there are no tokenizer files.
+            SetupError: As `config`.
+        """
         with _explained(self):
-            return AutoTokenizer.from_pretrained(self.place, **settings, **self._hub_arguments)
+            try:
+                made = AutoTokenizer.from_pretrained(self.place, **settings, **self._hub_arguments)
+            except Exception as error:  # where there are no files, some tokenizers raise these
+                if type(error) not in (TypeError, Exception):
+                    raise
+                raise ModelError(NO_TOKENIZER.format(self.name)) from error
+        # Where there are no files, transformers 5 makes most tokenizers such that they know no word.
+        if len(set(made.get_vocab()) - set(made.all_special_tokens)) <= 1:
+            raise ModelError(NO_TOKENIZER.format(self.name))
+        return made
 
     def image_processor(self) -> Any:
         """Loads the image processor. Raises ModelError or SetupError as `config` does."""
@@ -228,12 +243,23 @@ class Backbone:
         return {"revision": self.revision, "trust_remote_code": self.trust, "local_files_only": offline}
 
 
+NO_TOKENIZER = (
+    "model '{}' has no tokenizer files that can be read. Copy them (tokenizer.json, tokenizer_config.json) from where "
+    "the model came."
+)
+
+
 def require_decoder(backbone: Pretrained) -> None:
     """Refuses a model that cannot write. Raises ModelError where it has no decoder that reads what an encoder says."""
     config = backbone.config
     if not getattr(config, "is_encoder_decoder", False):
         kind = (getattr(config, "architectures", None) or [f"{config.model_type} model"])[0]
         name = backbone.name
+        if type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+            raise ModelError(
+                f"model '{name}' is a {kind}, which sees images; summarization and translation need one that reads "
+                "texts. Give a model such as T5 or BART."
+            )
         raise ModelError(
             f"model '{name}' is a {kind}, which has no decoder that reads what an encoder says, as summarization and "
             f"translation need. Give model: {{encoder: {name}, decoder: {name}}}, or a model such as T5 or BART."
@@ -293,13 +319,19 @@ def _explained(backbone: Backbone) -> Iterator[None]:
             raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
         if "image processor" in message:
             raise ModelError(
-                f"model '{name}' has no image processor (preprocessor_config.json). Copy it from the checkpoint that the "
-                "model was made of; if it reads texts, give a model that sees."
+                f"model '{name}' has no image processor (preprocessor_config.json). Copy it from the checkpoint that "
+                "the model was made of; if it reads texts, give a model that sees."
             ) from error
-        if "tiktoken" in message:  # what transformers asks for where it has no sentencepiece
+        if "tiktoken" in message:  # what transformers asks for where it has no sentencepiece, and where nothing is
+            if type(backbone.config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+                raise ModelError(
+                    f"model '{name}' has no tokenizer, for it sees images ({backbone.config.model_type}). Give a model "
+                    "that reads texts, such as a BERT, or a task of images: image-classification."
+                ) from error
             raise ModelError(
-                f"model '{name}' brings a tokenizer that needs other packages: pip install sentencepiece protobuf, or "
-                "tiktoken where it is a tiktoken file."
+                f"model '{name}' has no tokenizer that can be read here. If it has a SentencePiece model: pip install "
+                "sentencepiece protobuf; if a tiktoken file: pip install tiktoken; if neither, copy tokenizer.json and "
+                "tokenizer_config.json from the checkpoint that the model was made of."
             ) from error
         if backbone.is_folder:
             raise ModelError(f"model '{name}': the folder {backbone.place} cannot be loaded: {message}") from error

@@ -70,6 +70,7 @@ def plan(
 
     loaded = Recipe.load(recipe, *(overrides or []))
     from hfft.api import plan as make
+    from hfft.samples import SHEET
     from hfft.screen import Screen
 
     made = make(loaded, trust=trust, samples=samples)
@@ -77,6 +78,8 @@ def plan(
         sys.stdout.write(json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:
         made.show(Screen())
+    if samples is not None:  # not where the JSON goes
+        typer.echo(f"Training images as the model sees them: {Path(samples, SHEET)}", err=as_json)
 
 
 @app.command()

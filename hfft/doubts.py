@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hfft.tuning.batch_norm import USUAL, batch_norms
+from hfft.tuning.batch_norm import USUAL, batch_norms, moving_norms
 from hfft.tuning.blocks import HEAD, Block
 from hfft.tuning.groups import ParameterRow
 
@@ -28,7 +28,9 @@ def stuck_weights(new: Sequence[str], rows: Sequence[ParameterRow]) -> list[str]
     return [f"{len(stuck)} {text}: {_first_of(stuck)}"] if stuck else []
 
 
-def batch_norm_doubts(model: Any, hasty: Sequence[float], still: bool, rows: int, batch_size: int) -> list[str]:
+def batch_norm_doubts(
+    model: Any, hasty: Sequence[float], still: bool, rows: int, smallest: int, batch_size: int
+) -> list[str]:
     """Warns where BatchNorm spoils what is learnt, of what was changed in it, and of a setting without effect.
 
     Args:
@@ -36,17 +38,23 @@ def batch_norm_doubts(model: Any, hasty: Sequence[float], still: bool, rows: int
         hasty: What `hfft.tuning.batch_norm.slow_down` gave.
         still: Whether all BatchNorm layers were told to use the checkpoint's statistics.
         rows: What one process holds at once.
+        smallest: The fewest that one ever holds.
         batch_size: Rows of a step, over all processes.
     """
     norms = batch_norms(model)
     if still and not norms:
         return ["tune.batch_norm has no effect: the model has no BatchNorm."]
-    moving = [norm for norm in norms if norm.training]
+    moving = moving_norms(model)
     warnings = []
     if moving and rows < batch_size:
         warnings.append(
             f"BatchNorm uses the statistics of each micro-batch of {rows} rows, not those of all {batch_size} of a "
             "step: the losses depend on how a batch is cut. tune.batch_norm=eval uses the checkpoint's."
+        )
+    elif moving and smallest == 1:
+        warnings.append(
+            "The last batch of an epoch leaves a process with a single row, by whose statistics alone BatchNorm then "
+            "goes. Another train.batch_size leaves no such remainder; tune.batch_norm=eval uses the checkpoint's."
         )
     if moving and hasty:
         warnings.append(

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from hfft.errors import RecipeError, near
 
@@ -157,8 +158,8 @@ def _existing(loc: KeyPath, data: Any, kind: str) -> KeyPath:
     """Cuts what pydantic adds to a location (names of union members) off the path of a key in `data`."""
     path: list[str | int] = []
     for part in loc:
-        inside = (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int))
-        if not inside:
+        held = range(len(data)) if isinstance(data, list) else data if isinstance(data, dict) else ()
+        if part not in held:
             break
         path.append(part)
         data = data[part]  # type: ignore[index]
@@ -174,20 +175,37 @@ def _fault(detail: Any, path: KeyPath, schema: type[BaseModel]) -> str:
     if detail["type"] == "value_error":
         return f"does not fit: {detail['ctx']['error']!s}."
     found = detail["input"]
-    quote = " (quote it: YAML reads the bare word as true or false)" if isinstance(found, bool) else ""
+    hint = _switch_hint(found, detail["type"], path, schema) if isinstance(found, bool) else ""
     message = detail["msg"].replace("Input should be", "should be").replace("valid string", "text")
-    return f"is {found!r}, but {message[0].lower()}{message[1:]}{quote}."
+    return f"is {found!r}, but {message[0].lower()}{message[1:]}{hint}."
+
+
+def _switch_hint(found: bool, kind: str, path: KeyPath, schema: type[BaseModel]) -> str:
+    """What to write in the place of true or false: a word in quotes where words are expected; null, where it may be."""
+    if kind in ("string_type", "literal_error", "enum"):
+        return " (quote it: YAML reads the bare word as true or false)"
+    field = None if found else _field(schema, path)
+    nullable = field is not None and types.NoneType in typing.get_args(field.annotation)
+    return " (null, not false, stands for none)" if nullable else ""
 
 
 def _keys(schema: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys that may stand at `path` of a schema."""
-    for part in path:
+    field = _field(schema, path)
+    inner = (_model_of(field.annotation) if field else None) if path else schema
+    return list(inner.model_fields) if inner else []
+
+
+def _field(schema: type[BaseModel], path: KeyPath) -> FieldInfo | None:
+    """What a schema has at `path`; None where it knows nothing of it."""
+    *outer, last = path or ("",)
+    for part in outer:
         field = schema.model_fields.get(str(part))
         inner = _model_of(field.annotation) if field else None
         if inner is None:
-            return []
+            return None
         schema = inner
-    return list(schema.model_fields)
+    return schema.model_fields.get(str(last))
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,6 +17,7 @@ from hfft.errors import DataError, RecipeError
 from hfft.tasks.task import Pictured
 
 EXAMPLES, EPOCHS = 8, 6
+SHEET = "train.png"
 CELL = 160  # pixels a side of a picture, at least
 LINE = 18
 GAP = 8
@@ -34,12 +37,10 @@ def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
         The file.
 
     Raises:
-        RecipeError: The task has no pictures, or its rows are a stream.
+        RecipeError: The task has no pictures.
         DataError: The folder cannot be written to.
     """
-    task, recipe = assembly.task, assembly.recipe
-    if not isinstance(task, Pictured):
-        raise RecipeError(f"--samples shows pictures, but the task '{recipe.task.name}' has none. Leave it out.")
+    recipe, task = assembly.recipe, require_pictures(assembly.task, assembly.recipe.task.name)
     examples = assembly.prepared.splits["train"]
     rows = epoch_batches(len(examples), min(EXAMPLES, len(examples)), recipe.train.seed, 0, examples.lengths)[0]
     part = Part(rows, True, np.roll(rows, -1))
@@ -51,10 +52,21 @@ def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
     try:
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        sheet.save(place / "train.png")
+        sheet.save(place / SHEET)
     except OSError as error:
         raise DataError(f"--samples is '{folder}', which cannot be written to: {error}.") from error
-    return place / "train.png"
+    return place / SHEET
+
+
+def require_pictures(task: Any, name: str) -> Pictured:
+    """The task of this name, which has pictures to show.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if not isinstance(task, Pictured):
+        raise RecipeError(f"--samples shows pictures, but the task '{name}' has none. Leave it out.")
+    return task
 
 
 def _sheet(name: str, heads: list[str], columns: list[list[tuple[str, Image.Image]]]) -> Image.Image:
@@ -64,7 +76,7 @@ def _sheet(name: str, heads: list[str], columns: list[list[tuple[str, Image.Imag
     cell = (width * times + GAP, height * times + 2 * LINE + GAP)
     sheet = Image.new("RGB", (cell[0] * len(columns) + GAP, cell[1] * len(columns[0]) + 2 * LINE + 2 * GAP), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    draw.text((GAP, GAP), f"{name}: training images as the model sees them", INK, font)
+    draw.text((GAP, GAP), f"{_plain(name)}: training images as the model sees them", INK, font)
     for column, (head, pictures) in enumerate(zip(heads, columns, strict=True)):
         left = GAP + column * cell[0]
         draw.text((left, GAP + LINE), head, INK, font)
@@ -72,9 +84,16 @@ def _sheet(name: str, heads: list[str], columns: list[list[tuple[str, Image.Imag
             top = 2 * GAP + 2 * LINE + row * cell[1]
             big = picture.resize((width * times, height * times), Image.Resampling.NEAREST)
             sheet.paste(big, (left, top))
-            for number, line in enumerate(_lines(title, draw, font, width * times)[:2]):
+            for number, line in enumerate(_lines(_plain(title), draw, font, width * times)[:2]):
                 draw.text((left, top + big.height + number * LINE), line, INK, font)
     return sheet
+
+
+def _plain(title: str) -> str:
+    """The title in ASCII, for Pillow's own font has no other signs: without accents, what is left as its escape."""
+    parts = unicodedata.normalize("NFKD", title)
+    bare = "".join(part for part in parts if not unicodedata.combining(part))
+    return bare.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _lines(

@@ -1,4 +1,4 @@
-"""Tries out before training what would break a run later: its scores, and a step that several processes share."""
+"""Tries out before training what would break a run later: its scores, a single row, a step that processes share."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
-from hfft.data.loaders import Batch
+from hfft.data.loaders import Batch, Examples, load
+from hfft.data.order import Part
 from hfft.errors import RecipeError, near
-from hfft.loop import over_processes
+from hfft.loop import on_device, over_processes
 from hfft.metrics.further import EvaluateModule, refuse_same_names
 from hfft.scoring import Scored, Scorer, in_evaluation_mode
 from hfft.tasks.task import Task
+from hfft.tuning.batch_norm import batch_norms
 
 
 def try_scores(
@@ -113,6 +116,29 @@ def _free_memory(device: torch.device) -> int | None:
         return None
     found = re.search(r"^MemAvailable: *([0-9]+) kB$", told.read_text(encoding="ascii"), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
+
+
+def try_one_row(task: Task, model: Any, train: Examples, seed: int, accelerator: Accelerator) -> None:
+    """Computes a loss as training does, of a batch of one row, where BatchNorm may need more; its statistics stay.
+
+    Raises:
+        RecipeError: It does need more.
+    """
+    first = np.zeros(1, dtype=int)
+    batch = next(load(train, [(Part(first, True, first), (seed, 0))], task.collate, workers=0)).batch
+    kept = [(buffer, buffer.clone()) for norm in batch_norms(model) for buffer in norm.buffers()]
+    try:
+        with torch.no_grad():
+            task.loss(model, on_device(batch, accelerator))
+    except ValueError as error:
+        raise RecipeError(
+            "A batch, or what one process holds of it at once, has a single row, and this model's BatchNorm cannot "
+            f"learn from one: {error}. Give another train.batch_size or train.micro_batch_size, such that no "
+            "remainder of one row is left, or tune.batch_norm=eval."
+        ) from error
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 def let_some_go_unreached(task: Task, model: Any, batch: Batch, accelerator: Accelerator) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-from datasets import Dataset, Value, concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 from datasets.exceptions import DatasetGenerationError
 
+from hfft.data.file_names import renamed
 from hfft.data.image_folder import IMAGE_ENDINGS, class_names, image_rows, read_class_folders, read_flat_folders
 from hfft.errors import DataError, near
 
@@ -38,14 +39,21 @@ def read_files(
         patterns: File names, globs or folders, relative to `root` or absolute.
         root: The folder that relative names start from.
         where: The setting that names the files, for messages (`data.files.train`).
-        file_columns: Columns of tables whose texts name files: they become absolute paths, relative ones starting from
-            the folder of their table.
+        file_columns: Columns of tables that name files, as texts or in structs without bytes: the names become absolute
+            paths, relative ones starting from the folder of their table.
         labelled: Whether the subfolders of a folder are labels; if not, every file below it is a row of `image`.
 
     Raises:
-        DataError: No file matches, a file is broken, a folder is no image folder, or the columns of two files differ.
+        DataError: No file matches, a file is broken, a folder is no image folder, the columns of two files differ, or
+            folders with labels stand beside tables.
     """
     paths = list(dict.fromkeys(path for pattern in patterns for path in _matches(pattern, root, where)))
+    of_kind = {_kind(path): path for path in reversed(paths)}
+    if labelled and "folder" in of_kind and "table" in of_kind:
+        raise DataError(
+            f"{where}: {of_kind['folder']} is a folder and {of_kind['table']} a table, which cannot be joined in one "
+            "split. Leave one of them out, or write a table with the names and labels of all images."
+        )
     classes = sorted({name for path in paths if labelled and path.is_dir() for name in class_names(path, where)})
     parts: list[tuple[Path, Dataset]] = []
     for kind, group in groupby(paths, _kind):
@@ -54,7 +62,7 @@ def read_files(
             rows = read_class_folders(alike, classes, where) if labelled else read_flat_folders(alike, where)
             parts.append((alike[0], rows))
         elif kind == "image":
-            parts.append((alike[0], image_rows(alike)))
+            parts.append((alike[0], image_rows(alike, where)))
         else:
             parts += [(path, _located(_reader(path, where)(path), path.parent, file_columns)) for path in alike]
     first_path, first = parts[0]
@@ -75,14 +83,14 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     if path.is_file() or path.is_dir():
         return [path]
     names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found = sorted(file for file in (Path(root, name) for name in names) if file.is_file())
+    matched = sorted(Path(root, name) for name in names)
+    found = [file for file in matched if file.is_file()] or [folder for folder in matched if folder.is_dir()]
+    if not found and "://" in pattern:
+        raise DataError(f"{where} is '{pattern}', an address: download it first, and give the name of the file.")
     if not found:
+        root_hint = "; data.root says where the files lie" if where.startswith("data.") else ""
         siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = (
-            near(path.name, siblings)
-            if path.parent.is_dir()
-            else f" There is no folder {path.parent}; data.root says where the files lie."
-        )
+        hint = near(path.name, siblings) if path.parent.is_dir() else f" There is no folder {path.parent}{root_hint}."
         raise DataError(f"{where} is '{pattern}', but there is no file {path.absolute()}.{hint}")
     return found
 
@@ -95,15 +103,13 @@ def _kind(path: Path) -> str:
 
 def _located(table: Dataset, folder: Path, columns: Sequence[str]) -> Dataset:
     """Makes the names of files in some columns absolute; null and empty ones stay."""
-    names, start = table.column_names, folder.absolute()
-    for column in columns:
-        feature = table.features.get(column)
-        if isinstance(feature, Value) and feature.dtype in ("string", "large_string"):
-            paths = [str(start / value) if value else value for value in table[column]]
-            new = f"{column} made absolute"  # beside the old one: a table without columns forgets its rows
-            table = table.add_column(new, paths, feature=feature)  # type: ignore[arg-type]
-            table = table.remove_columns(column).rename_column(new, column)
-    return table.select_columns(names)
+    start = folder.absolute()
+    held = {name: table.data.column(name) for name in table.column_names}
+    located = {name: renamed(held[name], lambda file: str(start / file)) for name in columns if name in held}
+    if all(located[name] is held[name] for name in located):
+        return table
+    # Made anew: where datasets has put a column beside others, rows are lost when those others are not selected.
+    return Dataset.from_dict({**held, **located}, features=table.features)
 
 
 def _reader(path: Path, where: str) -> Callable[[Path], Dataset]:

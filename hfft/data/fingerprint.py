@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +11,10 @@ from typing import Any, cast
 import pyarrow
 from datasets import Dataset
 
+from hfft.data.file_names import renamed
+
 ROWS = 1000  # hashed at once
+END = 2**16  # bytes read at either end of a file
 
 
 def fingerprint(dataset: Dataset, file_columns: Sequence[str] = ()) -> str:
@@ -18,8 +22,9 @@ def fingerprint(dataset: Dataset, file_columns: Sequence[str] = ()) -> str:
 
     Args:
         dataset: The rows.
-        file_columns: Columns whose texts name files. In the place of a path, the file's name and its size count, so
-            that data which was moved stays the same, and a file of another size does not.
+        file_columns: Columns of names of files, or of structs with such names. In the place of a path, the file's
+            name, its size and a digest of what is in it count, so that data which was moved stays the same, and a file
+            that was overwritten does not. Of a file above 128 KiB its first and its last 64 KiB are read.
     """
     digest = hashlib.sha256(repr(sorted(dataset.features.items())).encode())
 
@@ -34,31 +39,27 @@ def fingerprint(dataset: Dataset, file_columns: Sequence[str] = ()) -> str:
 
     for rows in dataset.with_format("arrow").iter(ROWS):
         table = cast(pyarrow.Table, rows).replace_schema_metadata(None)
-        table = _without_folders(table, file_columns)
+        for name in file_columns:
+            if name in table.column_names:
+                named = renamed(table.column(name), _name_and_contents)
+                table = table.set_column(table.column_names.index(name), name, named)
         table = table.take(pyarrow.array(range(len(table)))).combine_chunks()  # a slice would bring its neighbours
         with pyarrow.ipc.new_stream(pyarrow.PythonFile(Sink(), mode="w"), table.schema) as stream:
             stream.write_table(table)
     return digest.hexdigest()
 
 
-def _without_folders(table: pyarrow.Table, file_columns: Sequence[str]) -> pyarrow.Table:
-    for index, name in enumerate(table.column_names):
-        kind = table.schema.field(index).type
-        if name in file_columns and (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
-            files = pyarrow.array([_name_and_size(path) for path in table.column(index).to_pylist()], kind)
-            table = table.set_column(index, name, files)
-    return table
-
-
-def _name_and_size(path: str | None) -> str | None:
-    if path is None:
-        return None
-    file = Path(path)
+def _name_and_contents(path: str) -> str:
+    """Stands for a file. 10,000 of them in the disk's cache take 0.2 s at 4 KiB each, 1.4 at 100 KiB, 1.7 at 1 MiB."""
     try:
-        size = file.stat().st_size
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.blake2b(file.read(END), digest_size=16)
+            file.seek(max(file.tell(), size - END))
+            digest.update(file.read(END))
     except (OSError, ValueError):  # absent, or no possible name
-        size = -1
-    return f"{size} {file.name}"
+        return f"-1 {Path(path).name}"
+    return f"{size} {digest.hexdigest()} {Path(path).name}"
 
 
 def fingerprint_of_first(dataset: Dataset) -> str:

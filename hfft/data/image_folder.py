@@ -29,7 +29,8 @@ def class_names(folder: Path, where: str) -> list[str]:
         DataError: It is laid out in another way.
     """
     visible = sorted(path for path in folder.iterdir() if _is_visible(path.name))
-    names = [path.name for path in visible if path.is_dir()]
+    require_utf8(visible, where)
+    names = [path.name for path in visible if path.is_dir() and not _leads_back(path)]
     files = [path.name for path in visible if path.is_file()]
     images = [name for name in files if Path(name).suffix.lower() in IMAGE_ENDINGS]
     if not visible:
@@ -43,11 +44,11 @@ def class_names(folder: Path, where: str) -> list[str]:
             f"{where}: the folder {folder} has {_some(images)} beside the subfolders {_some(names)}. {LAYOUT}"
         )
     if all(name.lower() in SPLITS for name in names):
-        setting = where.rpartition(".")[0] or "data.files"
+        setting = where.rpartition(".")[0]  # a split of a recipe, `data.files.train`, has a section; `--data` has none
         named = ", ".join(f"{_role(name)}: {folder / name}" for name in names)
+        hint = f"Name them apart in {setting}: {{{named}}}." if setting else f"Name one of them: {folder / names[0]}."
         raise DataError(
-            f"{where}: the subfolders of {folder} look like splits, not like classes: {', '.join(names)}. "
-            f"Name them apart in {setting}: {{{named}}}."
+            f"{where}: the subfolders of {folder} look like splits, not like classes: {', '.join(names)}. {hint}"
         )
     return names
 
@@ -56,13 +57,13 @@ def read_class_folders(folders: Iterable[Path], classes: list[str], where: str) 
     """Rows of `image`, an absolute path, and `label`, one of `classes`: all visible files below their subfolders.
 
     Raises:
-        DataError: There are no files in a folder.
+        DataError: There are no files in a folder, or one has a name that is not UTF-8.
     """
     images, labels = [], []
     for folder in folders:
         before = len(images)
         for number, name in enumerate(classes):
-            found = _files_below(folder / name)
+            found = _files_below(folder / name, where)
             images += found
             labels += [number] * len(found)
         if len(images) == before:
@@ -76,32 +77,60 @@ def read_flat_folders(folders: Iterable[Path], where: str) -> Dataset:
     """Rows of `image` alone, an absolute path: all visible files in the folders or deeper.
 
     Raises:
-        DataError: There are no files in a folder.
+        DataError: As `read_class_folders`.
     """
     images = []
     for folder in folders:
-        found = _files_below(folder)
+        found = _files_below(folder, where)
         if not found:
             raise DataError(f"{where}: the folder {folder} holds no files.")
         images += found
-    return image_rows(images)
+    return image_rows(images, where)
 
 
-def _files_below(folder: Path) -> list[str]:
-    """The absolute paths of all visible files in a folder or deeper, sorted."""
+def _files_below(folder: Path, where: str) -> list[str]:
+    """The absolute paths of all visible files in a folder or deeper, sorted. Links are followed, but not in circles."""
     files = []
     for place, folders, names in os.walk(folder.absolute(), followlinks=True):
-        folders[:] = filter(_is_visible, folders)
+        folders[:] = [name for name in folders if _is_visible(name) and not _leads_back(Path(place, name))]
         files += [os.path.join(place, name) for name in filter(_is_visible, names)]  # noqa: PTH118 - a Path each is slow
+    require_utf8(files, where)
     return sorted(files)
 
 
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in, or that was passed on the way to it."""
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    return any(passed.resolve().is_relative_to(target) for passed in folder.absolute().parents)
+
+
 def _is_visible(name: str) -> bool:
-    return not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini")
+    """Whether people put the file there: not so what systems and programs leave (`__MACOSX`: those that pack zips)."""
+    return not name.startswith((".", "__MACOSX")) and name.lower() not in ("thumbs.db", "desktop.ini")
 
 
-def image_rows(images: Iterable[str | Path]) -> Dataset:
-    """Rows of `image` alone, the absolute path of each of these files."""
+def require_utf8(paths: Iterable[str | Path], where: str) -> None:
+    """Raises DataError where a name is not UTF-8, which neither tables nor files of results can hold."""
+    for path in paths:
+        try:
+            os.fspath(path).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{where}: the name {os.fsencode(path)!r} is not UTF-8. Rename the file or the folder; "
+                "`convmv -r -f latin1 -t utf-8 --notest FOLDER` renames all in a folder, if latin1 is what they are in."
+            ) from None
+
+
+def image_rows(images: Iterable[str | Path], where: str) -> Dataset:
+    """Rows of `image` alone, the absolute path of each of these files.
+
+    Raises:
+        DataError: A name is not UTF-8.
+    """
+    images = list(images)
+    require_utf8(images, where)
     return Dataset.from_dict(
         {"image": [str(Path(image).absolute()) for image in images]}, Features({"image": Value("string")})
     )

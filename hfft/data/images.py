@@ -108,7 +108,8 @@ class Looked:
 def look_at(rows: Dataset, column: str) -> Looked:
     """Decodes every image of a column that `as_images` gave, in threads; the result is kept on disk for the next time.
 
-    Images given as bytes are known again by their bytes, files by path, size and time of change.
+    Images given as bytes are known again by their bytes, files by path, size and time of change. What could not be read
+    is tried again each time: a disk may have been away, or Pillow may have got a reader that it lacked.
     """
     with ThreadPoolExecutor(_cores()) as pool:
         digest = hashlib.sha256(json.dumps([FORMAT, PIL.__version__]).encode())
@@ -117,11 +118,31 @@ def look_at(rows: Dataset, column: str) -> Looked:
         file = cache_folder() / "images" / f"{digest.hexdigest()[:32]}.json"
         looked = _kept(file)
         if looked is None:
-            PIL.Image.init()  # Pillow loads its readers late, and a thread beside the loading one misses them
-            with _silenced():
-                looked = _joined(list(_mapped(rows, column, _look, pool)))
+            looked = _look_at_all(rows, column, pool)
             write_text(file, _as_json(looked))
+        elif not looked.readable.all():
+            again = np.flatnonzero(~looked.readable)
+            found = _look_at_all(rows.select(again), column, pool)
+            if found.faults != [looked.faults[row] for row in again]:
+                looked = _replaced(looked, again, found)
+                write_text(file, _as_json(looked))
     return looked
+
+
+def _look_at_all(rows: Dataset, column: str, pool: ThreadPoolExecutor) -> Looked:
+    PIL.Image.init()  # Pillow loads its readers late, and a thread beside the loading one misses them
+    with _silenced():
+        return _joined(list(_mapped(rows, column, _look, pool)))
+
+
+def _replaced(looked: Looked, rows: np.ndarray, found: Looked) -> Looked:
+    """What was found, with some rows replaced by what was found in them later."""
+    faults, digests = list(looked.faults), list(looked.digests)
+    sizes, deep, transparent = looked.sizes.copy(), looked.deep.copy(), looked.transparent.copy()
+    for number, row in enumerate(rows):
+        faults[row], digests[row] = found.faults[number], found.digests[number]
+    sizes[rows], deep[rows], transparent[rows] = found.sizes, found.deep, found.transparent
+    return Looked(faults, digests, sizes, deep, transparent)
 
 
 def image_findings(

@@ -15,6 +15,7 @@ from datasets import ClassLabel, Dataset
 from hfft.errors import DataError, near
 
 GENERIC = "LABEL_"  # transformers' names where none were given: they say nothing
+NEW_ROWS = "data"  # the split of rows that a finished model is asked about
 
 
 def label_names(dataset: Dataset, column: str, given: Sequence[str] | None) -> list[str | None]:
@@ -206,9 +207,10 @@ def encode_sets(sets: Sequence[Sequence[str] | None], known: Sequence[str], spli
 def _known(name: str, numbers: dict[str, int], row: int, split: str) -> int:
     if name not in numbers:
         known = list(numbers)
+        hint = "" if split == NEW_ROWS else " All labels of a new model can be given in task.labels."
         raise DataError(
             f"task.label: row {row} of the {split} split has the label '{name}', which is not one of "
-            f"{_listed(known)}.{near(name, known)} All labels of a new model can be given in task.labels."
+            f"{_listed(known)}.{near(name, known)}{hint}"
         )
     return numbers[name]
 

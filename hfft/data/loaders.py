@@ -14,6 +14,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from hfft.data.order import Part, epoch_batches, parts, steps_per_epoch
+from hfft.errors import HfftError
 
 Batch = dict[str, torch.Tensor]
 Collate = Callable[[list[dict[str, Any]]], Batch]
@@ -115,7 +116,10 @@ def load(
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # else each iteration draws from the global random state
     )
-    for batch, ids in loader:
+    for made in loader:
+        if isinstance(made, HfftError):
+            raise made
+        batch, ids = made
         yield MicroBatch(batch, ids, flags.popleft())
 
 
@@ -155,8 +159,13 @@ class _Rows:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitems__(self, wanted: tuple[Part, tuple[int, int] | None]) -> tuple[Batch, list[int]]:
-        part, drawn = wanted
+    def __getitems__(self, wanted: tuple[Part, tuple[int, int] | None]) -> tuple[Batch, list[int]] | HfftError:
+        try:
+            return self._batch(*wanted)
+        except HfftError as error:  # a value: an exception would come out of a worker with its traceback for a message
+            return error
+
+    def _batch(self, part: Part, drawn: tuple[int, int] | None) -> tuple[Batch, list[int]]:
         views = self.examples.views if drawn is not None else None
         partners = part.partners.tolist() if views is not None and views.mixed and part.partners is not None else []
         numbers = list(dict.fromkeys([*part.rows.tolist(), *partners]))

@@ -22,8 +22,9 @@ class Part:
     Attributes:
         rows: Rows of the split.
         counts: Whether they count.
-        partners: For each of them another row of its global batch, the same however the batch is cut; None where a
-            split is scored.
+        partners: For each of them the next row of its global batch, the same however the batch is cut (of a batch of
+            one row that row); None where a split is scored. With several processes most partners lie in the share of
+            another one: both read them.
     """
 
     rows: np.ndarray
@@ -84,6 +85,13 @@ def parts(batch: np.ndarray, micro_batch_size: int | None, rank: int, processes:
     pieces = [Part(mine[start : start + size], True, partners[start : start + size]) for start in starts]
     filler = [Part(batch[:1], False, batch[:1])] * (math.ceil(share / size) - len(pieces))
     return pieces + filler
+
+
+def smallest_part(count: int, batch_size: int, micro_batch_size: int | None, processes: int) -> int:
+    """Rows of the smallest part that any process holds in an epoch; those that do not count are computed too."""
+    sizes = {min(batch_size, count), count % batch_size} - {0}
+    cut = (parts(np.arange(size), micro_batch_size, rank, processes) for size in sizes for rank in range(processes))
+    return min(len(part.rows) for mine in cut for part in mine)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,22 @@
-"""Tags of words: their schemes, the entities they say, and how pieces, words and spans of characters lie together.
+"""Tags of words: their schemes, the entities they say, and how words and spans of characters lie together.
 
 Tags say where entities are. In BIO (also called IOB2) `B-PER` begins a person and `I-PER` goes on with it; in IO the
-name alone (`PER` or `I-PER`) does, and neighbours of one type are one entity. `O` is no entity.
+name alone (`PER` or `I-PER`) does, and neighbours of one type are one entity. `O` is no entity. Where there is but one
+type, data of phrases often leave it out: `B` and `I`.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from hfft.errors import DataError, near
 
 OUTSIDE = "O"
 PREFIXES = ("B-", "I-")
-OTHER_PREFIXES = ("E-", "S-", "L-", "U-", "M-")  # of schemes with more letters: BIOES, BILOU, BMES
+BARE = ("B", "I")
+UNNAMED = "entity"  # the type of tags that are but a letter
+OTHER_LETTERS = ("E", "S", "L", "U", "M")  # of schemes with more of them: BIOES, BILOU, BMES
 
 SchemeName = Literal["BIO", "IO"]
 
@@ -33,7 +33,24 @@ def split_tag(tag: str) -> tuple[str, str]:
     """Splits a tag into its letter and its type. A name without a letter is one of IO: `PER` is `I` and `PER`."""
     if tag == OUTSIDE:
         return "O", ""
+    if tag in BARE:
+        return tag, UNNAMED
     return (tag[0], tag[2:]) if tag.startswith(PREFIXES) else ("I", tag)
+
+
+def is_marked(tag: str) -> bool:
+    """Whether a tag says by a letter of BIO or IO how entities lie: `O`, `B-PER`, `I-PER`, `B`, `I`."""
+    return tag == OUTSIDE or tag in BARE or tag.startswith(PREFIXES)
+
+
+def inside_of(tag: str) -> str:
+    """The tag of a word that goes on with what this tag says: `I-PER` of `B-PER`, else the same."""
+    return _other_letter(tag) if split_tag(tag)[0] == "B" else tag
+
+
+def _other_letter(tag: str) -> str:
+    """`I-PER` of `B-PER`, `B` of `I`, and so on."""
+    return ("I" if tag[0] == "B" else "B") + tag[1:]
 
 
 def entities_of(tags: Sequence[str]) -> list[Span]:
@@ -57,7 +74,7 @@ def entities_of(tags: Sequence[str]) -> list[Span]:
 def begins_inside(tags: Sequence[str]) -> bool:
     """Whether some `I-` stands behind no tag of its type, which is no valid BIO."""
     pairs = zip([OUTSIDE, *tags], tags, strict=False)
-    return any(tag.startswith("I-") and split_tag(tag)[1] != split_tag(before)[1] for before, tag in pairs)
+    return any(split_tag(tag)[0] == "I" and split_tag(tag)[1] != split_tag(before)[1] for before, tag in pairs)
 
 
 def scheme_of(names: Iterable[str]) -> SchemeName:
@@ -67,24 +84,47 @@ def scheme_of(names: Iterable[str]) -> SchemeName:
         DataError: They are of several schemes, or of one that is not read.
     """
     names = sorted({name for name in names if name != OUTSIDE})
-    prefixed = [name for name in names if name.startswith(PREFIXES)]
-    rest = [name for name in names if not name.startswith(PREFIXES)]
-    if prefixed and rest:
-        hint = near(rest[0], prefixed)
-        if rest[0].startswith(OTHER_PREFIXES):
-            hint = " BIOES and its kin are not read: write S- as B- and E- as I- first."
+    for name in names:
+        _require_known(name)
+    marked, rest = [name for name in names if is_marked(name)], [name for name in names if not is_marked(name)]
+    bare, typed = [name for name in marked if name in BARE], [name for name in marked if name not in BARE]
+    if marked and rest:
+        hint = f" {OTHERS}" if rest[0] in OTHER_LETTERS else near(rest[0], marked)
         raise DataError(
-            f"task.tags: there are tags as '{prefixed[0]}' and tags as '{rest[0]}', which belong to different schemes: "
+            f"task.tags: there are tags as '{marked[0]}' and tags as '{rest[0]}', which belong to different schemes: "
             f"with prefixes every tag but '{OUTSIDE}' has B- or I-.{hint}"
         )
-    return "BIO" if any(name.startswith("B-") for name in names) else "IO"
+    if bare and typed:
+        raise DataError(
+            f"task.tags: there are tags as '{typed[0]}' and tags as '{bare[0]}', which name no type. Write B-X and "
+            "I-X, where X is the type."
+        )
+    return "BIO" if any(split_tag(name)[0] == "B" for name in names) else "IO"
+
+
+OTHERS = "BIOES and its kin are not read: write S- and U- as B-, and E-, L- and M- as I- first."
+
+
+def _require_known(name: str) -> None:
+    """Raises DataError where a tag is of no scheme that is read."""
+    kind, _, letter = name.rpartition("-")
+    if name in PREFIXES:
+        raise DataError(f"task.tags: the tag '{name}' names no type. Write B-X and I-X, where X is the type.")
+    if is_marked(name):
+        return
+    if name.startswith(tuple(f"{other}-" for other in OTHER_LETTERS)):
+        raise DataError(f"task.tags: there are tags as '{name}'. {OTHERS} If it is a type, write I-{name}.")
+    if kind and letter in BARE:
+        raise DataError(
+            f"task.tags: there are tags as '{name}', but the letter should stand in front: write {letter}-{kind}. If "
+            f"it is a type, write I-{name}."
+        )
 
 
 def whole_scheme(names: Sequence[str]) -> list[str]:
     """Adds to tags of BIO those that are not there: every type has a `B-` and an `I-`. New ones stand at the end."""
-    kinds = dict.fromkeys(split_tag(name)[1] for name in names if name != OUTSIDE)
-    wanted = [f"{prefix}{kind}" for kind in kinds for prefix in PREFIXES]
-    return [*names, *(name for name in wanted if name not in names)]
+    others = dict.fromkeys(_other_letter(name) for name in names if name != OUTSIDE)
+    return [*names, *(name for name in others if name not in names)]
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -120,82 +160,3 @@ def tags_of_spans(words: Sequence[tuple[int, int]], spans: Sequence[Span], schem
             first, word = False, word + 1
     back = {Span(found.label, words[found.start][0], words[found.end - 1][1]) for found in entities_of(tags)}
     return tags, sum(span not in back for span in spans)
-
-
-def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """The same part of a text without the white space at its ends; empty at `end` where it is nothing else."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
-
-
-def words_of_text(
-    text: str, word_ids: Sequence[int | None], offsets: Sequence[tuple[int, int]]
-) -> tuple[list[tuple[int, int]], list[int]]:
-    """Finds the words of a text from a tokenizer's pieces.
-
-    A word is the tokenizer's own, and ends besides at white space and at punctuation, for to some tokenizers words are
-    all that stands between spaces, or whole texts. White space, which many tokenizers count to the word behind it,
-    belongs to none.
-
-    Args:
-        text: The text.
-        word_ids: Of each piece, as the tokenizer numbers words.
-        offsets: Of each piece: its first character, and the one behind its last.
-
-    Returns:
-        Of each word, its first character and the one behind its last; and of each piece the number of its word, -1
-        for pieces of white space alone.
-    """
-    words: list[tuple[int, int]] = []
-    numbers: list[int] = []
-    last: int | None = None
-    waiting: list[int] = []  # pieces of white space that stand in front of their word
-    for piece, (word, (start, end)) in enumerate(zip(word_ids, offsets, strict=True)):
-        start, end = trimmed(text, start, end)
-        numbers.append(-1)
-        if start == end:
-            waiting.append(piece)
-            continue
-        if words and word == last and not _apart(text, words[-1][1], start):
-            words[-1] = words[-1][0], max(words[-1][1], end)
-        else:
-            words.append((start, end))
-        for number in [*(before for before in waiting if word_ids[before] == word), piece]:
-            numbers[number] = len(words) - 1
-        last, waiting = word, []
-    return words, numbers
-
-
-def _apart(text: str, end: int, start: int) -> bool:
-    """Whether two pieces of a tokenizer's word, one up to `end` and one from `start`, belong to two words."""
-    if start < end:  # bytes of one character
-        return False
-    return end != start or any(unicodedata.category(text[place])[0] in "PS" for place in (end - 1, start))
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How a row of pieces is cut into windows.
-
-    Attributes:
-        room: Pieces of a window.
-        overlap: How many of them neighbours share.
-    """
-
-    room: int
-    overlap: int
-
-    def windows(self, count: int) -> list[tuple[slice, slice]]:
-        """Cuts `count` pieces: of each window its pieces, and those of them that belong to it.
-
-        Each piece belongs to one window, that in which more pieces stand on its shorter side: what two windows share
-        is split in the middle. The windows are those of a tokenizer's `stride`.
-        """
-        step = self.room - self.overlap
-        starts = range(0, max(count - self.overlap, 1), step)
-        mine = [0, *(start + (self.overlap + 1) // 2 for start in starts[1:]), count]
-        pieces = (slice(start, min(start + self.room, count)) for start in starts)
-        return list(zip(pieces, (slice(*ends) for ends in pairwise(mine)), strict=True))

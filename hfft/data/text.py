@@ -112,7 +112,7 @@ def tokenized(
     long = [len(ids) > max_length for ids in whole["input_ids"]]
     if any(long):
         whole = tokenizer(**options, truncation=True, max_length=max_length)
-    return _never_empty(dict(whole), tokenizer), long
+    return never_empty(dict(whole), tokenizer), long
 
 
 def encode_rows(
@@ -152,12 +152,22 @@ def _check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap:
         raise RecipeError(
             "task.windows needs task.max_length here: neither model nor tokenizer has a limit of its own."
         )
+    room_beside(tokenizer, max_length, overlap, "task.windows.overlap")
+
+
+def room_beside(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int, setting: str) -> int:
+    """How many tokens a window of `max_length` has room for beside the special ones.
+
+    Raises:
+        RecipeError: Not for more than `overlap`, the value of the setting of this name.
+    """
     room = max_length - tokenizer.num_special_tokens_to_add()
     if overlap >= room:
         raise RecipeError(
-            f"task.windows.overlap is {overlap}, but a window has room for {room} tokens beside the special ones "
-            f"(task.max_length is {max_length}): it must be smaller."
+            f"{setting} is {overlap}, but a window has room for {room} tokens beside the special ones (task.max_length "
+            f"is {max_length}): it must be smaller."
         )
+    return room
 
 
 def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, overlap: int) -> dict[str, Any]:
@@ -178,7 +188,7 @@ def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, ov
             f"the second in a window of {max_length} tokens. Swap the columns of task.text, or make overlap smaller."
         ) from error
     owners = flat.pop("overflow_to_sample_mapping")
-    columns = _never_empty(dict(flat), tokenizer)
+    columns = never_empty(dict(flat), tokenizer)
     grouped: dict[str, Any] = {name: [[] for _ in texts[0]] for name in columns}
     for name, values in columns.items():
         for owner, value in zip(owners, values, strict=True):
@@ -186,7 +196,7 @@ def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, ov
     return {**grouped, "_cut": [len(windows) > 1 for windows in grouped["input_ids"]]}
 
 
-def _never_empty(columns: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+def never_empty(columns: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """Gives texts without any token (empty ones, where no special tokens are added) a padding token to be read."""
     for row, ids in enumerate(columns["input_ids"]):
         if not ids:

@@ -20,7 +20,7 @@ from hfft.data.loaders import Batch, Examples, Views
 from hfft.errors import DataError
 from hfft.tasks.seeing.augment_options import AugmentOptions
 from hfft.tasks.seeing.pixels import as_pictures
-from hfft.tasks.seeing.sizes import for_size, require_colours, seen_size, set_size
+from hfft.tasks.seeing.sizes import for_size, require_colours, require_fit, seen_size, set_size
 from hfft.tasks.seeing.views import MIX, draw_mix, generator_of, mixed, training_view
 from hfft.tasks.targets import TargetOptions, target_of_model
 from hfft.tasks.targets.asking import Asking
@@ -72,10 +72,12 @@ class ImageClassification(Asking):
 
     def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
         truths = self.read_truths(splits)
-        self.target.learn(splits["train"], truths["train"], backbone)
         self._open_processor(backbone, self.options.image_size)
         images = {split: self._images(rows, split) for split, rows in splits.items()}
         looked = {split: look_at(rows, "image") for split, rows in images.items()}
+        readable = zip(truths["train"], looked["train"].readable, strict=True)
+        trained = [truth if can_be_read else None for truth, can_be_read in readable]
+        self.target.learn(splits["train"], truths["train"], backbone, trained)
         labels = [checks.hashable(truth) for truth in truths["train"]]
         prepared = Prepared({}, image_findings(images, "image", looked, labels))
         for split, rows in images.items():
@@ -128,6 +130,7 @@ class ImageClassification(Asking):
     def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         model, new = backbone.load(AutoModelForImageClassification, **self.target.settings())
         model = for_size(model, self.size[0]) if self.resized else model
+        require_fit(model, self.size)
         self.target.attach(model)
         return model, new
 

@@ -227,6 +227,14 @@ class Task(Protocol):
         ...
 
 
+class Scoring(Protocol):
+    """What `Plain` leaves to the task and uses itself."""
+
+    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+        """See `Task.score`."""
+        ...
+
+
 class Plain:
     """What most tasks write alike, for tasks to build on; nobody has to.
 
@@ -256,14 +264,11 @@ class Plain:
     def fold(self, model: Any) -> None:
         """Nothing is kept beside the weights."""
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
-        raise NotImplementedError
-
     def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
         return Remarks()
 
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return 0
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
+    def intervals(self: Scoring, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
         return bootstrap(self.score, answers, truths, confidence)

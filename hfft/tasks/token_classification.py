@@ -15,15 +15,16 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from hfft.backbone import Pretrained
 from hfft.data import checks
+from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
-from hfft.data.tags import SchemeName, scheme_of
+from hfft.data.tags import SchemeName, entities_of
 from hfft.data.text import longest_input, token_counts
 from hfft.errors import DataError
 from hfft.metrics.intervals import Intervals, Scores
 from hfft.metrics.tokens import entity_intervals, entity_scores
-from hfft.tasks.tagging import encoding, wording
-from hfft.tasks.tagging.encoding import IGNORED
-from hfft.tasks.tagging.labels import encode_tags, learn, weights_of
+from hfft.tasks.tagging import batches, encoding, wording
+from hfft.tasks.tagging.batches import IGNORED
+from hfft.tasks.tagging.labels import encode_tags, learn, scheme_of_model, weights_of
 from hfft.tasks.tagging.options import Options
 from hfft.tasks.tagging.reading import Columns, Documents, read_answered, read_documents
 from hfft.tasks.tagging.splits import answered_rows, document_findings, encoded_findings, summary
@@ -31,14 +32,14 @@ from hfft.tasks.tagging.wording import Document
 from hfft.tasks.targets.one_label import named
 from hfft.tasks.task import Answer, Plain, Prepared, Remarks
 
-NOT_FOR_THE_MODEL = ("labels", "windows", "first", "words", "asked")
+NOT_FOR_THE_MODEL = ("labels", "windows", "first", "word_count", "asked")
 
 
 class TokenClassification(Plain):
     """A classification head on each token of a text encoder (see `hfft.tasks.task.Task` for what methods promise)."""
 
     Options: ClassVar[type[BaseModel]] = Options
-    usage = wording.USE
+    usage = ""  # known when the model is
 
     def __init__(self, options: Options):
         super().__init__(options)
@@ -71,15 +72,16 @@ class TokenClassification(Plain):
 
     def reopen(self, backbone: Pretrained) -> None:
         self.labels = named(backbone.config)
-        self.scheme = self.options.scheme or scheme_of(self.labels)
+        self.scheme = scheme_of_model(self.labels, self.options.scheme, backbone.name)
         self._open(backbone, whole=True)  # the saved tokenizer is as training left it
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
         if not len(rows):
             raise DataError("There are no rows to answer.")
-        documents = self._read(rows, "data") if answered else read_documents(rows, "data", self.columns)
+        documents = self._read(rows, NEW_ROWS) if answered else read_documents(rows, NEW_ROWS, self.columns)
         prepared = Prepared({}, [])
-        self._put("data", documents, prepared, not answered or self.options.unlabelled == "predict", keep=False)
+        self.documents = []
+        self._put(NEW_ROWS, documents, prepared, not answered or self.options.unlabelled == "predict", keep=False)
         return prepared
 
     def _read(self, rows: Dataset, split: str) -> Documents:
@@ -93,35 +95,38 @@ class TokenClassification(Plain):
         self.max_length = longest_input(self.processor, backbone.config, self.options.max_length)
         self.processor.model_max_length = self.max_length  # plain transformers then cuts where we do
         self.cut = encoding.cut_of(self.processor, self.max_length, self.options.overlap)
+        words = not whole or encoding.reads_words_as_texts(self.processor)
+        self.usage = wording.usage(self.max_length, self.cut.overlap, words, self.labels)
 
     def _put(self, split: str, read: Documents, prepared: Prepared, predict: bool, keep: bool = True) -> None:
         """Encodes one split and puts it, its findings and its summary into `prepared`."""
         ids, findings = answered_rows(split, read, self.options.tags, predict)
         tokenizer = self.processor if read.whole else encoding.for_words(self.processor, self.backbone)
         rows = encoding.encode_documents([read.given[row] for row in ids], read.whole, tokenizer, self.cut, keep)
+        found = [[(start, end) for start, end in places] if read.whole else None for places in rows["places"]]
         documents = [
-            Document(read.given[row], [(start, end) for start, end in places] if read.whole else None, read.truths[row])
-            for row, places in zip(ids.tolist(), rows["places"], strict=True)
+            Document(read.given[row], places, read.truths[row], self.scheme)
+            for row, places in zip(ids.tolist(), found, strict=True)
         ]
-        seen = [len({word for window in windows for word in window} - {-1}) for windows in rows["word"]]
-        findings += encoded_findings(split, documents, seen, ids, self.scheme)
+        seen = [len({word for window in windows for word in window} - {-1}) for windows in rows["word_of_piece"]]
+        findings += encoded_findings(split, documents, seen, ids)
         asked = np.arange(len(self.documents), len(self.documents) + len(documents))
         self.documents += documents
         columns = {
-            "tags": encode_tags(documents, ids.tolist(), self.labels, self.scheme, split),
-            "words": [document.words for document in documents],
+            "tags": encode_tags(documents, ids.tolist(), self.labels, split),
+            "word_count": [document.words for document in documents],
             "asked": asked.tolist(),
         }
         for name, values in columns.items():
             rows = rows.add_column(name, values)
         kept = np.flatnonzero(seen) if split == "train" else np.arange(len(ids))
         if not len(kept):
-            raise DataError(f"task.tokens: no row of the {split} split has a word.")
+            raise DataError(f"task.tokens: the tokenizer makes no token of any word of the {split} split.")
         rows = rows.remove_columns("places").select(kept)
         lengths, windows = token_counts(rows), np.array([len(parts) for parts in rows["input_ids"]])
         prepared.splits[split] = Examples(rows, ids[kept], lengths)
         prepared.findings.extend(findings)
-        prepared.summary[split] = summary([documents[row] for row in kept], windows, lengths)
+        prepared.summary[split] = summary([documents[row] for row in kept], windows, lengths, self._spans_of)
 
     def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         numbered = dict(enumerate(self.labels))
@@ -130,9 +135,9 @@ class TokenClassification(Plain):
         return backbone.load(AutoModelForTokenClassification, **settings, pad_token_id=pad)
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        inside = encoding.inside_tags(self.labels) if self.options.pieces == "all" else None
-        numbers = {name: torch.tensor([row[name] for row in rows]) for name in ("words", "asked")}
-        return {**encoding.pad_documents(rows, self.processor, inside), **numbers}
+        inside = batches.inside_tags(self.labels) if self.options.pieces == "all" else None
+        numbers = {name: torch.tensor([row[name] for row in rows]) for name in ("word_count", "asked")}
+        return {**batches.pad_documents(rows, self.processor, inside), **numbers}
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         logits, labels = _logits(model, batch).flatten(0, 1), batch["labels"].flatten()
@@ -151,42 +156,32 @@ class TokenClassification(Plain):
         return (self.class_weights.to(labels.device)[labels.clamp(min=0)] * learnt).sum()
 
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
-        at = batch["first"] >= 0
-        best = _logits(model, batch)[at].softmax(-1).max(-1)
-        rows = torch.arange(len(batch["windows"]), device=at.device).repeat_interleave(batch["windows"])
-        found = zip(
-            rows[:, None].expand_as(at)[at].tolist(),
-            batch["first"][at].tolist(),
-            best.indices.tolist(),
-            best.values.tolist(),
-            strict=True,
-        )
-        asked, words = batch["asked"].tolist(), batch["words"].tolist()
-        answers: list[Answer] = [
-            {"asked": number, "tags": [-1] * count, "scores": [0.0] * count}
-            for number, count in zip(asked, words, strict=True)
-        ]
-        for row, word, tag, score in found:
-            answers[row]["tags"][word], answers[row]["scores"][word] = tag, score
-        return answers
+        return batches.answers_of(_logits(model, batch), batch)
 
     def worded(self, answers: Sequence[Answer]) -> list[Answer]:
-        return [wording.worded(answer, self.documents[answer["asked"]], self.labels) for answer in answers]
+        labels, spans_of = self.labels, self._spans_of
+        return [wording.worded(answer, self.documents[answer["asked"]], labels, spans_of) for answer in answers]
 
     def truths(self, batch: Batch) -> list[Any]:
         return [self.documents[number].raw_truth for number in batch["asked"].tolist()]
 
     def decoded(self, batch: Batch) -> list[str]:
-        return encoding.shown(batch, self.processor, self.labels)
+        return batches.shown(batch, self.processor, self.labels)
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
-        return entity_scores(*wording.counted(answers, truths, self.scheme))
+        counted = wording.counted(answers, truths, self.scheme, self._spans_of)
+        return wording.telling(entity_scores(*counted), self._spans_of)
 
     def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        return entity_intervals(*wording.counted(answers, truths, self.scheme), confidence)
+        counted = wording.counted(answers, truths, self.scheme, self._spans_of)
+        return wording.telling(entity_intervals(*counted, confidence), self._spans_of)
 
     def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
-        return wording.remarks(split, answers, self.scheme)
+        return wording.remarks(split, answers, self.scheme) if self._spans_of is entities_of else Remarks()
+
+    @property
+    def _spans_of(self) -> wording.SpansOf:
+        return wording.how_read(self.labels, self.options.scheme)
 
 
 def _logits(model: Any, batch: Batch) -> Tensor:

@@ -14,6 +14,11 @@ def batch_norms(model: nn.Module) -> list[_BatchNorm]:
     return [module for module in model.modules() if isinstance(module, _BatchNorm)]
 
 
+def moving_norms(model: nn.Module) -> list[_BatchNorm]:
+    """Those in training mode, which go by the statistics of what they see at once, and keep them."""
+    return [norm for norm in batch_norms(model) if norm.training]
+
+
 def slow_down(model: nn.Module) -> list[float]:
     """Gives BatchNorm layers whose running statistics would be those of the last batch alone PyTorch's momentum.
 

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.modules["hfft"] = None  # type: ignore[assignment]  # importing it now fails
+if __name__ == "__main__":  # not where tests are looked for in this file
+    sys.modules["hfft"] = None  # type: ignore[assignment]  # importing it now fails
 
-from transformers import pipeline  # noqa: E402
+from transformers import pipeline
 
 Rows = list[list[Any]]
 Answers = list[dict[str, Any]]
@@ -70,10 +71,10 @@ def tagged(place: str, rows: Rows) -> Answers:
 
 def found(place: str, rows: Rows) -> Answers:
     """By the last line of the card: the entities of a text."""
-    opening, ending = re.split(r"^words = .*$", _card(place), flags=re.MULTILINE)
+    opening = re.split(r"^words = |^# The entities", _card(place), flags=re.MULTILINE)[0]
     known: dict[str, Any] = {}
     exec(opening, known)
-    asking = ending.strip().rpartition("\n")[2].partition("  #")[0].replace('"..."', "text")
+    asking = _card(place).strip().rpartition("\n")[2].replace('"..."', "text")
     answers = []
     for (text,) in rows:
         groups = [part for part in eval(asking, {**known, "text": text}) if part["entity_group"] != "O"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 import hfft
 from hfft.errors import DataError, HfftError, ModelError, SetupError
@@ -12,6 +16,7 @@ from hfft.folder import read_json
 from tests.laws.kinds import assert_alike, image_files, rows, split_file
 from tests.laws.runs import READ, cut, predictions, train, trusted
 from tests.tiny import write_csv
+from tests.tiny.pictures import pictures, write_pictures
 
 
 @pytest.mark.parametrize(("task", "strategy"), READ)
@@ -46,6 +51,56 @@ def test_images_are_answered_by_their_files_their_folder_and_as_pictures(tiny, t
         assert_alike(hfft.predict(run, given), told)
     one = hfft.predict(run / "model", files[3])  # without the recipe
     assert_alike(one, [{**told[3], "id": 0}])
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (np.zeros((8, 8, 3), np.uint8), "ndarray"),
+        ([np.zeros((8, 8, 3), np.uint8)], "ndarray"),
+        (np.array(3), "ndarray"),
+        (torch.zeros(3, 8, 8), "Tensor"),
+        (b"\x89PNG", "bytes"),
+        ({"image": "a.png"}, "dict"),
+        (None, "NoneType"),
+        (3, "int"),
+        (["a.png", None], "NoneType"),
+        ([Image.new("RGB", (8, 8)), b"\x89PNG"], "bytes"),
+    ],
+    ids=str,
+)
+def test_what_is_no_picture_is_refused_with_the_way_to_one(tiny, trained, given, kind):
+    run = trained("image-folder", "full")
+    with pytest.raises(DataError, match=rf"Input \d .* is of type {kind}, but .*PIL\.Image\.fromarray makes"):
+        hfft.predict(run, given)
+
+
+def test_a_picture_that_cannot_be_read_is_named_by_its_place(tiny, trained, tmp_path):
+    run, whole = trained("image-folder", "full"), Image.new("RGB", (64, 64))
+    whole.save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    told = rf"picture 1 \(from 0\), {tmp_path}/a.png, cannot be read: .*truncated"
+    with Image.open(tmp_path / "a.png") as cut, pytest.raises(DataError, match=told):
+        hfft.predict(run, [whole, cut])
+
+
+def test_an_address_is_to_be_downloaded_first(tiny, trained):
+    with pytest.raises(DataError, match=r"the input is 'https://a.b/c.jpg', an address: download it first"):
+        hfft.predict(trained("image-folder", "full"), "https://a.b/c.jpg")
+
+
+def test_a_folder_is_scored_whatever_the_columns_of_the_run_are_called(tiny, tmp_path):
+    recipe = tiny("image-classification")
+    files = {split: str(tmp_path / f"{split}.parquet") for split in ("train", "eval")}
+    for file in files.values():
+        write_pictures(Path(file), pictures(9, 0), "img", "kind")
+    task = {**recipe["task"], "image": "img", "label": "kind"}
+    run = train({**recipe, "task": task, "data": {"files": files}}, tmp_path / "run", "train.epochs=1").folder
+    folder = split_file(tiny("image-folder"), "test")
+    assert hfft.evaluate(run, folder).examples == 17
+    write_csv(tmp_path / "t.csv", [{"image": str(file), "label": "red"} for file in image_files(folder)])
+    with pytest.raises(DataError, match=r"task.label is 'kind', but the data split has no such column"):
+        hfft.evaluate(run, tmp_path / "t.csv")
 
 
 def test_texts_and_pairs_are_answered_in_the_order_given(tiny, tmp_path):

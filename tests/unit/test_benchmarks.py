@@ -113,10 +113,14 @@ def test_images_are_compared_head_first(tmp_path, monkeypatch, capsys):
         ("hfft full", 12, 3),
         ("Trainer head only", 24, 3),
         ("Trainer full", 12, 3),
+        ("Trainer mended head only", 24, 3),
+        ("Trainer mended full", 12, 3),
     ]
     assert all(len(made["scored"]["correct"]) == 20 for made in found["runs"])
-    assert [pair["beside"] for pair in found["comparisons"]] == ["Trainer head only", "Trainer full"]
-    assert capsys.readouterr().out.count("beyond the interval.") == 2
+    assert [pair["beside"] for pair in found["comparisons"]] == [
+        *("Trainer head only", "Trainer mended head only", "Trainer full", "Trainer mended full")
+    ]
+    assert capsys.readouterr().out.count("beyond the interval.") == 4
 
 
 def test_tags_are_compared(tmp_path, monkeypatch, capsys):
@@ -140,18 +144,19 @@ def test_entities_are_those_of_seqeval():
     assert made.value == pytest.approx(f1_score(truths, answers))
 
 
-def test_first_pieces_have_the_tags_and_cut_off_words_the_answer_o(tmp_path):
+def test_first_pieces_have_the_tags_and_words_cut_off_or_without_a_piece_the_answer_o(tmp_path):
     tags = script("tags_vs_trainer")
     tokenizer(tmp_path, positions=64)
     task = {"name": "token-classification", "tokens": "tokens", "tags": "tags", "max_length": 6}
     recipe = Recipe.from_dict({"task": task, "data": {"files": {"train": "train.jsonl"}}, "model": str(tmp_path)})
-    rows = [{"tokens": ["w1", "w2-w3", "w4", "w5"], "tags": ["O", "B-a", "I-a", "B-a"]}]  # w2-w3: three pieces
+    # w2-w3 has three pieces, the second word none
+    rows = [{"tokens": ["w1", "", "w2-w3", "w4", "w5"], "tags": ["O", "O", "B-a", "I-a", "B-a"]}]
     made = tags.in_pieces(recipe, AutoTokenizer.from_pretrained(tmp_path), rows, ["B-a", "I-a", "O"])
     assert made["labels"][0] == [-100, 2, 0, -100, -100, -100]
     logits, names = np.eye(3)[[[0, 2, 0, 1, 1, 1]]], ["B-a", "I-a", "O"]
     answers = tags.tags_of(logits, np.array(made["labels"]), names)
-    tags.write_answers(tmp_path / "test.jsonl", answers, [row["tags"] for row in rows])
-    assert json.loads((tmp_path / "test.jsonl").read_text())["answer"] == ["O", "B-a", "O", "O"]
+    tags.write_answers(tmp_path / "test.jsonl", answers, made["words"], [row["tags"] for row in rows])
+    assert json.loads((tmp_path / "test.jsonl").read_text())["answer"] == ["O", "O", "B-a", "O", "O"]
 
 
 def test_the_table_has_a_row_a_tool_and_a_line_a_pair(capsys):

@@ -20,12 +20,18 @@ model: bert
 DATA = {"task": {"name": "text-classification"}, "data": {"hub": "imdb"}, "model": "bert"}
 
 
+class Inner(BaseModel):
+    crop: tuple[float, float] | None = None
+
+
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     text: str = "text"
     labels: list[str] | None = None
     max_length: int | None = None
     weights: Literal["balanced"] | dict[str, float] | None = None
+    share: tuple[float, float] = (0.1, 1.0)
+    change: Inner | None = Inner()
 
 
 @pytest.fixture
@@ -272,6 +278,8 @@ def test_the_options_of_a_task_are_validated_and_written_out(load):
         "labels": None,
         "max_length": None,
         "weights": None,
+        "share": [0.1, 1.0],
+        "change": {"crop": None},
     }
 
 
@@ -282,6 +290,18 @@ def test_the_options_of_a_task_are_validated_and_written_out(load):
         ("max_length: long", "line 3: task.max_length is 'long', but should be a valid integer"),
         ("labels: [no, yes]", "line 3: task.labels.0 is False, but should be a text (quote it: YAML reads"),
         ("weights: {good: heavy}", "is 'heavy', but should be a valid number"),
+        ("share: [0.5]", "task.share.1 is missing."),
+        ("share: []", "task.share.0 is missing."),
+        ("change: {crop: [0.5]}", "task.change.crop.1 is missing."),
+        (
+            "change: false",
+            "task.change is False, but should be a valid dictionary or instance of Inner (null, not false, ",
+        ),
+        (
+            "change: {crop: off}",
+            "task.change.crop is False, but should be a valid tuple (null, not false, stands for none)",
+        ),
+        ("share: true", "task.share is True, but should be a valid tuple."),
     ],
 )
 def test_a_fault_in_the_options_of_a_task_is_told_with_its_line(load, option, message):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 import hfft
+from hfft.cli import main
 from hfft.errors import DataError, RecipeError
 from hfft.samples import CELL, EPOCHS, EXAMPLES, GAP, LINE
+from tests.tiny.pictures import pictures, write_pictures
 
 
 def sheet(recipe, folder, *overrides):
@@ -46,6 +52,30 @@ def test_the_same_recipe_draws_the_same_sheet_and_another_seed_another(tiny, tmp
     )
     assert (first == second).all()
     assert (first != other).any()
+
+
+@pytest.mark.parametrize(("name", "drawn"), [("grün", "grun"), ("红", r"\u7ea2")])
+def test_titles_are_drawn_in_the_signs_that_the_font_has(tiny, tmp_path, name, drawn):
+    recipe = tiny("image-classification")
+    sheets = []
+    for number, label in enumerate((name, drawn)):
+        files = {split: str(tmp_path / f"{number}" / f"{split}.parquet") for split in ("train", "eval")}
+        for file in files.values():
+            write_pictures(Path(file), pictures(9, 0), names=[label, "b", "c"])
+        made = {**recipe, "data": {"files": files}}
+        sheets.append(np.asarray(sheet(made, tmp_path / f"{number}")))
+    assert (sheets[0] == sheets[1]).all()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_the_command_says_where_the_sheet_is(tiny, tmp_path, capsys, options):
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tiny("image-classification")))
+    with pytest.raises(SystemExit) as caught:
+        main(["plan", str(tmp_path / "recipe.yaml"), "--samples", str(tmp_path / "new"), *options])
+    assert caught.value.code == 0
+    told = capsys.readouterr()
+    assert (told.err if options else told.out).splitlines()[-1].endswith(f": {tmp_path / 'new' / 'train.png'}")
+    assert not options or json.loads(told.out)
 
 
 def test_what_cannot_be_drawn_is_said(tiny, tmp_path):

@@ -8,11 +8,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from hfft.data.augment import BINS
 
+
+def _no_switch(advice: str) -> BeforeValidator:
+    """Refuses true and false, which pydantic would take for 1 and 0: `flip: true` is not meant as "always"."""
+
+    def refuse(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError(f"it is {str(value).lower()}, which is no number: give {advice}")
+        return value
+
+    return BeforeValidator(refuse)
+
+
 PolicyName = Literal["randaugment", "trivialaugment"]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Strength = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, le=1), _no_switch("a probability, such as 0.5, or 0 for never")]
+Strength = Annotated[float, Field(ge=0), _no_switch("a strength, such as 0.4, or 0 for off")]
+Share = Annotated[float, Field(gt=0, le=1), _no_switch("a share, such as 0.5")]
+Positive = Annotated[float, Field(gt=0), _no_switch("a number above 0")]
+Degrees = Annotated[float, Field(ge=0, le=180), _no_switch("degrees, such as 15, or 0 for off")]
+HueShift = Annotated[float, Field(ge=0, le=0.5), _no_switch("a shift, such as 0.1, or 0 for off")]
+Count = Annotated[int, _no_switch("a whole number")]
 
 
 class PolicyOptions(BaseModel):
@@ -21,8 +36,8 @@ class PolicyOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: PolicyName
-    operations: int = Field(default=2, ge=1, description="Of 'randaugment': how many, one after the other.")
-    magnitude: int = Field(default=9, ge=0, le=BINS, description="Of 'randaugment': how strong, 0 to 30.")
+    operations: Count = Field(default=2, ge=1, description="Of 'randaugment': how many, one after the other.")
+    magnitude: Count = Field(default=9, ge=0, le=BINS, description="Of 'randaugment': how strong, 0 to 30.")
 
     @model_validator(mode="after")
     def _used(self) -> PolicyOptions:
@@ -54,7 +69,7 @@ class AugmentOptions(BaseModel):
     )
     flip: Probability = Field(default=0.5, description="Probability of mirroring left and right.")
     vertical_flip: Probability = Field(default=0.0, description="Probability of mirroring top and bottom.")
-    rotation: float = Field(default=0.0, ge=0, le=180, description="Degrees, at most, to either side.")
+    rotation: Degrees = Field(default=0.0, description="Degrees, at most, to either side.")
     policy: Policy | None = Field(
         default=None,
         description="'trivialaugment': one operation of any strength. 'randaugment': two of magnitude 9; "
@@ -63,7 +78,7 @@ class AugmentOptions(BaseModel):
     brightness: Strength = Field(default=0.0, description="x for a factor drawn from [1 - x, 1 + x], at least 0.")
     contrast: Strength = Field(default=0.0, description="x for a factor drawn from [1 - x, 1 + x], at least 0.")
     saturation: Strength = Field(default=0.0, description="x for a factor drawn from [1 - x, 1 + x], at least 0.")
-    hue: float = Field(default=0.0, ge=0, le=0.5, description="x for a shift drawn from [-x, x] of the colour circle.")
+    hue: HueShift = Field(default=0.0, description="x for a shift drawn from [-x, x] of the colour circle.")
     erasing: Probability = Field(
         default=0.0, description="Probability of overwriting a rectangle, 2 to 33 % of the area, with random pixels."
     )

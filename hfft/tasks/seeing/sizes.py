@@ -54,7 +54,10 @@ def _size_of(processor: Any, image: Image.Image) -> tuple[int, int]:
 
 
 def set_size(processor: Any, pixels: int) -> None:
-    """Lets an image processor make images of `pixels` x `pixels`, cut out in the same proportion as before.
+    """Lets an image processor make images of `pixels` x `pixels`: what it resizes to and what it cuts out grow alike.
+
+    What it cuts off keeps its proportion, except where its own rule depends on the size: transformers' ConvNeXt
+    processor, which ResNets have too, cuts the middle out below 384 pixels, and from 384 on warps the whole image.
 
     Raises:
         ModelError: It does not.
@@ -98,6 +101,26 @@ def for_size(model: Any, pixels: int) -> Any:
             weights[name] = _stretched(name, weights[name], wanted) if wanted.is_floating_point() else wanted
     made.load_state_dict(weights)
     return made.eval()
+
+
+def require_fit(model: Any, size: tuple[int, int]) -> None:
+    """Looks whether a model takes what its image processor makes.
+
+    Args:
+        model: In evaluation mode.
+        size: Height and width.
+
+    Raises:
+        ModelError: It does not, as where a checkpoint's two files are of different sizes.
+    """
+    try:
+        with torch.no_grad():
+            model(pixel_values=torch.zeros(1, 3, *size))
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"The model does not take images of {size[0]} x {size[1]} pixels, which its image processor makes: {error} "
+            "Give the size that it was made for by task.image_size, or another."
+        ) from error
 
 
 def _stretched(name: str, table: Tensor, wanted: Tensor) -> Tensor:

@@ -26,7 +26,8 @@ class Options(BaseModel):
     scheme: SchemeName | None = Field(
         default=None,
         description="BIO (or IOB2): B- begins an entity, I- goes on. IO: neighbours of one type are one entity. "
-        "Default: found from the tags; spans are learnt as BIO.",
+        "Default: found from the tags; spans are learnt as BIO. Tags without O, B- and I- (parts of speech) are then "
+        "no entities: each word is scored by itself.",
     )
     max_length: Annotated[int, Field(ge=3)] | None = Field(
         default=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from datasets import ClassLabel, Dataset
 
 from hfft.data.checks import Finding, count_rows, require_columns
 from hfft.data.tags import OUTSIDE, Span, begins_inside
+from hfft.data.words import trimmed
 from hfft.errors import DataError, near
 
 KEYS = ("start", "end", "label")
@@ -91,11 +93,13 @@ def scheme_findings(split: str, truths: Sequence[Truth]) -> list[Finding]:
 
 def without_overlaps(spans: Sequence[Span]) -> list[Span]:
     """The spans that can be learnt together: of those that overlap one another the longest stay."""
-    kept: list[Span] = []
+    kept: list[Span] = []  # by their places
     for span in sorted(set(spans), key=lambda span: (span.start - span.end, span)):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept, key=lambda span: span.start)
+        place = bisect(kept, span.start, key=lambda other: other.start)
+        neighbours = kept[max(place - 1, 0) : place + 1]
+        if all(span.end <= other.start or other.end <= span.start for other in neighbours):
+            kept.insert(place, span)
+    return kept
 
 
 def _inner(feature: Any) -> Any:
@@ -104,7 +108,7 @@ def _inner(feature: Any) -> Any:
 
 def _tags(words: list[str], value: Any, feature: Any, row: int, split: str, columns: Columns) -> list[str]:
     if not isinstance(value, list):
-        raise _odd("tags", row, split, columns.tags, value, "a list of tags, one for each word")
+        raise _odd("tags", row, split, columns.tags, value, f"a list of tags, one for each word{_as_text(value)}")
     if len(value) != len(words):
         raise DataError(
             f"task.tags: row {row} of the {split} split has {len(words)} words in '{columns.tokens}', but {len(value)} "
@@ -134,10 +138,21 @@ def _tag(tag: Any, feature: Any, row: int, split: str, columns: Columns) -> str:
 
 def _spans(text: str, value: Any, feature: Any, row: int, split: str, columns: Columns) -> list[Span]:
     if isinstance(value, dict) and all(isinstance(value.get(key), list) for key in KEYS):  # as older data sets have it
-        value = [dict(zip(KEYS, parts, strict=True)) for parts in zip(*(value[key] for key in KEYS), strict=True)]
+        lists = [value[key] for key in KEYS]
+        if len({len(parts) for parts in lists}) > 1:
+            raise _odd("tags", row, split, columns.tags, value, f"as many of each: {', '.join(KEYS)}")
+        value = [dict(zip(KEYS, parts, strict=True)) for parts in zip(*lists, strict=True)]
     if not isinstance(value, list) or not all(isinstance(span, dict) for span in value):
-        raise _odd("tags", row, split, columns.tags, value, "a list of {start, end, label}, for these are whole texts")
+        wanted = f"a list of {{start, end, label}}, for these are whole texts{_as_text(value)}"
+        raise _odd("tags", row, split, columns.tags, value, wanted)
     return [_span(text, span, feature, row, split, columns) for span in value]
+
+
+def _as_text(value: Any) -> str:
+    """What to do where a list came as a text."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return ""
+    return "; this is a list written as text, as csv has it: only json, jsonl and parquet files hold lists"
 
 
 def _span(text: str, span: dict[str, Any], feature: Any, row: int, split: str, columns: Columns) -> Span:
@@ -150,21 +165,22 @@ def _span(text: str, span: dict[str, Any], feature: Any, row: int, split: str, c
         )
     start, end, label = (span[key] for key in KEYS)
     inner = _inner(feature.get("label")) if isinstance(feature, dict) else None
-    if isinstance(inner, ClassLabel) and isinstance(label, int):
+    if isinstance(inner, ClassLabel) and isinstance(label, int) and 0 <= label < len(inner.names):
         label = inner.int2str(label)
     if not isinstance(label, str) or not label or label == OUTSIDE:
         raise _odd("tags", row, split, columns.tags, label, "the type of an entity, a text")
-    if not all(isinstance(place, int) for place in (start, end)) or not 0 <= start < end <= len(text):
+    if not all(type(place) is int for place in (start, end)) or not 0 <= start < end <= len(text):
         raise DataError(
             f"task.tags: row {row} of the {split} split has a span from {start!r} to {end!r} ('{label}'), but its text "
             f"has {len(text)} characters: 'start' counts from 0, and 'end' is the character behind the last."
         )
-    if not text[start:end].strip():
+    first, behind = trimmed(text, start, end)
+    if first == behind:
         raise DataError(
             f"task.tags: row {row} of the {split} split has a span from {start} to {end} ('{label}') that holds "
             "nothing but white space."
         )
-    return Span(label, start, end)
+    return Span(label, first, behind)
 
 
 def _odd(option: str, row: int, split: str, column: str, value: Any, wanted: str) -> DataError:

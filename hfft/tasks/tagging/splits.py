@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hfft.data import checks
-from hfft.data.tags import SchemeName, Span, entities_of
+from hfft.data.tags import SchemeName, Span
 from hfft.errors import DataError
 from hfft.tasks.tagging.reading import Documents, Truth, scheme_findings
-from hfft.tasks.tagging.wording import Document
+from hfft.tasks.tagging.wording import Document, SpansOf
 
 
 def document_findings(read: Mapping[str, Documents], scheme: SchemeName) -> list[checks.Finding]:
@@ -43,7 +43,7 @@ def answered_rows(split: str, read: Documents, tags: str, predict: bool) -> tupl
     """
     without = np.array([truth is None for truth in read.truths])
     done = "are answered and not scored" if predict else "are left out"
-    findings = checks.count_rows("unlabelled", split, without, len(without), f"have no tags and {done}")
+    findings = checks.count_rows(checks.UNLABELLED, split, without, len(without), f"have no tags and {done}")
     rows = np.arange(len(without)) if predict else np.flatnonzero(~without)
     if not len(rows):
         hint = "" if split == "train" else " To have its rows answered: task.unlabelled=predict."
@@ -52,7 +52,7 @@ def answered_rows(split: str, read: Documents, tags: str, predict: bool) -> tupl
 
 
 def encoded_findings(
-    split: str, documents: Sequence[Document], seen: Sequence[int], rows: np.ndarray, scheme: SchemeName
+    split: str, documents: Sequence[Document], seen: Sequence[int], rows: np.ndarray
 ) -> list[checks.Finding]:
     """Counts what the tokenizer shows: documents without words, words without tokens, spans that words do not give.
 
@@ -61,18 +61,19 @@ def encoded_findings(
         documents: The examples.
         seen: Of each, how many of its words have a token.
         rows: Of each, its number in the file.
-        scheme: Of the tags.
     """
-    left = "are left out" if split == "train" else "have an empty answer"
+    left, unread = ("are left out",) * 2 if split == "train" else ("have an empty answer", "have answers of O alone")
     inexact = (
         "have a span that begins or ends inside a word, or overlaps or touches another: tags cannot say it exactly"
     )
     flags = {
         "empty": ([not found and not document.words for found, document in zip(seen, documents, strict=True)],
                   f"have no words and {left}"),
-        "unseen": ([found < document.words for found, document in zip(seen, documents, strict=True)],
+        "unread": ([not found and document.words > 0 for found, document in zip(seen, documents, strict=True)],
+                   f"have words, of none of which the tokenizer makes a token, and {unread}"),
+        "unseen": ([0 < found < document.words for found, document in zip(seen, documents, strict=True)],
                    "have a word of which the tokenizer makes no token, whose answer is O"),
-        "inexact": ([document.inexact(scheme) for document in documents], inexact),
+        "inexact": ([document.inexact for document in documents], inexact),
     }  # fmt: skip
     return [
         finding
@@ -81,9 +82,11 @@ def encoded_findings(
     ]
 
 
-def summary(documents: Sequence[Document], windows: np.ndarray, lengths: np.ndarray) -> dict[str, Any]:
+def summary(
+    documents: Sequence[Document], windows: np.ndarray, lengths: np.ndarray, spans_of: SpansOf
+) -> dict[str, Any]:
     """What there is to know of a split, as plain values: entities by type, words, tokens."""
-    kinds = Counter(span.label for document in documents for span in _entities(document.truth))
+    kinds = Counter(span.label for document in documents for span in _entities(document.truth, spans_of))
     return {
         "rows": len(documents),
         "words": sum(document.words for document in documents),
@@ -93,7 +96,7 @@ def summary(documents: Sequence[Document], windows: np.ndarray, lengths: np.ndar
     }
 
 
-def _entities(truth: Truth) -> Iterable[Span]:
+def _entities(truth: Truth, spans_of: SpansOf) -> Iterable[Span]:
     if not truth:
         return []
-    return [part for part in truth if isinstance(part, Span)] or entities_of([str(part) for part in truth])
+    return [part for part in truth if isinstance(part, Span)] or spans_of([str(part) for part in truth])

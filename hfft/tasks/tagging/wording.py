@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hfft.data.checks import count_rows
-from hfft.data.tags import OUTSIDE, SchemeName, Span, begins_inside, entities_of, tags_of_spans
+from hfft.data.labels import GENERIC
+from hfft.data.tags import BARE, OUTSIDE, SchemeName, Span, begins_inside, entities_of, is_marked, tags_of_spans
 from hfft.tasks.tagging.reading import Truth, without_overlaps
 from hfft.tasks.task import Answer, Remarks
 
-USE = """from bisect import bisect
-from itertools import accumulate
-
-from transformers import pipeline
-
-tagger = pipeline("token-classification", model="path/to/model", ignore_labels=[])
-
+WORDS = """
 words = ["...", "..."]  # the tag of a word is that of its first piece
 starts = [0, *accumulate(len(word) + 1 for word in words)]
 tags = ["O"] * len(words)
 for piece in reversed(tagger([words], is_split_into_words=True)[0]):
     tags[bisect(starts, piece["start"]) - 1] = piece["entity"]
+"""
 
-tagger("...", aggregation_strategy="first")  # the entities of a text, with their places in it"""
+TEXTS = """
+# The entities of a text, with their places in it; ModernBERT's and GPT-2's begin at the space before. To have longer
+# texts read in windows that share {stride} tokens, add stride={stride}.
+tagger("...", aggregation_strategy="first")"""
+
+
+def usage(max_length: int, overlap: int, words: bool, labels: Sequence[str]) -> str:
+    """How plain transformers is asked.
+
+    Args:
+        max_length: Tokens that it reads at once.
+        overlap: How many of them windows share.
+        words: Whether it reads lists of words as hfft does.
+        labels: The tags. Those without a type are no entities to its pipeline.
+    """
+    opening = (
+        "from bisect import bisect\nfrom itertools import accumulate\n\n" if words else "",
+        "from transformers import pipeline\n\n",
+        f"# It reads {max_length} tokens, special ones counted, and leaves out the rest; hfft predict reads all.\n",
+        'tagger = pipeline("token-classification", model="path/to/model", ignore_labels=[])\n',
+    )
+    texts = not any(label in BARE for label in labels)
+    return "".join([*opening, WORDS * words, TEXTS.format(stride=overlap) * texts]).rstrip()
 
 
 @dataclass(frozen=True)
@@ -37,11 +56,13 @@ class Document:
         given: Words, or a whole text.
         places: Of a text's words, the first character and the one behind the last; None for a list of words.
         truth: Tags, spans, or None.
+        scheme: Of the tags.
     """
 
     given: Any
     places: list[tuple[int, int]] | None
     truth: Truth
+    scheme: SchemeName
 
     @property
     def raw_truth(self) -> list[Any] | None:
@@ -55,18 +76,23 @@ class Document:
         """How many words it has."""
         return len(self.given if self.places is None else self.places)
 
-    def tags(self, scheme: SchemeName) -> list[str] | None:
+    @property
+    def tags(self) -> list[str] | None:
         """The tags that are right for its words; None where these are not known."""
-        if self.places is None or self.truth is None:
-            return self.truth  # type: ignore[return-value]
-        return tags_of_spans(self.places, without_overlaps(self.truth), scheme)[0]  # type: ignore[arg-type]
+        return self._tagged[0]
 
-    def inexact(self, scheme: SchemeName) -> bool:
+    @property
+    def inexact(self) -> bool:
         """Whether there is a span that tags of words cannot say as it is."""
+        return self._tagged[1]
+
+    @cached_property
+    def _tagged(self) -> tuple[list[str] | None, bool]:
         if self.places is None or self.truth is None:
-            return False
+            return self.truth, False  # type: ignore[return-value]
         spans = without_overlaps(self.truth)  # type: ignore[arg-type]
-        return len(spans) < len(set(self.truth)) or tags_of_spans(self.places, spans, scheme)[1] > 0
+        tags, unsaid = tags_of_spans(self.places, spans, self.scheme)
+        return tags, unsaid > 0 or len(spans) < len(set(self.truth))
 
 
 def _plain(span: Span) -> dict[str, Any]:
@@ -77,13 +103,42 @@ def _span(plain: dict[str, Any]) -> Span:
     return Span(plain["label"], plain["start"], plain["end"])
 
 
-def worded(answer: Answer, document: Document, labels: Sequence[str]) -> Answer:
+SpansOf = Callable[[Sequence[str]], list[Span]]
+"""Reads the tags of words as spans of words: `entities_of` or `words_alone`."""
+
+
+def words_alone(tags: Sequence[str]) -> list[Span]:
+    """Reads each tag by itself: the word that has it is a span."""
+    return [Span(tag, word, word + 1) for word, tag in enumerate(tags) if tag != OUTSIDE]
+
+
+def how_read(labels: Sequence[str], scheme: SchemeName | None) -> SpansOf:
+    """How tags are to be read.
+
+    Those without `O`, `B-` and `I-`, which name every word as parts of speech do, are no entities where no scheme is
+    asked for.
+    """
+    marked = any(is_marked(label) or label.startswith(GENERIC) for label in labels)
+    return entities_of if marked or scheme is not None else words_alone
+
+
+def telling(scores: dict[str, Any], spans_of: SpansOf) -> dict[str, Any]:
+    """The scores that say something of their own.
+
+    Where each word is a span, precision, recall and F1 of all are the accuracy.
+    """
+    alike = () if spans_of is entities_of else ("precision", "recall", "f1")
+    return {name: value for name, value in scores.items() if name not in alike}
+
+
+def worded(answer: Answer, document: Document, labels: Sequence[str], spans_of: SpansOf) -> Answer:
     """Puts the answer to a document in words.
 
     Args:
         answer: With `tags`, a number a word (-1 where the model did not see it), and `scores`, probabilities.
         document: What was asked.
         labels: The tags by number.
+        spans_of: Reads them.
 
     Returns:
         For words `answer` (a tag a word, `O` for those that were not seen), for a text `answer` (a list of
@@ -93,7 +148,7 @@ def worded(answer: Answer, document: Document, labels: Sequence[str]) -> Answer:
     tags: list[str] = [labels[int(number)] if number >= 0 else OUTSIDE for number in answer["tags"]]
     scores = [score if number >= 0 else None for number, score in zip(answer["tags"], answer["scores"], strict=True)]
     found, entities = [], []
-    for span in entities_of(tags):
+    for span in spans_of(tags):
         seen = [score for score in scores[span.start : span.end] if score is not None]
         if document.places is None:
             place, text = span, " ".join(document.given[span.start : span.end])
@@ -111,25 +166,28 @@ def worded(answer: Answer, document: Document, labels: Sequence[str]) -> Answer:
 Counted = tuple[list[list[Span]], list[list[Span]], np.ndarray]
 
 
-def counted(answers: Sequence[Answer], truths: Sequence[list[Any]], scheme: SchemeName) -> Counted:
+def counted(answers: Sequence[Answer], truths: Sequence[list[Any]], scheme: SchemeName, spans_of: SpansOf) -> Counted:
     """What scores are made of.
 
     Args:
         answers: As `worded` gives them.
         truths: As `Document.raw_truth`.
         scheme: Of the tags.
+        spans_of: Reads them.
 
     Returns:
         The entities answered, those that are there, and `(documents, 2)`: how many words have the right tag, and how
         many there are.
     """
-    counts = _count_text if "words" in answers[0] else _count_words
-    rows = [counts(answer, truth, scheme) for answer, truth in zip(answers, truths, strict=True)]
+    if "words" in answers[0]:
+        rows = [_count_text(answer, truth, scheme) for answer, truth in zip(answers, truths, strict=True)]
+    else:
+        rows = [_count_words(answer, truth, spans_of) for answer, truth in zip(answers, truths, strict=True)]
     return [row[0] for row in rows], [row[1] for row in rows], np.array([row[2] for row in rows])
 
 
-def _count_words(answer: Answer, truth: list[Any], scheme: SchemeName) -> tuple[list[Span], list[Span], Any]:
-    return entities_of(answer["answer"]), entities_of(truth), _right(answer["answer"], truth)
+def _count_words(answer: Answer, truth: list[Any], spans_of: SpansOf) -> tuple[list[Span], list[Span], Any]:
+    return spans_of(answer["answer"]), spans_of(truth), _right(answer["answer"], truth)
 
 
 def _count_text(answer: Answer, truth: list[Any], scheme: SchemeName) -> tuple[list[Span], list[Span], Any]:

@@ -45,8 +45,10 @@ class Numbers(MeanLoss):
         one = isinstance(self.options.label, str) and all(numbers is None or len(numbers) == 1 for numbers in found)
         return [numbers[0] if one and numbers is not None else numbers for numbers in found]
 
-    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained) -> None:
-        known = _table([truth for truth in truths if truth is not None])
+    def learn(
+        self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained, trained: Sequence[Any] | None = None
+    ) -> None:
+        known = _table([truth for truth in trained or truths if truth is not None])
         if not known.size:
             raise DataError(f"task.label: no training row has a number in {self.options.columns}.")
         columns = self.options.columns

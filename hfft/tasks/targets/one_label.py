@@ -40,9 +40,15 @@ class OneLabel(MeanLoss):
     def read(self, rows: Dataset, split: str) -> list[str | None]:
         return label_names(rows, self.column, self.options.labels)
 
-    def learn(self, rows: Dataset, truths: Sequence[str | None], backbone: Pretrained) -> None:
+    def learn(
+        self,
+        rows: Dataset,
+        truths: Sequence[str | None],
+        backbone: Pretrained,
+        trained: Sequence[str | None] | None = None,
+    ) -> None:
         self.labels = choose_names(truths, rows.features[self.column], self.options.labels, backbone.labels)
-        counts, _ = checks.balance("train", (name for name in truths if name is not None), self.labels)
+        counts, _ = checks.balance("train", (name for name in trained or truths if name is not None), self.labels)
         self.class_weights = _class_weights(self.options.class_weights, self.labels, counts)
 
     def reopen(self, config: Any) -> None:

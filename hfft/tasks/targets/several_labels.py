@@ -46,7 +46,13 @@ class SeveralLabels(MeanLoss):
     def read(self, rows: Dataset, split: str) -> list[list[str] | None]:
         return label_sets(rows, self.options.columns, self.options.delimiter, self.options.labels)
 
-    def learn(self, rows: Dataset, truths: Sequence[list[str] | None], backbone: Pretrained) -> None:
+    def learn(
+        self,
+        rows: Dataset,
+        truths: Sequence[list[str] | None],
+        backbone: Pretrained,
+        trained: Sequence[list[str] | None] | None = None,
+    ) -> None:
         options, columns = self.options, self.options.columns
         flat = [name for names in truths for name in names or ()]
         feature = getattr(rows.features[columns[0]], "feature", None)
@@ -56,7 +62,7 @@ class SeveralLabels(MeanLoss):
                 f"task.labels is {options.labels}, but the labels are the columns of task.label: {columns}."
             )
         self.labels = choose_names(flat, feature, given, backbone.labels)
-        labelled = [names for names in truths if names is not None]
+        labelled = [names for names in trained or truths if names is not None]
         if backbone.labels is None:
             counts, _ = checks.balance("train", (name for names in labelled for name in names), self.labels)
             self.shares = torch.tensor([(counts[name] + 1) / (len(labelled) + 2) for name in self.labels])

@@ -147,8 +147,17 @@ class Target(Protocol):
         """Reads the truths, one a row, as the predictions file has them; None where a row has none."""
         ...
 
-    def learn(self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained) -> None:
-        """Takes labels and scales from the training rows, and matches them with the checkpoint's."""
+    def learn(
+        self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained, trained: Sequence[Any] | None = None
+    ) -> None:
+        """Takes labels, weights and scales from the training rows, and matches them with the checkpoint's.
+
+        Args:
+            rows: The training rows.
+            truths: Their truths, from which the labels come.
+            backbone: The checkpoint.
+            trained: The truths of those rows that are trained on, from which weights and scales come; None for all.
+        """
         ...
 
     def reopen(self, config: Any) -> None:

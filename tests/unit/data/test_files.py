@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import datasets.config
+import pyarrow
+import pyarrow.parquet
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from hfft.data.files import read_files
 from hfft.errors import DataError
@@ -118,6 +121,10 @@ def test_a_pattern_is_followed_in_a_folder_with_brackets_in_its_name(tmp_path):
         ),
         ("*.parquet", r"data.files.train is '\*.parquet', but there is no file"),
         (
+            "https://example.org/train.csv",
+            "data.files.train is 'https://example.org/train.csv', an address: download it first, and give the name of",
+        ),
+        (
             "nowhere/train.csv",
             r"there is no file .*\. There is no folder .*nowhere; data\.root says where the files lie\.",
         ),
@@ -172,6 +179,12 @@ def test_a_broken_file_is_refused_with_its_line(read, name, content, message):
     assert message in str(caught.value)
 
 
+def test_data_root_is_advised_where_there_is_one(read):
+    with pytest.raises(DataError) as caught:
+        read_files(["nowhere/a.csv"], ".", "--data")
+    assert str(caught.value).endswith("There is no folder nowhere.")
+
+
 @pytest.mark.usefixtures("_own_datasets_cache")
 def test_a_broken_parquet_file_is_refused(read):
     with pytest.raises(DataError, match=r"a.parquet is not a readable parquet file: Parquet .* 1 bytes"):
@@ -198,7 +211,8 @@ def test_an_image_folder_has_a_row_a_file_and_a_label_a_subfolder(read, tmp_path
     (tmp_path / "all" / "empty").mkdir(parents=True)
     names = ["all/dog/b.jpg", "all/dog/more/a.jpg", "all/cat/x.txt", "all/cat/y.PNG", "all/README.md"]
     hidden = ["all/.git/a.jpg", "all/cat/.DS_Store", "all/cat/Thumbs.db", "all/dog/desktop.ini", "all/dog/.x/a.jpg"]
-    found = read(dict.fromkeys([*names, *hidden], ""), "all")
+    packed = ["all/__MACOSX/dog/b.jpg", "all/cat/__MACOSX/y.PNG", "all/cat/__MACOSX_y.PNG"]
+    found = read(dict.fromkeys([*names, *hidden, *packed], ""), "all")
     assert found.features["label"] == ClassLabel(names=["cat", "dog", "empty"])
     assert found.to_dict() == {
         "image": paths(tmp_path, "all/cat/x.txt", "all/cat/y.PNG", "all/dog/b.jpg", "all/dog/more/a.jpg"),
@@ -213,6 +227,44 @@ def test_image_folders_of_one_split_join_their_classes(read, tmp_path):
         "image": paths(tmp_path, "one/dog/a.jpg", "two/cat/b.jpg", "two/dog/c.jpg"),
         "label": [1, 0, 1],
     }
+
+
+def test_a_pattern_that_only_folders_match_reads_them(read, tmp_path):
+    found = read({"train_a/dog/a.jpg": "", "train_b/cat/b.jpg": "", "x.csv": "text\na\n"}, "tr*")
+    assert found.to_dict() == {"image": paths(tmp_path, "train_a/dog/a.jpg", "train_b/cat/b.jpg"), "label": [1, 0]}
+
+
+def test_a_folder_and_a_table_are_not_joined(read):
+    with pytest.raises(DataError) as caught:
+        read({"all/cat/a.jpg": "", "t.csv": "image,label\nb.jpg,cat\n"}, "t.csv", "all")
+    assert "data.files.train: " in str(caught.value)
+    assert "all is a folder and " in str(caught.value)
+    assert "t.csv a table, which cannot be joined in one split." in str(caught.value)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_links_that_lead_back_are_not_followed_and_others_are(read, tmp_path, labelled):
+    read({"all/cat/a.jpg": "", "all/dog/b.jpg": "", "else/c.jpg": ""})
+    links = {"cat/up": "all", "cat/further_up": "", "all": "all", "dog/itself": "all/dog", "dog/more": "else"}
+    for name, target in links.items():
+        (tmp_path / "all" / name).symlink_to(tmp_path / target)
+    (tmp_path / "else" / "back").symlink_to(tmp_path / "all")
+    found = read_files(["all"], str(tmp_path), "x", labelled=labelled)
+    assert found["image"][:] == paths(tmp_path, "all/cat/a.jpg", "all/dog/b.jpg", "all/dog/more/c.jpg")
+    if labelled:
+        assert found.features["label"].names == ["cat", "dog"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
+@pytest.mark.parametrize("name", ["all/cat/gr\udcfcn.jpg", "all/gr\udcfcn/a.jpg"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).touch()
+    for pattern, labelled in (("all", True), ("all", False), (name, True)):
+        with pytest.raises(
+            DataError, match=r"x: the name b'.*/gr\\xfcn.*' is not UTF-8. Rename the file or the folder"
+        ):
+            read_files([pattern], str(tmp_path), "x", labelled=labelled)
 
 
 def test_an_image_folder_without_labels_has_files_from_every_depth(read, tmp_path):
@@ -275,6 +327,15 @@ def test_a_folder_that_is_no_image_folder_is_refused(read, tmp_path, files, mess
         assert message in str(caught.value)
 
 
+def test_what_takes_files_alone_is_not_told_of_a_recipe(read, tmp_path):
+    read({"birds/train/cat/a.jpg": "", "birds/test/cat/b.jpg": ""})
+    with pytest.raises(DataError) as caught:
+        read_files(["birds"], str(tmp_path), "--data")
+    assert str(caught.value).endswith(
+        f"not like classes: test, train. Name one of them: {tmp_path / 'birds' / 'test'}."
+    )
+
+
 def test_one_class_named_as_a_split_is_a_class(read):
     assert read({"all/test/a.jpg": "", "all/retest/b.jpg": ""}, "all").features["label"].names == ["retest", "test"]
 
@@ -296,6 +357,7 @@ def test_names_of_files_start_from_the_folder_of_their_table(tmp_path, ending):
     found = read_files([f"deep/t{ending}"], str(tmp_path), "data.files.train", ["image", "picture"])
     assert found.column_names == ["label", "image", "text"]
     assert found.to_dict() == {**columns, "image": [str(tmp_path / "deep" / "a.jpg"), "/else/b.jpg", ""]}
+    assert len(found.select_columns("image").add_column("more", [1, 2, 3])) == 3  # type: ignore[call-arg]
 
 
 def test_a_table_of_names_alone_is_made_absolute_row_by_row(read, tmp_path):
@@ -305,7 +367,33 @@ def test_a_table_of_names_alone_is_made_absolute_row_by_row(read, tmp_path):
 
 
 @pytest.mark.usefixtures("_own_datasets_cache")
-def test_bytes_and_structs_in_a_file_column_stay(tmp_path):
-    rows = Dataset.from_dict({"image": [b"abc"], "other": [{"bytes": None, "path": "a.jpg"}]})
+def test_bytes_in_a_file_column_stay(tmp_path):
+    rows = Dataset.from_dict({"image": [b"abc"], "other": [{"bytes": b"abc", "path": "a.jpg"}]})
     rows.to_parquet(tmp_path / "a.parquet")
     assert read_files(["a.parquet"], str(tmp_path), "x", ["image", "other"]).to_dict() == rows.to_dict()
+
+
+@pytest.mark.usefixtures("_own_datasets_cache")
+@pytest.mark.parametrize("feature", [None, Image()], ids=["struct", "image"])
+def test_names_in_structs_start_from_the_folder_of_their_table_too(tmp_path, feature):
+    given = [{"bytes": None, "path": "a.jpg"}, {"bytes": b"x", "path": "b.jpg"}, None, {"bytes": None, "path": None}]
+    rows = Dataset.from_dict({"image": given, "label": [1, 2, 3, 4]})
+    table = rows.data.table
+    if feature is not None:
+        table = table.replace_schema_metadata(
+            Features({"image": feature, "label": Value("int64")}).arrow_schema.metadata
+        )
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    found = read_files(["a.parquet"], str(tmp_path), "x", ["image"])
+    assert found.column_names == ["image", "label"]
+    if feature is not None:
+        assert found.features["image"] == feature
+        found = found.cast_column("image", Image(decode=False))
+    assert found["image"][:] == [{"bytes": None, "path": str(tmp_path / "a.jpg")}, *given[1:]]
+
+
+@pytest.mark.parametrize("null", ["", ', "bytes": null'])
+def test_names_in_objects_of_jsonl_start_from_its_folder(read, tmp_path, null):
+    read({"d/a.jsonl": f'{{"image": {{"path": "x.jpg"{null}}}}}\n'})
+    found = read_files(["d/a.jsonl"], str(tmp_path), "data.files.train", ["image"])
+    assert found[0]["image"]["path"] == str(tmp_path / "d" / "x.jpg")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value, concatenate_datasets
+from datasets import ClassLabel, Dataset, Features, Image, Value, concatenate_datasets
 
 from hfft.data.files import read_files
-from hfft.data.fingerprint import fingerprint
+from hfft.data.fingerprint import END, fingerprint
 
 ROWS = {"text": ["a", "bb", "", "ü"], "label": ["x", "y", "x", None]}
 
@@ -68,18 +68,41 @@ def moved(folder, contents):
     return Dataset.from_dict({"image": [*(str(folder / name) for name in contents), None], "label": ["x"] * 3})
 
 
-def test_files_count_by_name_and_size_and_not_by_folder(tmp_path):
-    first, same, other_size, other_name = (
-        moved(tmp_path / str(number), contents)
-        for number, contents in enumerate(
-            [{"a": "one", "b": "two"}, {"a": "one", "b": "TWO"}, {"a": "one", "b": "four"}, {"a": "one", "c": "two"}]
-        )
+def in_structs(rows):
+    return rows.cast_column("image", Image(decode=False))
+
+
+@pytest.mark.parametrize("held", [lambda rows: rows, in_structs], ids=["texts", "structs"])
+def test_files_count_by_name_and_contents_and_not_by_folder(tmp_path, held):
+    first, same, other_contents, other_size, other_name = (
+        held(moved(tmp_path / str(number), {"a": "one", **contents}))
+        for number, contents in enumerate([{"b": "two"}, {"b": "two"}, {"b": "TWO"}, {"b": "four"}, {"c": "two"}])
     )
     assert fingerprint(first, ["image"]) == fingerprint(same, ["image"])
-    assert len({fingerprint(rows, ["image"]) for rows in (first, other_size, other_name)}) == 3
+    assert len({fingerprint(rows, ["image"]) for rows in (first, other_contents, other_size, other_name)}) == 4
     before = fingerprint(first, ["image"])
     (tmp_path / "0" / "b").unlink()
     assert fingerprint(first, ["image"]) != before
+
+
+@pytest.mark.parametrize(
+    ("size", "changed", "counts"),
+    [(2 * END, 0, True), (2 * END, END, True), (3 * END, 0, True), (3 * END, -1, True), (3 * END, END, False)],
+)
+def test_of_a_large_file_both_ends_count(tmp_path, size, changed, counts):
+    content = bytearray(size)
+    (tmp_path / "a").write_bytes(content)
+    rows = Dataset.from_dict({"image": [str(tmp_path / "a")]})
+    before = fingerprint(rows, ["image"])
+    content[changed] = 1
+    (tmp_path / "a").write_bytes(content)
+    assert (fingerprint(rows, ["image"]) != before) is counts
+
+
+def test_the_name_of_a_file_beside_its_bytes_is_a_text_as_any_other():
+    one, other = (in_structs(Dataset.from_dict({"image": [{"bytes": b"x", "path": name}]})) for name in ("a/b", "c/b"))
+    assert fingerprint(one, ["image"]) == fingerprint(one)
+    assert fingerprint(one, ["image"]) != fingerprint(other, ["image"])
 
 
 def test_without_file_columns_the_folder_counts_and_columns_of_no_text_count_as_before(tmp_path):

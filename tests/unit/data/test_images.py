@@ -227,6 +227,25 @@ def test_a_file_that_changed_is_looked_at_again(tmp_path):
     assert not look_at(rows, "image").readable.any()
 
 
+@pytest.mark.parametrize("stored", [str, lambda path: path.read_bytes()], ids=["file", "bytes"])
+def test_what_could_not_be_read_is_tried_again(cache, tmp_path, monkeypatch, stored):
+    """A reader of Pillow's that was missing is there later; the files are the same."""
+    for name in ("png", "webp"):
+        (tmp_path / name).write_bytes(READABLE[name][0])
+    rows = images(*(stored(tmp_path / name) for name in ("webp", "png", "webp")), b"broken")
+    with monkeypatch.context() as patch:
+        PIL.Image.init()
+        patch.setattr(PIL.Image, "ID", [kind for kind in PIL.Image.ID if kind != "WEBP"])
+        assert look_at(rows, "image").readable.tolist() == [False, True, False, False]
+    found = look_at(rows, "image")
+    assert found.readable.tolist() == [True, True, True, False]
+    assert found.sizes.tolist() == [[24, 40]] * 3 + [[0, 0]]
+    (kept,) = cache.iterdir()
+    before = kept.stat()
+    assert same(look_at(rows, "image"), found)
+    assert kept.stat() == before  # nothing new, nothing written
+
+
 def test_other_bytes_are_looked_at_again(cache):
     look_at(images(PNG), "image")
     assert not look_at(images(PNG[:-50]), "image").readable.any()

@@ -95,3 +95,5 @@ def test_a_name_that_is_not_known_is_refused_with_its_row_and_the_nearest_one():
     known = ["positive", "negative"]
     with pytest.raises(DataError, match=r"row 1 of the eval split has the label 'postive'.*Did you mean 'positive'\?"):
         encode(["negative", "postive"], known, "eval")
+    with pytest.raises(DataError, match=r"Did you mean 'positive'\?$"):  # a finished model learns no other
+        encode(["postive"], known, "data")

@@ -18,7 +18,7 @@ from hfft.data.loaders import Cut, Examples
 from hfft.data.sources import stream_hub
 from hfft.data.stream import Stream, open_stream, require_known_labels, stream_batches
 from hfft.errors import DataError, RecipeError, SetupError
-from tests.laws.runs import NO_DROPOUT, finished, launch, losses
+from tests.laws.runs import finished, launch, losses, no_dropout
 from tests.tiny import streaming
 
 BATCH, ROWS, FILES, POOL_BATCHES = 2, 230, 3, 50
@@ -288,7 +288,7 @@ def test_a_run_over_several_pools_goes_on_exactly(tmp_path, tiny_stream):
 
 
 def test_processes_do_not_change_the_losses(tmp_path, tiny_stream):
-    overrides = [*NO_DROPOUT, "train.log_every=1", "train.micro_batch_size=2"]
+    overrides = [*no_dropout("streaming"), "train.log_every=1", "train.micro_batch_size=2"]
     train(Recipe.from_dict(tiny_stream, *overrides), tmp_path / "one", quiet=True)
     finished(launch(tiny_stream, tmp_path / "two", *overrides, processes=2))
     assert len(losses(tmp_path / "two")) == 24

@@ -17,6 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 import hfft
 from hfft.backbone import Backbone
 from hfft.data.loaders import Cut, train_batches
+from hfft.data.sources import read_local
 from hfft.errors import DataError, HfftError, ModelError, RecipeError
 from hfft.tasks.image_classification import ImageClassification
 from tests import tiny
@@ -208,6 +209,27 @@ def test_images_that_cannot_be_read_are_counted_and_named_in_the_plan(model, tmp
     assert len(named) >= (2 if kind == "parquet" else 3)
 
 
+def test_images_that_cannot_be_read_weigh_nothing(model, tmp_path):
+    folder = image_folder(tmp_path / "images")  # one of blue, one of green, four of red
+    broken_files(folder / "red")
+    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])
+    target: Any = prepared(model, splits, class_weights="balanced")[0].target
+    assert target.class_weights.tolist() == [2.0, 2.0, 0.5]
+
+
+@FORKS
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_that_is_gone_when_it_is_trained_on_is_named(model, tmp_path, workers):
+    folder = image_folder(tmp_path / "images")
+    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])
+    task, found = prepared(model, splits)
+    gone = next(folder.rglob("4.png"))
+    gone.unlink()
+    cut = Cut(batch_size=6, micro_batch_size=None, seed=0, rank=0, processes=1, workers=workers)
+    with pytest.raises(DataError, match=rf"^.*{gone.name}"):
+        list(train_batches(found.splits["train"], task.collate, cut, 0, 1))
+
+
 def test_a_split_of_which_no_image_can_be_read_is_refused_with_the_first(model, tmp_path):
     for label in ("a", "b"):
         (tmp_path / "train" / label).mkdir(parents=True)
@@ -276,6 +298,13 @@ def test_models_that_cannot_see_such_images_are_refused(model, tmp_path):
     config = json.loads((tmp_path / "grey" / "config.json").read_text("utf-8"))
     tiny.write_json(tmp_path / "grey" / "config.json", {**config, "num_channels": 1})
     assert "The model sees 1 channel(s), but images are opened in RGB" in refused(tmp_path, tmp_path / "grey", files)
+    vit(tmp_path / "unlike")
+    file = tmp_path / "unlike" / "preprocessor_config.json"
+    tiny.write_json(file, {**json.loads(file.read_text("utf-8")), "size": {"height": 24, "width": 24}})
+    message = refused(tmp_path, tmp_path / "unlike", files)
+    assert "does not take images of 24 x 24 pixels, which its image processor makes" in message
+    assert "task.image_size" in message
+    assert hfft.plan(recipe(tmp_path, tmp_path / "unlike", files, image_size=16)).splits["train"]["rows"] == 6
 
 
 def opened(file: Path) -> Image.Image:

@@ -8,6 +8,7 @@ from torch import nn
 
 import hfft
 from hfft.doubts import batch_norm_doubts
+from hfft.errors import RecipeError
 from hfft.tuning.batch_norm import batch_norms, slow_down
 from tests.laws.runs import assembled, tensors, train
 from tests.tiny import mobilenet_v2
@@ -32,7 +33,8 @@ def test_slowed_down_statistics_are_those_of_many_batches():
     draw = torch.Generator().manual_seed(0)
     for _ in range(100):
         batch = torch.randn(4, 2, generator=draw)
-        hasty(batch), mended(batch)
+        hasty(batch)
+        mended(batch)
     own, better = (batch_norms(model)[0].running_mean for model in (hasty, mended))
     assert own is not None
     assert better is not None
@@ -42,11 +44,12 @@ def test_slowed_down_statistics_are_those_of_many_batches():
 
 def test_doubts_are_told_where_there_is_reason():
     model, cut = layers(0.1).train(), "statistics of each micro-batch of 4 rows, not those of all 8"
-    assert batch_norm_doubts(model, [], False, 8, 8) == []
-    assert [cut in text for text in batch_norm_doubts(model, [], False, 4, 8)] == [True]
-    assert ["was 0.997 in 2 layers" in text for text in batch_norm_doubts(model, [0.997] * 2, False, 8, 8)] == [True]
-    assert batch_norm_doubts(model.eval(), [0.997], True, 4, 8) == []
-    assert batch_norm_doubts(nn.Linear(2, 2), [], True, 4, 8) == [
+    assert batch_norm_doubts(model, [], False, 8, 5, 8) == []
+    assert [cut in text for text in batch_norm_doubts(model, [], False, 4, 4, 8)] == [True]
+    assert ["with a single row" in text for text in batch_norm_doubts(model, [], False, 8, 1, 8)] == [True]
+    assert ["was 0.997 in 2 layers" in text for text in batch_norm_doubts(model, [0.997] * 2, False, 8, 5, 8)] == [True]
+    assert batch_norm_doubts(model.eval(), [0.997], True, 4, 1, 8) == []
+    assert batch_norm_doubts(nn.Linear(2, 2), [], True, 4, 4, 8) == [
         "tune.batch_norm has no effect: the model has no BatchNorm."
     ]
 
@@ -62,6 +65,24 @@ def test_a_mobilenet_of_transformers_is_mended_and_it_is_said(recipe):
     made = assembled(recipe)
     assert {norm.momentum for norm in batch_norms(made.run.model)} == {0.1}
     assert any("The momentum of BatchNorm was 0.997" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("given", [["train.batch_size=7"], ["train.batch_size=8", "train.micro_batch_size=1"]])
+def test_a_single_row_is_refused_before_training_where_batch_norm_cannot_learn_from_it(recipe, given):
+    small = [
+        "task.image_size=32",
+        "data.train=train[:50]",
+        *given,
+    ]  # of 32 pixels its strides leave a single place
+    with pytest.raises(RecipeError, match=r"has a single row.*Give another train\.batch_size .*tune\.batch_norm=eval"):
+        assembled(recipe, *small)
+    assembled(recipe, *small, "tune.batch_norm=eval")
+
+
+def test_a_single_row_that_batch_norm_can_learn_from_is_told_and_leaves_no_trace(recipe):
+    made = assembled(recipe, "task.image_size=64", "data.train=train[:50]", "train.batch_size=7")
+    assert any("leaves a process with a single row" in warning for warning in made.warnings)
+    assert all(norm.num_batches_tracked == 0 for norm in batch_norms(made.run.model))
 
 
 @pytest.mark.parametrize(("mode", "moves"), [("train", True), ("eval", False)])
