@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of a pretrained image encoder")
     parser.add_argument("--rows", type=int, default=6000, help="training rows, the first of the file")
     parser.add_argument("--head-epochs", type=int, default=3, help="epochs of the head alone")
-    parser.add_argument("--epochs", type=int, default=4, help="epochs of all of the model, after those of the head")
+    parser.add_argument("--epochs", type=int, default=8, help="epochs of all of the model, after those of the head")
     options = seeded_options(parser, FILES)
     head, full = recipe_for(options, options.head_epochs, *HEAD_ONLY), recipe_for(options, options.epochs)
     hfft, trainer = tools_for(options.precision, train_trainer)

@@ -117,8 +117,9 @@ def predict(
 
     Args:
         model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
-        inputs: One or several: texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt files. Of a
-            model that sees images: pictures of PIL, or names of image files, of folders of them, or of tables.
+        inputs: One or several: texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt
+            files. Of a model that sees images: pictures of PIL, or names of image files, of folders of them, or of
+            tables.
         overrides: Changes to the recipe, such as `"task.text=body"`.
         batch_size: Rows answered at once; rows of like length are put together.
         trust: Whether code that the recipe names, or the model brings, may run.

@@ -289,10 +289,23 @@ def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings:
     return tuned, frozen
 
 
+def _steps(recipe: Recipe, source: Examples | Stream) -> tuple[int, int]:
+    """Steps of an epoch, and of the run. Nobody knows how many rows a stream has: the run counts as one epoch."""
+    train = recipe.train
+    if isinstance(source, Stream):
+        assert train.steps is not None  # the recipe has seen to it
+        return train.steps, train.steps
+    per_epoch = steps_per_epoch(len(source), train.batch_size)
+    return per_epoch, train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
+
+
 def _smallest_part(recipe: Recipe, source: Examples | Stream, accelerator: Accelerator) -> int:
     """The fewest rows that a process holds at once; of a stream those of a whole batch, for nobody knows its end."""
     train = recipe.train
-    count = train.batch_size if isinstance(source, Stream) else len(source)
+    per_epoch, total = _steps(recipe, source)
+    count = train.batch_size
+    if not isinstance(source, Stream) and total >= per_epoch:  # else the last batch of an epoch never comes
+        count = len(source)
     return smallest_part(count, train.batch_size, train.micro_batch_size, accelerator.num_processes)
 
 
@@ -305,12 +318,7 @@ def _run(
     source: Examples | Stream,
 ) -> Run:
     train = recipe.train
-    if isinstance(source, Stream):
-        assert train.steps is not None  # the recipe has seen to it
-        per_epoch = total = train.steps  # nobody knows how many there are: the run counts as one epoch
-    else:
-        per_epoch = steps_per_epoch(len(source), train.batch_size)
-        total = train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
+    per_epoch, total = _steps(recipe, source)
     if warmup_steps(recipe.optim.warmup, total) > total:
         raise RecipeError(f"optim.warmup is {recipe.optim.warmup:g} steps, but the run has {total}.")
     model.to(accelerator.device)

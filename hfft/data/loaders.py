@@ -42,12 +42,15 @@ class Examples:
         ids: `(len(rows),)`, each example's number in file order; rows that were left out leave gaps.
         lengths: `(len(rows),)`, the length by which like rows are batched together; None for any.
         views: How training sees the examples; None for as they are.
+        alike: Whether training batches hold rows of like length. If not, only the micro-batches do into which a batch
+            is cut. Scored together they are in any case.
     """
 
     rows: Dataset
     ids: np.ndarray
     lengths: np.ndarray | None
     views: Views | None = None
+    alike: bool = True
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -146,7 +149,7 @@ def _batches(examples: Examples, cut: Cut, first: int, last: int) -> Iterator[tu
     for step in range(first, last):
         if step // per_epoch != epoch:
             epoch = step // per_epoch
-            batches = epoch_batches(len(examples), cut.batch_size, cut.seed, epoch, examples.lengths)
+            batches = epoch_batches(len(examples), cut.batch_size, cut.seed, epoch, examples.lengths, examples.alike)
         yield epoch, batches[step % per_epoch]
 
 

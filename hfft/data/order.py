@@ -38,7 +38,7 @@ def steps_per_epoch(count: int, batch_size: int) -> int:
 
 
 def epoch_batches(
-    count: int, batch_size: int, seed: int, epoch: int, lengths: np.ndarray | None = None
+    count: int, batch_size: int, seed: int, epoch: int, lengths: np.ndarray | None = None, alike: bool = True
 ) -> list[np.ndarray]:
     """The global batches of one epoch, each row in exactly one of them.
 
@@ -52,6 +52,8 @@ def epoch_batches(
         seed: The run's seed.
         epoch: From 0.
         lengths: `(count,)`, the length of each row, or None to shuffle only.
+        alike: Whether a batch holds rows of like length. If not, batches are random, and each is sorted by length, so
+            that the micro-batches into which it is cut are alike.
 
     Returns:
         Arrays of row numbers; all of `batch_size` but perhaps the last.
@@ -60,13 +62,16 @@ def epoch_batches(
     rows = generator.permutation(count)
     whole = count - count % batch_size
     body, tail = rows[:whole], rows[whole:]
-    if lengths is not None:
+    if lengths is not None and alike:
         pool = POOL_BATCHES * batch_size
         pools = [body[start : start + pool] for start in range(0, whole, pool)]
         body = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools]) if pools else body
     batches = list(body.reshape(-1, batch_size))
     batches = [batches[index] for index in generator.permutation(len(batches))]
-    return [*batches, tail] if len(tail) else batches
+    batches = [*batches, tail] if len(tail) else batches
+    if lengths is not None and not alike:
+        batches = [batch[np.argsort(lengths[batch], kind="stable")] for batch in batches]
+    return batches
 
 
 def parts(batch: np.ndarray, micro_batch_size: int | None, rank: int, processes: int) -> list[Part]:

@@ -163,7 +163,8 @@ def _pool_steps(stream: Stream, rows: Dataset, cut: Cut, pool: tuple[int, int], 
     with _place(f"pool {number} of epoch {epoch}"):
         examples = stream.encoder.encode(rows)
     assert len(examples) == len(rows), "a row that is answered is an example"
-    batches = epoch_batches(len(rows), cut.batch_size, _seed(cut.seed, epoch, 1 + number), epoch, examples.lengths)
+    seed, lengths = _seed(cut.seed, epoch, 1 + number), examples.lengths
+    batches = epoch_batches(len(rows), cut.batch_size, seed, epoch, lengths, examples.alike)
     yield from load_steps(examples, ((epoch, batch) for batch in batches[wanted]), stream.encoder.collate, cut)
 
 

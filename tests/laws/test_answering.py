@@ -67,7 +67,18 @@ def test_images_are_answered_by_their_files_their_folder_and_as_pictures(tiny, t
         (["a.png", None], "NoneType"),
         ([Image.new("RGB", (8, 8)), b"\x89PNG"], "bytes"),
     ],
-    ids=str,
+    ids=[
+        "array",
+        "arrays",
+        "number of numpy",
+        "tensor",
+        "bytes",
+        "row",
+        "none",
+        "number",
+        "name and none",
+        "picture and bytes",
+    ],
 )
 def test_what_is_no_picture_is_refused_with_the_way_to_one(tiny, trained, given, kind):
     run = trained("image-folder", "full")

@@ -47,6 +47,15 @@ def test_batches_by_length_are_padded_little():
     assert lengths.sum() / grouped > 0.9
 
 
+def test_batches_that_are_not_alike_are_the_random_ones_sorted_inside():
+    lengths = lengths_of(1003)
+    batches = epoch_batches(1003, 16, 0, 0, lengths, alike=False)
+    assert [set(batch) for batch in batches] == [set(batch) for batch in epoch_batches(1003, 16, 0, 0)]
+    assert all((np.diff(lengths[batch]) >= 0).all() for batch in batches)
+    small = [part.rows for batch in batches for part in parts(batch, 4, 0, 1)]
+    assert lengths.sum() / cells(small, lengths) > 1.5 * lengths.sum() / cells(batches, lengths)
+
+
 def test_the_place_of_a_batch_says_nothing_about_its_length():
     lengths = lengths_of(16 * POOL_BATCHES * 4)
     means = [lengths[batch].mean() for batch in epoch_batches(len(lengths), 16, 0, 0, lengths)]
