@@ -43,14 +43,20 @@ LAWFUL = [*TASKS, "outside"]
 NO_DROPOUT_RATE = ("conv",)  # nor has a ResNet any dropout
 ENDS = ("full", "freeze+decay+lora")
 ENDS_OF = {"conv": ("full", "freeze+decay")}  # where there are convolutions alone, adapters find no linear layer
+OWN_BATCHES = ("streaming", "mixed-images", "long-documents", "windows", "conv")
+"""Variants that make batches their own way, or whose model minds how they are cut."""
 READ = [
     *((task, strategy) for task in LAWFUL for strategy in ENDS),
     *((variant, strategy) for variant in VARIANTS for strategy in ENDS_OF.get(variant, ENDS)),
 ]
 """Every task and variant with the plainest strategy and with all of them together."""
 CASES = [(task, strategy) for task in LAWFUL for strategy in STRATEGIES]
-CASES += [(variant, strategy) for variant, strategy in READ if variant in VARIANTS]
-"""Every task with every strategy, and every variant with the plainest and with all of them together."""
+CASES += [
+    (variant, strategy)
+    for variant, strategy in READ
+    if variant in OWN_BATCHES or (variant in VARIANTS and strategy != "full")
+]
+"""Every task with every strategy; variants with all of them together, and those with batches of their own with none."""
 
 
 def keep_best(task: str, recipe: dict[str, Any]) -> str:

@@ -43,10 +43,8 @@ def test_micro_batches_do_not_change_the_losses(tiny, tmp_path, task, strategy):
 
     whole = cut_into("null")
     assert len(whole) == 12
-    # Single rows are the slowest of cuts, and no strategy knows how large a part is: they are tried without one, for
-    # tasks and for variants that make batches their own way.
-    alone = strategy == "full" and task in (*LAWFUL, "mixed-images", "long-documents", "windows", "conv")
-    for size in ("3", "1") if alone else ("3",):
+    # Single rows are the slowest of cuts, and no strategy knows how large a part is: they are tried without one.
+    for size in ("3", "1") if strategy == "full" else ("3",):
         assert cut_into(size) == pytest.approx(whole, rel=1e-5, abs=1e-5)
 
 

@@ -78,7 +78,7 @@ KILLED = [("text-classification", 0), *((task, 2) for task in (*LAWFUL, "mixed-i
 
 @pytest.mark.parametrize(("task", "workers"), KILLED)
 def test_a_run_killed_inside_an_epoch_goes_on_as_if_nothing_had_happened(tiny, tmp_path, task, workers):
-    overrides = ["train.epochs=null", "train.steps=150", "train.eval_every=50", "train.checkpoint_every=20"]
+    overrides = ["train.epochs=null", "train.steps=100", "train.eval_every=50", "train.checkpoint_every=10"]
     overrides.append(f"data.workers={workers}")
     process = launch(tiny(task), tmp_path / "killed", *overrides)
     wait_for(lambda: len(list((tmp_path / "killed" / "checkpoints").glob("step-*"))) >= 2, process)
@@ -144,12 +144,12 @@ def test_a_finished_run_says_so_and_is_left_alone(tiny, tmp_path, task):
 def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
     recipe = tiny(task)
     even = ["optim.schedule=constant", "optim.warmup=0"]
-    train(recipe, tmp_path / "run", *even)
-    train(recipe, tmp_path / "run", *even, "train.epochs=5")
-    train(recipe, tmp_path / "whole", *even, "train.epochs=5")
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 40
+    train(recipe, tmp_path / "run", *even, "train.epochs=1")
+    train(recipe, tmp_path / "run", *even, "train.epochs=2")
+    train(recipe, tmp_path / "whole", *even, "train.epochs=2")
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 16
     assert whole(tmp_path / "run") == whole(tmp_path / "whole")
-    with pytest.raises(SetupError, match=r"is one of step 40, but the recipe ends at step 8. A run can be made longer"):
+    with pytest.raises(SetupError, match=r"is one of step 16, but the recipe ends at step 8. A run can be made longer"):
         train(recipe, tmp_path / "run", *even, "train.epochs=1")
 
 
