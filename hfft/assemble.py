@@ -158,7 +158,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     source = stream or prepared.splits["train"]
     smallest = _smallest_part(recipe, source, accelerator)
     warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
-    run = _run(recipe, drafted, accelerator, model, rows, source)
+    run = _run(recipe, drafted, accelerator, model, rows, source, smallest)
     scorers = _scorers(drafted, prepared, accelerator)
     assembly = Assembly(
         recipe=recipe,
@@ -316,6 +316,7 @@ def _run(
     model: Any,
     rows: list[ParameterRow],
     source: Examples | Stream,
+    smallest: int,
 ) -> Run:
     train = recipe.train
     per_epoch, total = _steps(recipe, source)
@@ -337,7 +338,7 @@ def _run(
         batches = partial(stream_batches, source, cut)
     else:
         batches = partial(train_batches, source, drafted.task.collate, cut)
-        if moving_norms(model) and _smallest_part(recipe, source, accelerator) == 1:
+        if moving_norms(model) and smallest == 1:
             try_one_row(drafted.task, model, source, train.seed, accelerator)
     if accelerator.num_processes > 1:
         part = next(iter(batches(0, 1))).micro_batches[0]

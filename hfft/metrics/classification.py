@@ -94,13 +94,7 @@ def _scores(
         scores[f"top{TOP}_accuracy"] = among @ counts / total
     if rankings:  # a resample without some label is averaged over the others
         scores["roc_auc"] = mean_of_defined(np.stack([area(levels(matrix, counts)) for matrix in rankings]))
-    quotients = {
-        "precision": quotient(right, answered),
-        "recall": quotient(right, true),
-        "f1": quotient(2 * right, answered + true),
-    }
-    absent = answered + true == 0  # in this resample the label does not occur: it has no score
-    by_label = {name: np.where(absent, np.nan, values) for name, values in quotients.items()}
+    by_label = precision_recall_f1_by_label(right, answered, true)
     for name, values in by_label.items():
         scores[name] = mean_of_defined(values)
         scores[f"{name}_micro"] = scores["accuracy"]  # with one label per example all three are the accuracy
@@ -120,6 +114,22 @@ def _mcc(right: np.ndarray, answered: np.ndarray, true: np.ndarray, total: np.nd
 def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """`above / below`, and 0 where `below` is 0."""
     return np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below != 0)
+
+
+def precision_recall_f1(right: np.ndarray, answered: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
+    """The three scores of counts of one shape: what is right, what was answered, and what truly is."""
+    return {
+        "precision": quotient(right, answered),
+        "recall": quotient(right, true),
+        "f1": quotient(2 * right, answered + true),
+    }
+
+
+def precision_recall_f1_by_label(right: np.ndarray, answered: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
+    """The same of `(labels, resamples)`: NaN in a resample in which a label does not occur, for it has no score."""
+    absent = answered + true == 0
+    found = precision_recall_f1(right, answered, true)
+    return {name: np.where(absent, np.nan, values) for name, values in found.items()}
 
 
 def mean_of_defined(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.classification import mean_of_defined, quotient
+from hfft.metrics.classification import mean_of_defined, precision_recall_f1, precision_recall_f1_by_label, quotient
 from hfft.metrics.intervals import Intervals, Scores, WeightedScore, unweighted_scores, weighted_intervals
 
 Entities = Sequence[tuple[str, Hashable, Hashable]]  # of a document: type, start, end
@@ -69,17 +69,9 @@ def _scores(
     right, answered, true = (np.asarray(matrix @ counts) for matrix in sums)
     all_right, all_answered, all_true = (values.sum(0) for values in (right, answered, true))
     right_words, all_words = words.T.astype(float) @ counts
-    by_type = {
-        "precision": quotient(right, answered),
-        "recall": quotient(right, true),
-        "f1": quotient(2 * right, answered + true),
-    }
-    absent = answered + true == 0  # in this resample the type does not occur: it has no score
-    by_type = {name: np.where(absent, np.nan, values) for name, values in by_type.items()}
+    by_type = precision_recall_f1_by_label(right, answered, true)
     scores = {
-        "precision": quotient(all_right, all_answered),
-        "recall": quotient(all_right, all_true),
-        "f1": quotient(2 * all_right, all_answered + all_true),
+        **precision_recall_f1(all_right, all_answered, all_true),
         "f1_macro": np.nan_to_num(mean_of_defined(by_type["f1"])),
         "accuracy": quotient(right_words, all_words),
     }

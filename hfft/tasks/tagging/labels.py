@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import ClassLabel, Dataset
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from hfft.tasks.tagging.batches import IGNORED
 from hfft.tasks.tagging.options import Options
 from hfft.tasks.tagging.reading import Columns, Documents, named_classes
 from hfft.tasks.tagging.wording import Document
-from hfft.tasks.targets.one_label import check_names
+from hfft.tasks.targets.one_label import class_weights
 
 
 def learn(
@@ -135,11 +134,8 @@ def encode_tags(
 
 def weights_of(wanted: Any, labels: Sequence[str], encoded: Iterable[Sequence[int]]) -> Tensor | None:
     """The weights of `task.class_weights` by tag, in order; None for equal ones."""
-    if wanted is None:
+    if wanted is None:  # most often: nothing is counted then
         return None
-    if wanted == "balanced":  # as scikit-learn's; a tag without a word in train has no say
-        flat = np.array([tag for tags in encoded for tag in tags if tag != IGNORED])
-        counts = np.bincount(flat, minlength=len(labels))
-        return torch.tensor([len(flat) / (len(labels) * count) if count else 1.0 for count in counts.tolist()])
-    check_names("task.class_weights", wanted, labels, "Tags that are not named weigh 1.")
-    return torch.tensor([wanted.get(label, 1.0) for label in labels])
+    flat = np.array([tag for tags in encoded for tag in tags if tag != IGNORED], dtype=int)
+    words = np.bincount(flat, minlength=len(labels)).tolist()
+    return class_weights(wanted, labels, dict(zip(labels, words, strict=True)), "Tags")

@@ -49,7 +49,7 @@ class OneLabel(MeanLoss):
     ) -> None:
         self.labels = choose_names(truths, rows.features[self.column], self.options.labels, backbone.labels)
         counts, _ = checks.balance("train", (name for name in trained or truths if name is not None), self.labels)
-        self.class_weights = _class_weights(self.options.class_weights, self.labels, counts)
+        self.class_weights = class_weights(self.options.class_weights, self.labels, counts)
 
     def reopen(self, config: Any) -> None:
         self.labels = named(config)
@@ -158,13 +158,27 @@ def _columns(answers: Sequence[Answer], truths: Sequence[str]) -> tuple[list[str
     return [answer["answer"] for answer in answers], truths, np.array([answer["probabilities"] for answer in answers])
 
 
-def _class_weights(
-    wanted: Literal["balanced"] | dict[str, float] | None, labels: Sequence[str], rows: Mapping[str, int]
+def class_weights(
+    wanted: Literal["balanced"] | dict[str, float] | None,
+    labels: Sequence[str],
+    rows: Mapping[str, int],
+    kind: str = "Labels",
 ) -> Tensor | None:
+    """The weights of `task.class_weights`, in the order of the labels; None for equal ones.
+
+    Args:
+        wanted: The setting.
+        labels: The names.
+        rows: Of each label in train; of a tag, its words.
+        kind: What the labels are called.
+
+    Raises:
+        RecipeError: The setting names what is no label.
+    """
     if wanted is None:
         return None
     if wanted == "balanced":  # as scikit-learn's; a label without a training row has no say
         total = sum(rows.values())
         return torch.tensor([total / (len(labels) * rows[label]) if rows[label] else 1.0 for label in labels])
-    check_names("task.class_weights", wanted, labels, "Labels that are not named weigh 1.")
+    check_names("task.class_weights", wanted, labels, f"{kind} that are not named weigh 1.")
     return torch.tensor([wanted.get(label, 1.0) for label in labels])
