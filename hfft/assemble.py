@@ -9,19 +9,18 @@ import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any
 
 from accelerate import Accelerator
 from datasets import Dataset
-from transformers import PreTrainedModel
 
+from hfft.assemble_tuning import Tuned, part_ahead, tuned
 from hfft.backbone import Backbone, Pretrained
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches
 from hfft.data.order import Budget, smallest_part, steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
-from hfft.doubts import batch_norm_doubts, new_weights, stuck_weights
+from hfft.doubts import batch_norm_doubts
 from hfft.errors import RecipeError
 from hfft.find import find, require
 from hfft.folder import RunFolder
@@ -30,6 +29,7 @@ from hfft.hooks.checkpoint import Checkpoint
 from hfft.hooks.ema import Average
 from hfft.hooks.evaluate import Evaluate
 from hfft.hooks.log import Log
+from hfft.hooks.phases import Phases
 from hfft.hooks.preempt import Preempt
 from hfft.hooks.time_limit import TimeLimit
 from hfft.hooks.track import Track
@@ -40,18 +40,17 @@ from hfft.optim.schedules import make_schedule, warmup_steps
 from hfft.recipe import ModelSection, Recipe
 from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
+from hfft.soup import soup_doubts
 from hfft.tasks import find_task, make_task
 from hfft.tasks.task import Pictured, Prepared, Task
-from hfft.trial import let_some_go_unreached, require_memory, try_one_row, try_scores
-from hfft.tuning.adapters import add_lora
+from hfft.trial import require_memory, try_one_row, try_scores
 from hfft.tuning.batch_norm import moving_norms, slow_down
-from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
-from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
-from hfft.tuning.groups import ParameterRow, Rates, parameter_groups, parameter_table
+from hfft.tuning.groups import ParameterRow, parameter_groups
 from hfft.warm_start import Pair
+from hfft.wrapping import let_some_go_unreached
 
 HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
-DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "head": 1e-3}
+DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,16 @@ class Assembly:
     prepared: Prepared
     fingerprints: dict[str, str]
     run: Run
-    parameters: list[ParameterRow]
-    found: list[Block]
+    tuned: Tuned
     scorers: dict[str, Scorer]
     strategy: str
     base: str | None  # the name under which others find the pretrained model too
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> list[ParameterRow]:
+        """What happens to each parameter."""
+        return self.tuned.rows
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Company:
     log: Log
     evaluate: Evaluate | None
     checkpoint: Checkpoint
+    phases: Phases | None
 
 
 def draft(recipe: Recipe, trust: bool) -> Draft:
@@ -116,9 +120,13 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
 
 
 def _strategy(recipe: Recipe) -> str:
+    """What learns, in a word: it decides the learning rate where the recipe gives none."""
+    freeze = recipe.tune.freeze
     if recipe.tune.adapter is not None:
         return "adapter"
-    return "head" if recipe.tune.freeze is not None and recipe.tune.freeze.blocks == "all" else "full"
+    if freeze is None or freeze.blocks != "all" or freeze.patterns:
+        return "full"
+    return freeze.kept[0] if freeze.kept else "head"
 
 
 def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
@@ -143,22 +151,15 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         prepared.findings[:0] = stream.findings
         prepared.summary["train"]["stream"] = True
     number_labels(drafted.extra_metrics, model.config.label2id)
-    found = blocks(model)
-    warnings = new_weights(new, found)
-    model, frozen = _tuned(recipe, model, found, warnings)
-    block_of = BlockMap(found)
-    rates = Rates(recipe.optim.lr or 0.0, recipe.optim.weight_decay, recipe.tune.layer_decay, recipe.tune.head_scale)
-    rows = parameter_table(model, block_of, rates)
-    warnings += stuck_weights(new, rows)
-    frozen_dropout = recipe.tune.freeze is not None and recipe.tune.freeze.dropout
-    set_modes(model, frozen, block_of, frozen_dropout, recipe.tune.batch_norm == "eval")
+    source = stream or prepared.splits["train"]
+    made = tuned(recipe, model, new, *_steps(recipe, source))
+    model, warnings = made.model, list(made.warnings)
     share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
     rows_at_once = min(recipe.train.micro_batch_size or share, share)
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
-    source = stream or prepared.splits["train"]
     smallest = _smallest_part(recipe, source, accelerator)
     warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
-    run = _run(recipe, drafted, accelerator, model, rows, source, smallest)
+    run = _run(recipe, drafted, accelerator, made, source, smallest)
     scorers = _scorers(drafted, prepared, accelerator)
     assembly = Assembly(
         recipe=recipe,
@@ -171,15 +172,14 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
             for split, rows in splits.items()
         },
         run=run,
-        parameters=rows,
-        found=found,
+        tuned=made,
         scorers=scorers,
         strategy=_strategy(recipe),
         base=backbone.public_name,
         warnings=[
             *drafted.warnings,
             *warnings,
-            *_without_effect(recipe, scorers, backbone),
+            *_without_effect(recipe, scorers, backbone, _steps(recipe, source)),
             *map(str, prepared.findings),
         ],
     )
@@ -218,14 +218,18 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
             keep_best=train.best_metric,
             lower_is_better=train.less_is_better(assembly.task.lower_is_better),
             patience=train.early_stop,
+            keep=train.soup or 1,
             save_best=checkpoint.save_best,
             log=log,
             screen=screen,
         )
     average = [Average(run, train.ema)] if train.ema is not None else []
-    run.hooks = [log, *average, TimeLimit(train.time_limit), *([evaluate] if evaluate else []), checkpoint]
-    run.hooks.append(Preempt(checkpoint))
-    return Company(log, evaluate, checkpoint)
+    made, phases = assembly.tuned, None
+    if len(made.phases) > 1:
+        phases = Phases(run, made.phases, made.learning, made.set_modes, log)
+    run.hooks = [log, *average, TimeLimit(train.time_limit)]
+    run.hooks += [hook for hook in (phases, evaluate, checkpoint, Preempt(checkpoint)) if hook is not None]
+    return Company(log, evaluate, checkpoint, phases)
 
 
 def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | None]:
@@ -264,31 +268,6 @@ def _stream(recipe: Recipe, task: Task) -> Stream:
     return open_stream(rows, recipe.train.batch_size, task)
 
 
-def _tuned(recipe: Recipe, model: PreTrainedModel, found: list[Block], warnings: list[str]) -> tuple[Any, list[Block]]:
-    """Adds the adapter, then freezes. Returns the model and its frozen blocks."""
-    tune = recipe.tune
-    tuned: Any = model
-    if tune.adapter is not None:
-        tuned = add_lora(model, found, **tune.adapter.model_dump(exclude={"name"}))
-    frozen = frozen_blocks(found, tune.freeze.blocks) if tune.freeze is not None else []
-    block_of = BlockMap(found)
-    freeze(tuned, frozen, block_of)
-    trained = [name for name, parameter in tuned.named_parameters() if parameter.requires_grad]
-    if not trained:
-        raise RecipeError(
-            "tune.freeze freezes all that this model has, for it has no head of its own (its output layer is its table "
-            "of words): nothing would learn. Freeze fewer blocks, such as tune.freeze.blocks.encoder=all."
-        )
-    if tune.adapter is not None and all(block_of[name].stack == HEAD for name in trained):
-        raise RecipeError(
-            "tune.adapter adds weights to blocks that tune.freeze freezes, all of them: no adapter would learn. "
-            "Freeze fewer blocks, or leave one of the two out."
-        )
-    if tune.layer_decay < 1 and all(block_of[name].stack == HEAD for name in trained):
-        warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
-    return tuned, frozen
-
-
 def _steps(recipe: Recipe, source: Examples | Stream) -> tuple[int, int]:
     """Steps of an epoch, and of the run. Nobody knows how many rows a stream has: the run counts as one epoch."""
     train = recipe.train
@@ -313,19 +292,20 @@ def _run(
     recipe: Recipe,
     drafted: Draft,
     accelerator: Accelerator,
-    model: Any,
-    rows: list[ParameterRow],
+    made: Tuned,
     source: Examples | Stream,
     smallest: int,
 ) -> Run:
-    train = recipe.train
+    train, model = recipe.train, made.model
     per_epoch, total = _steps(recipe, source)
     if warmup_steps(recipe.optim.warmup, total) > total:
         raise RecipeError(f"optim.warmup is {recipe.optim.warmup:g} steps, but the run has {total}.")
     model.to(accelerator.device)
-    groups = parameter_groups(model, rows)
+    groups = parameter_groups(model, made.rows)
     optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, drafted.trust)
-    schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total)
+    schedule = make_schedule(
+        recipe.optim.schedule, optimizer, recipe.optim.warmup, total, part_ahead(recipe, per_epoch)
+    )
     cut = Cut(
         batch_size=train.batch_size,
         micro_batch_size=train.micro_batch_size,
@@ -356,6 +336,7 @@ def _run(
         clip=recipe.optim.clip,
         seed=train.seed,
         counts_epochs=not isinstance(source, Stream),
+        penalty=made.anchor,
     )
 
 
@@ -388,13 +369,17 @@ def _rows_while_training(recipe: Recipe) -> int | None:
     return None if rows == "all" else rows
 
 
-def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained) -> list[str]:
+def _without_effect(
+    recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained, steps: tuple[int, int]
+) -> list[str]:
     """Warns of settings that do nothing in this run."""
     warnings = []
     if not scorers:
         warnings.append("There is neither an eval nor a test split: the run will end without a score.")
     if recipe.eval.metrics and not scorers:
         warnings.append("eval.metrics has no effect: there is nothing to score.")
+    if recipe.train.soup is not None and "eval" in scorers:
+        warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, *steps))
     if recipe.train.eval_every is not None and "eval" not in scorers:
         warnings.append("train.eval_every has no effect: there is no eval split.")
     if recipe.model.new_head and not backbone.has_head:

@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from hfft.assemble import Assembly
 from hfft.folder import scored_splits
+from hfft.soup import weights_shown
 
 
 def card(assembly: Assembly, results: dict[str, Any]) -> str:
@@ -57,7 +58,7 @@ def _summary(assembly: Assembly, results: dict[str, Any], base: str | None, data
     return (
         f"Fine-tuned from {start} for {assembly.recipe.task.name} on {rows} ({data}) with hfft: "
         f"{results['steps']} steps of {assembly.recipe.train.batch_size} samples, strategy {assembly.strategy}, the "
-        f"weights of step {results['best_step']}."
+        f"weights of {weights_shown(results)}."
     )
 
 

@@ -17,7 +17,8 @@ from hfft.loop import Progress
 from hfft.score_table import score_table, show_scores
 from hfft.scoring import Scored
 from hfft.screen import Screen
-from hfft.tuning.adapters import merged
+from hfft.soup import Soup, greedy_soup, weights_shown
+from hfft.tuning.adapter_saving import merged, merges_exactly, save_adapter
 
 
 def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> None:
@@ -29,22 +30,33 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         Interrupted: A signal came while scoring.
     """
     run = assembly.run
-    chosen = run.progress.best_step or run.progress.step
-    if chosen != run.progress.step:
+    chosen, soup = run.progress.best_step or run.progress.step, None
+    if assembly.recipe.train.soup is not None and company.evaluate is not None:
+        soup = greedy_soup(run, company.evaluate, company.checkpoint, screen)
+    elif chosen != run.progress.step:
         company.checkpoint.load_best(run, chosen)
-    with averaged(run) if chosen == run.progress.step else nullcontext():  # the best are of the average already
+    own = soup is None and chosen == run.progress.step
+    with averaged(run) if own else nullcontext():  # what was kept is of the average already
         scored: dict[str, Scored] = {}
+        known = _known(company, chosen, soup)
         # What is settled on eval decides the answers to the others: eval comes first.
         for split, scorer in sorted(assembly.scorers.items(), key=lambda item: not item[1].settles):
-            latest = company.evaluate.latest if company.evaluate is not None and split == "eval" else None
-            done = latest is not None and latest[0] == chosen and len(latest[1].ids) == len(scorer.examples)
-            scored[split] = latest[1] if latest and done else scorer(run.model, run.accelerator, run.asked_to_stop)
+            done = known is not None and split == "eval" and len(known.ids) == len(scorer.examples)
+            scored[split] = known if known and done else scorer(run.model, run.accelerator, run.asked_to_stop)
         progress = summed(run)
         if run.accelerator.is_main_process:
-            results = _results(assembly, progress, chosen, scored)
+            results = _results(assembly, progress, chosen, soup, scored)
             _write(assembly, folder, company, scored, results)
             _show(results, scored, assembly.recipe.train.best_metric, folder.path, screen)
         run.accelerator.wait_for_everyone()
+
+
+def _known(company: Company, chosen: int, soup: Soup | None) -> Scored | None:
+    """The answers with the weights chosen, where they were the last to be scored."""
+    if soup is not None:
+        return soup.scored
+    latest = company.evaluate.latest if company.evaluate is not None else None
+    return latest[1] if latest is not None and latest[0] == chosen else None
 
 
 def _write(
@@ -62,15 +74,18 @@ def _write(
     write_json(folder.results, results)
 
 
-def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[str, Scored]) -> dict[str, Any]:
+def _results(
+    assembly: Assembly, progress: Progress, chosen: int, soup: Soup | None, scored: dict[str, Scored]
+) -> dict[str, Any]:
     recipe, seconds = assembly.recipe, max(progress.seconds, 1e-9)
     results: dict[str, Any] = {
         "task": recipe.task.name,
         "steps": progress.step,
         "best_step": chosen,
+        **({"soup": soup.as_json()} if soup is not None else {}),
         "ended": progress.ended,
     }
-    said: list[str] = []
+    said: list[str] = soup.remarks if soup is not None else []
     for split, found in scored.items():
         selected = split == "eval" and (recipe.train.keep_best is not None or assembly.task.settles)
         whole, by_label = score_table(found, recipe.eval.confidence, selected)
@@ -95,7 +110,7 @@ def _results(assembly: Assembly, progress: Progress, chosen: int, scored: dict[s
 
 
 def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> None:
-    """Writes model/, and adapter/ before it is merged. Neither names a path of this machine."""
+    """Writes adapter/, and model/ where that merges exactly. Neither names a path of this machine."""
     run, recipe = assembly.run, assembly.recipe
     model = run.accelerator.unwrap_model(run.model)
     assembly.task.fold(model)
@@ -103,10 +118,11 @@ def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) 
         setattr(model.config, name, value)
     text = card(assembly, results)
     if recipe.tune.adapter is not None:
-        model.active_peft_config.base_model_name_or_path = assembly.base or Path(recipe.model.shown).name
         with whole_folder(folder.adapter) as place:
-            model.save_pretrained(place, save_embedding_layers=False)  # they are as they were; "auto" asks the Hub
+            save_adapter(model, place, assembly.base or Path(recipe.model.shown).name)
             _save_beside(assembly, place, text)
+        if not merges_exactly(model):
+            return
         model = merged(model)
     with whole_folder(folder.model) as place:
         model.save_pretrained(place)
@@ -120,7 +136,7 @@ def _save_beside(assembly: Assembly, place: Path, text: str) -> None:
 
 def _show(results: dict[str, Any], scored: Iterable[str], keep_best: str | None, path: Path, screen: Screen) -> None:
     tables = {split: results[split] for split in scored}
-    show_scores(f"Scores of step {results['best_step']}", tables, results["confidence"], screen)
+    show_scores(f"Scores of {weights_shown(results)}", tables, results["confidence"], screen)
     for name, value in results["settled"].items():
         screen.say(f"{name}: {value}")
     for remark in results["remarks"]:

@@ -36,6 +36,7 @@ class Progress:
     best_step: int | None = None
     best_value: float | None = None
     evaluations_without_best: int = 0
+    kept: list[tuple[int, float]] = field(default_factory=list)  # (step, value) of weights that are kept, best first
     ended: str | None = None  # why the run ends before its last step
 
 
@@ -75,6 +76,7 @@ class Run:
     clip: float | None
     seed: int
     counts_epochs: bool = True  # False for a stream, whose length nobody knows
+    penalty: Callable[[], Tensor] | None = None  # of the weights alone, which each step adds to the loss
     hooks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     signal: int = 0  # the number of a signal that asks this process to stop
@@ -133,6 +135,9 @@ def train_step(run: Run, batches: StepBatches) -> StepReport:
     total = torch.tensor(sum(weights), dtype=torch.float64 if accelerator.device.type == "cpu" else torch.float32)
     total = over_processes(total.to(accelerator.device, non_blocking=True), accelerator)
     loss = torch.zeros((), device=accelerator.device)
+    if run.penalty is not None:  # apart from the loss: DDP ends where that does not reach a weight and this does
+        with accelerator.no_sync(run.model):  # alike in all processes: their mean leaves it as it is
+            accelerator.backward(run.penalty())
     for number, (part, weight) in enumerate(zip(micro_batches, weights, strict=True), start=1):
         last = number == len(micro_batches)
         with nullcontext() if last else accelerator.no_sync(run.model):

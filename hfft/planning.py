@@ -20,7 +20,12 @@ SHOWN = 3  # examples of the decoded batch
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `memory` is in bytes, for one process; its parts are None where they cannot be known."""
+    """What a run will do.
+
+    `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
+    `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
+    gradients and the optimizer would take beyond that if everything learnt.
+    """
 
     name: str
     task: str
@@ -33,6 +38,7 @@ class Plan:
     parameters: list[dict[str, Any]]
     trainable_parameters: int
     total_parameters: int
+    phases: list[dict[str, Any]]
     lr: float
     steps: int
     steps_per_epoch: int
@@ -41,6 +47,7 @@ class Plan:
     micro_batch_size: int
     evaluations: int
     memory: dict[str, int | None]
+    memory_saved: int | None
     warnings: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -56,6 +63,8 @@ class Plan:
             screen.say(f"  {line}")
         screen.say()
         show_parameters([_row(row) for row in self.parameters], screen)
+        for phase in self.phases if len(self.phases) > 1 else []:
+            screen.say("From step {first_step} {parameters:,} parameters learn, at {lr:g} at most".format(**phase))
         screen.say(
             f"\n{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
             f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
@@ -64,7 +73,8 @@ class Plan:
         if len(self.seeds) > 1:
             screen.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
         parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
-        screen.say(f"Memory of one process, in MiB, estimated: {parts}")
+        saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
+        screen.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
         show_warnings(self.warnings, screen)
 
 
@@ -85,6 +95,7 @@ def make_plan(assembly: Assembly) -> Plan:
         parameters=[row.as_json() for row in rows],
         trainable_parameters=_count(row for row in rows if row.trainable),
         total_parameters=_count(rows),
+        phases=_phases(assembly),
         lr=recipe.optim.lr or 0.0,
         steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
@@ -93,8 +104,18 @@ def make_plan(assembly: Assembly) -> Plan:
         micro_batch_size=max(len(part.ids) for part in first.micro_batches),
         evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in assembly.scorers else 0,
         memory=_memory(assembly, max(len(part.ids) for part in first.micro_batches)),
+        memory_saved=_saved(run, rows),
         warnings=assembly.warnings,
     )
+
+
+def _phases(assembly: Assembly) -> list[dict[str, Any]]:
+    probe, found = assembly.recipe.tune.probe, []
+    for phase in assembly.tuned.phases:
+        open_rows = [row for row in assembly.parameters if row.trainable and row.name not in phase.closed]
+        lr = probe.lr if probe is not None and phase.closed else max(row.lr for row in open_rows)
+        found.append({"first_step": phase.first_step, "parameters": _count(open_rows), "lr": lr})
+    return found
 
 
 def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
@@ -126,15 +147,21 @@ def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
 
 
 def show_parameters(rows: Sequence[ParameterRow], screen: Screen) -> None:
-    """Prints the parameters, a line a block: how many, which share learns, at which peak rate and weight decay."""
+    """Prints the parameters, a line a block: how many, which share learns, at which peak rate and weight decay.
+
+    Where an adapter adds some, or some learn later than others, that too.
+    """
     blocks: dict[tuple[str, int], list[ParameterRow]] = {}
     for row in rows:
         blocks.setdefault((row.stack, row.block), []).append(row)
+    columns = ["block", "parameters", "trained", "peak learning rate", "weight decay"]
+    columns += ["adapter"] if any(row.adapter for row in rows) else []
+    columns += ["from step"] if any(row.from_step > 1 for row in rows) else []
     lines = [
-        (stack if block == 0 else f"{stack} {block}", *_facts(members)) for (stack, block), members in blocks.items()
+        [stack if depth == 0 else f"{stack} {depth}", *_facts(members, columns[1:])]
+        for (stack, depth), members in blocks.items()
     ]
-    columns = ("block", "parameters", "trained", "peak learning rate", "weight decay")
-    screen.table("What learns", columns, [*lines, ("all", *_facts(rows)[:2], "", "")])
+    screen.table("What learns", columns, [*lines, ["all", *_facts(rows, columns[1:3])]])
 
 
 def show_warnings(warnings: Sequence[str], screen: Screen) -> None:
@@ -144,16 +171,24 @@ def show_warnings(warnings: Sequence[str], screen: Screen) -> None:
         screen.say(f"  {warning}")
 
 
-def _facts(rows: Sequence[ParameterRow]) -> tuple[str, str, str, str]:
-    total, trained = _count(rows), _count(row for row in rows if row.trainable)
-    rates = sorted({row.lr for row in rows if row.trainable})
-    decays = sorted({row.weight_decay for row in rows if row.trainable})
-    share = trained / total if total else 0.0
-    return f"{total:,}", f"{share:.1%}", _span(rates), _span(decays)
+def _facts(rows: Sequence[ParameterRow], columns: Sequence[str]) -> list[str]:
+    """What the columns of the table say of some rows."""
+    learning = [row for row in rows if row.trainable]
+    total = _count(rows)
+    facts = {
+        "parameters": f"{total:,}",
+        "trained": f"{_count(learning) / total if total else 0:.1%}",
+        "peak learning rate": _span([row.lr for row in learning], ".3g"),
+        "weight decay": _span([row.weight_decay for row in learning], ".3g"),
+        "adapter": f"{_count(row for row in rows if row.adapter):,}",
+        "from step": _span([row.from_step for row in learning], "d"),
+    }
+    return [facts[column] for column in columns]
 
 
-def _span(values: Sequence[float]) -> str:
-    return " to ".join(f"{value:.3g}" for value in dict.fromkeys((values[0], values[-1]))) if values else "-"
+def _span(values: Sequence[float], form: str) -> str:
+    """The least and the largest of some values, or the one that all are."""
+    return " to ".join(format(value, form) for value in sorted({min(values), max(values)})) if values else "-"
 
 
 def _row(values: dict[str, Any]) -> ParameterRow:
@@ -176,11 +211,19 @@ def _memory(assembly: Assembly, micro_batch_size: int) -> dict[str, int | None]:
         "weights": 4 * _count(rows),
         "gradients": learning,
         "optimizer": None if tensors is None else learning * tensors,
+        "start": assembly.tuned.anchor.bytes if assembly.tuned.anchor is not None else 0,
         "average": learning if assembly.recipe.train.ema is not None else 0,
         "activations": _activation_bytes(assembly, micro_batch_size),
     }
     known = [size for size in parts.values() if size is not None]
     return {**parts, "total": sum(known) if len(known) == len(parts) else None}
+
+
+def _saved(run: Run, rows: Sequence[ParameterRow]) -> int | None:
+    """Bytes that gradients and optimizer state of the weights of the model that do not learn would take."""
+    tensors = _state_tensors(run)
+    still = _count(row for row in rows if not row.trainable)
+    return None if tensors is None else 4 * still * (1 + tensors)
 
 
 def _state_tensors(run: Run) -> int | None:
@@ -198,7 +241,8 @@ def _state_tensors(run: Run) -> int | None:
 
 
 def _activation_bytes(assembly: Assembly, micro_batch_size: int) -> int:
-    """Bytes that the forward pass of the longest examples keeps for the backward pass."""
+    """Bytes that the forward pass of the longest examples keeps for the backward pass when all that may learn does."""
+    assembly.tuned.enter_last_phase()
     run, examples = assembly.run, assembly.prepared.splits["train"]
     size = min(micro_batch_size, len(examples))
     longest = range(size) if examples.lengths is None else (-examples.lengths).argsort(kind="stable")[:size]

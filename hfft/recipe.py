@@ -181,7 +181,7 @@ class OptimSection(Section):
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and norms.")
     options: dict[str, Any] = Field(default_factory=dict, description="Further arguments of the optimizer.")
     warmup: float = Field(default=0.06, ge=0, description="Below 1 a share of the steps, else steps.")
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    schedule: Literal["linear", "cosine", "constant", "slanted_triangular"] = "linear"
     clip: Annotated[float, Field(gt=0)] | None = Field(
         default=1.0, description="Largest norm of the gradient; null for none."
     )
@@ -223,6 +223,11 @@ class TrainSection(Section):
     early_stop: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Stop after this many evaluations without a better `keep_best`."
     )
+    soup: Annotated[int, Field(ge=2)] | None = Field(
+        default=None,
+        description="Take the mean of the weights of up to this many evaluations, the best by `keep_best`: at the end "
+        "each in turn is added where the mean scores no worse with it. So many weights are kept on the disk.",
+    )
     eval_every: Cadence | None = Field(
         default=None,
         description="Steps, or below 1 a share of an epoch. Default: each epoch; with data.streaming only at the end.",
@@ -260,6 +265,8 @@ class TrainSection(Section):
             raise ValueError(f"'seeds' is {self.seeds}: give each once, and no 'seed' beside them")
         if self.early_stop is not None and self.keep_best is None:
             raise ValueError("'early_stop' watches the metric of 'keep_best': name one, such as keep_best: accuracy")
+        if self.soup is not None and self.keep_best is None:
+            raise ValueError("'soup' goes by the metric of 'keep_best': name one, such as keep_best: accuracy")
         for name in ("eval_every", "checkpoint_every"):
             every = getattr(self, name)
             if every is not None and every >= 1 and every != int(every):
@@ -347,12 +354,21 @@ class Recipe(Section):
     _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
 
     @model_validator(mode="after")
-    def _stream_has_no_epochs(self) -> Recipe:
+    def _sections_fit(self) -> Recipe:
         if self.data.streaming and self.train.steps is None:
             raise ValueError(
                 "with data.streaming nobody knows how long an epoch is before it was read: give train.steps "
                 "instead of train.epochs"
             )
+        if self.model.from_scratch and self.tune.reinit is not None:
+            raise ValueError("tune.reinit has no effect with model.from_scratch, where all starts anew: leave one out")
+        for name in ("unfreeze", "probe"):
+            lasting = getattr(self.tune, name)
+            if self.data.streaming and lasting is not None and lasting.epochs is not None:
+                raise ValueError(
+                    f"tune.{name} counts epochs, but with data.streaming nobody knows how long one is: give "
+                    f"tune.{name}.steps"
+                )
         for name in ("eval_every", "checkpoint_every"):
             every = getattr(self.train, name)
             if self.data.streaming and every is not None and every < 1:

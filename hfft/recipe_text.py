@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Discriminator, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
 from hfft.errors import RecipeError, near
 
 KeyPath = tuple[str | int, ...]
+TAG = re.compile("<.*>")  # how the members of tagged unions are called in this project, apart from any key
 EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 
 
@@ -134,7 +135,7 @@ def explain(error: ValidationError, schema: type[BaseModel], data: Any, source: 
     faults: dict[KeyPath, list[str]] = {}
     for detail in error.errors(include_url=False):
         path = _existing(detail["loc"], data, detail["type"])
-        faults.setdefault(path, []).append(_fault(detail, path, schema))
+        faults.setdefault(path, []).append(_fault(detail, path, schema, data))
     lines = []
     for path, texts in faults.items():
         whole = (*within, *path)
@@ -157,6 +158,7 @@ def _joined(texts: list[str]) -> str:
 def _existing(loc: KeyPath, data: Any, kind: str) -> KeyPath:
     """Cuts what pydantic adds to a location (names of union members) off the path of a key in `data`."""
     path: list[str | int] = []
+    loc = tuple(part for part in loc if not TAG.fullmatch(str(part)))
     for part in loc:
         held = range(len(data)) if isinstance(data, list) else data if isinstance(data, dict) else ()
         if part not in held:
@@ -166,51 +168,59 @@ def _existing(loc: KeyPath, data: Any, kind: str) -> KeyPath:
     return (*path, loc[len(path)]) if kind == "missing" and len(path) < len(loc) else tuple(path)
 
 
-def _fault(detail: Any, path: KeyPath, schema: type[BaseModel]) -> str:
+def _fault(detail: Any, path: KeyPath, schema: type[BaseModel], data: Any) -> str:
     if detail["type"] == "extra_forbidden":
-        known = _keys(schema, path[:-1])
+        known = _keys(schema, path[:-1], data)
         return f"is not a known key.{near(str(path[-1]), known)} Known here: {', '.join(known)}."
     if detail["type"] == "missing":
         return "is missing."
     if detail["type"] == "value_error":
         return f"does not fit: {detail['ctx']['error']!s}."
     found = detail["input"]
-    hint = _switch_hint(found, detail["type"], path, schema) if isinstance(found, bool) else ""
+    hint = _switch_hint(found, detail["type"], path, schema, data) if isinstance(found, bool) else ""
     message = detail["msg"].replace("Input should be", "should be").replace("valid string", "text")
     return f"is {found!r}, but {message[0].lower()}{message[1:]}{hint}."
 
 
-def _switch_hint(found: bool, kind: str, path: KeyPath, schema: type[BaseModel]) -> str:
+def _switch_hint(found: bool, kind: str, path: KeyPath, schema: type[BaseModel], data: Any) -> str:
     """What to write in the place of true or false: a word in quotes where words are expected; null, where it may be."""
     if kind in ("string_type", "literal_error", "enum"):
         return " (quote it: YAML reads the bare word as true or false)"
-    field = None if found else _field(schema, path)
+    field = None if found else _field(schema, path, data)
     nullable = field is not None and types.NoneType in typing.get_args(field.annotation)
     return " (null, not false, stands for none)" if nullable else ""
 
 
-def _keys(schema: type[BaseModel], path: KeyPath) -> list[str]:
+def _keys(schema: type[BaseModel], path: KeyPath, data: Any) -> list[str]:
     """The keys that may stand at `path` of a schema."""
-    field = _field(schema, path)
-    inner = (_model_of(field.annotation) if field else None) if path else schema
+    inner = _section(schema, path, data)
     return list(inner.model_fields) if inner else []
 
 
-def _field(schema: type[BaseModel], path: KeyPath) -> FieldInfo | None:
+def _field(schema: type[BaseModel], path: KeyPath, data: Any) -> FieldInfo | None:
     """What a schema has at `path`; None where it knows nothing of it."""
-    *outer, last = path or ("",)
-    for part in outer:
-        field = schema.model_fields.get(str(part))
-        inner = _model_of(field.annotation) if field else None
-        if inner is None:
-            return None
-        schema = inner
-    return schema.model_fields.get(str(last))
+    inner = _section(schema, path[:-1], data)
+    return inner.model_fields.get(str(path[-1])) if inner and path else None
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:
+def _section(schema: type[BaseModel], path: KeyPath, data: Any) -> type[BaseModel] | None:
+    """The section at `path` of a schema; `data` says which one of a tagged union is meant."""
+    inner: type[BaseModel] | None = schema
+    for part in path:
+        field = inner.model_fields.get(str(part)) if inner else None
+        data = data.get(part) if isinstance(data, dict) else None
+        inner = _model_of(field.annotation, data, field.metadata) if field else None
+    return inner
+
+
+def _model_of(annotation: Any, data: Any, metadata: typing.Sequence[Any] = ()) -> type[BaseModel] | None:
+    """The section that an annotation names, among others perhaps; of a tagged union, the one that `data` chooses."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation, *metadata = typing.get_args(annotation)
     options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
-    for option in options or (annotation,):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
-    return None
+    for told in (told.discriminator for told in metadata if isinstance(told, Discriminator)):
+        tag = told(data) if callable(told) else None
+        options = [option for option in options if Tag(str(tag)) in typing.get_args(option)]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((inner for option in options if (inner := _model_of(option, data)) is not None), None)

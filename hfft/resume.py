@@ -8,7 +8,6 @@ from pathlib import Path
 from hfft.errors import DataError, SetupError
 from hfft.folder import RunFolder, read_json
 from hfft.hooks.checkpoint import fault_of, newest_whole
-from hfft.loop import Run, on_device
 from hfft.recipe import Recipe, differences
 
 MAY_DIFFER = ("train.seeds", "train.epochs", "train.steps", "train.micro_batch_size", "train.time_limit")
@@ -89,21 +88,6 @@ def _named(folder: RunFolder, name: str) -> Path:
             return place
     listed = ", ".join(place.name for place in known) or "none"
     raise SetupError(f"--resume is '{name}', which is no checkpoint of {folder.path}. There: {listed}.")
-
-
-def settle_buckets(run: Run) -> None:
-    """Makes one backward pass and drops its gradients, where three or more processes share a step. All call it.
-
-    After its first pass DistributedDataParallel groups the gradients anew, and a gradient's place in its group says in
-    which order the processes' parts are summed. A resumed run whose first step comes before that differs from the
-    unbroken one in the last bit (measured with three gloo processes); of two parts there is but one order. The pass
-    moves what layers note as they go, such as BatchNorm's statistics: call it before the checkpoint is restored.
-    """
-    if run.accelerator.num_processes < 3:
-        return
-    part = next(run.batches(0, 1)).micro_batches[0]
-    run.task.loss(run.model, on_device(part.batch, run.accelerator)).backward()
-    run.optimizer.zero_grad()
 
 
 def check_length(start: Start, total_steps: int) -> None:

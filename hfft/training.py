@@ -14,9 +14,10 @@ from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.loop import fit
 from hfft.planning import show_parameters, show_splits, show_warnings
-from hfft.resume import Start, check_data, check_length, find_start, settle_buckets
+from hfft.resume import Start, check_data, check_length, find_start
 from hfft.scoring import Interrupted
 from hfft.screen import Screen
+from hfft.wrapping import settle_buckets
 
 
 def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
@@ -51,6 +52,8 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
     if start.checkpoint is not None:
         settle_buckets(run)
         restore(run, start.checkpoint)
+        if company.phases is not None:
+            company.phases.catch_up(run)
         checkpoint.saved_step = run.progress.step
         screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
         if run.progress.ended is not None:

@@ -1,4 +1,4 @@
-"""Tries out before training what would break a run later: its scores, a single row, a step that processes share."""
+"""Tries out before training what would break a run later: its scores, its memory, a single row."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 
-from hfft.data.loaders import Batch, Examples, load
+from hfft.data.loaders import Examples, load
 from hfft.data.order import Part
 from hfft.errors import RecipeError, near
-from hfft.loop import on_device, over_processes
+from hfft.loop import on_device
 from hfft.metrics.further import EvaluateModule, refuse_same_names
-from hfft.scoring import Scored, Scorer, in_evaluation_mode
+from hfft.scoring import Scored, Scorer
 from hfft.tasks.task import Task
 from hfft.tuning.batch_norm import batch_norms
 
@@ -139,20 +139,3 @@ def try_one_row(task: Task, model: Any, train: Examples, seed: int, accelerator:
     finally:
         for buffer, before in kept:
             buffer.copy_(before)
-
-
-def let_some_go_unreached(task: Task, model: Any, batch: Batch, accelerator: Accelerator) -> None:
-    """Tells DistributedDataParallel to look for parameters without a gradient, where the loss does not reach all.
-
-    It would end at the second step otherwise (XLNet, BigBird and others have such parameters); looking costs time, so
-    it is asked for only where it is needed. All processes call it, before the model is prepared, which stays as it was.
-    """
-    with in_evaluation_mode(model):  # BatchNorm's statistics stay
-        task.loss(model, batch).backward()
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    missed = torch.tensor([parameter.grad is None for parameter in trained], device=accelerator.device).any()
-    model.zero_grad()
-    dropping = any(getattr(module, "layerdrop", 0) for module in model.modules())  # M2M100 leaves out blocks at random
-    if over_processes(missed.float(), accelerator) > 0 or dropping:
-        looking: Any = DistributedDataParallelKwargs(find_unused_parameters=True)
-        accelerator.ddp_handler = looking

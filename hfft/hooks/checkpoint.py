@@ -62,16 +62,21 @@ class Checkpoint:
         self.saved_step = step
 
     def save_best(self, run: Run) -> None:
-        """Saves the weights alone, as the best so far. Older ones go when no checkpoint speaks of them any more."""
+        """Saves the weights alone, as one of the best so far. Others go when no checkpoint speaks of them any more."""
         if run.accelerator.is_main_process:
             with whole_folder(self.folder.best(run.progress.step)) as place:
                 save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
                 write_manifest(place)
+            self._prune_best(run.progress)
         run.accelerator.wait_for_everyone()
 
     def load_best(self, run: Run, step: int) -> None:
         """Puts the best weights into the model."""
-        _load_weights(run, self.folder.best(step) / MODEL)
+        _load_weights(run, self.weights(step))
+
+    def weights(self, step: int) -> Path:
+        """The file of the weights that were saved as one of the best, after `step`."""
+        return self.folder.best(step) / MODEL
 
     def _prune(self, progress: Progress) -> None:
         """Deletes old checkpoints, those behind this step (damaged, or of a course that was left), and old bests."""
@@ -79,17 +84,27 @@ class Checkpoint:
         kept = [step for step in steps if step <= progress.step][-self.keep :]
         for step in set(steps) - set(kept):
             shutil.rmtree(self.folder.checkpoint(step))
-        needed = {progress.best_step, *(_best_step(self.folder.checkpoint(step)) for step in kept)}
+        self._prune_best(progress)
+
+    def _prune_best(self, progress: Progress) -> None:
+        needed = _best_steps(asdict(progress))
+        needed.update(*(_best_steps_of(self.folder.checkpoint(step)) for step in self.folder.checkpoint_steps()))
         for step in set(self.folder.best_steps()) - needed:
             shutil.rmtree(self.folder.best(step))
 
 
-def _best_step(place: Path) -> int | None:
-    """The step of the best weights when a checkpoint was taken; None where there are none or it cannot be read."""
+def _best_steps(progress: dict[str, Any]) -> set[int]:
+    """The steps whose weights are kept, of a progress as `asdict` gives it."""
+    best = progress["best_step"]
+    return {step for step, _ in progress.get("kept", [])} | ({best} if best is not None else set())
+
+
+def _best_steps_of(place: Path) -> set[int]:
+    """The steps whose weights were kept when a checkpoint was taken; none where it cannot be read."""
     try:
-        return read_json(place / STATE)["progress"]["best_step"]
+        return _best_steps(read_json(place / STATE)["progress"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return set()
 
 
 def fault_of(folder: RunFolder, place: Path) -> str | None:
@@ -97,9 +112,11 @@ def fault_of(folder: RunFolder, place: Path) -> str | None:
     fault = damage(place)
     if fault is not None:
         return fault
-    best = _best_step(place)
-    fault = damage(folder.best(best)) if best is not None else None
-    return f"in its best weights, {folder.best(best or 0).name}, {fault}" if fault else None
+    for best in (folder.best(step) for step in sorted(_best_steps_of(place))):
+        fault = damage(best)
+        if fault is not None:
+            return f"in its best weights, {best.name}, {fault}"
+    return None
 
 
 def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:

@@ -21,6 +21,7 @@ class Evaluate:
         keep_best: The metric whose best value decides which weights are kept; None keeps the last.
         lower_is_better: Whether less of that metric is better.
         patience: Evaluations without a better value after which the run ends; None for never.
+        keep: How many evaluations have their weights kept: the best.
         save_best: Keeps the weights as they are.
         log: Gets a row for each evaluation.
         screen: Gets a line for each evaluation.
@@ -34,13 +35,14 @@ class Evaluate:
         keep_best: str | None,
         lower_is_better: bool,
         patience: int | None,
+        keep: int = 1,
         save_best: Callable[[Run], None],
         log: Log,
         screen: Screen,
     ):
         self.scorer, self.cadence = scorer, cadence
         self.keep_best, self.lower_is_better, self.patience = keep_best, lower_is_better, patience
-        self.save_best, self.log, self.screen = save_best, log, screen
+        self.keep, self.save_best, self.log, self.screen = keep, save_best, log, screen
         self.latest: tuple[int, Scored] | None = None
 
     def __call__(self, run: Run, report: StepReport) -> None:
@@ -64,9 +66,10 @@ class Evaluate:
             values = {name: value for name, value in scored.scores.items() if "/" not in name}
             self.log.event(run, "eval", {**values, "examples": len(scored.ids)})
             shown = "  ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:3])
-            better = self._note(run, scored.scores)
-            self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{'  (best so far)' if better else ''}")
-            if better:
+            better, kept = self._note(run, scored.scores), self._ranks(run, scored.scores)
+            rank = "  (best so far)" if better else f"  (among the best {self.keep})" if kept else ""
+            self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")
+            if kept:
                 self.save_best(run)
 
     def _note(self, run: Run, values: dict[str, float]) -> bool:
@@ -74,8 +77,7 @@ class Evaluate:
         if self.keep_best is None:
             return False
         progress, value = run.progress, values.get(self.keep_best)
-        sign = -1 if self.lower_is_better else 1
-        if value is not None and (progress.best_value is None or sign * value > sign * progress.best_value):
+        if value is not None and (progress.best_value is None or self.worth(value) > self.worth(progress.best_value)):
             progress.best_value, progress.best_step = value, progress.step
             progress.evaluations_without_best = 0
             return True
@@ -83,3 +85,17 @@ class Evaluate:
         if self.patience is not None and progress.evaluations_without_best >= self.patience:
             progress.ended = f"no better {self.keep_best} in {self.patience} evaluations"
         return False
+
+    def _ranks(self, run: Run, values: dict[str, float]) -> bool:
+        """Enters an evaluation among the best, and says whether it is one of them. Of equal ones the earlier is."""
+        value = None if self.keep_best is None else values.get(self.keep_best)
+        if value is None:
+            return False
+        step, known = run.progress.step, run.progress.kept
+        ranked = sorted([*known, (step, value)], key=lambda entry: self.worth(entry[1]), reverse=True)  # stable
+        run.progress.kept = ranked[: self.keep]
+        return any(kept == step for kept, _ in run.progress.kept)
+
+    def worth(self, value: float) -> float:
+        """A value of the watched metric, such that more is better."""
+        return -value if self.lower_is_better else value

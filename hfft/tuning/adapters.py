@@ -2,64 +2,78 @@
 
 from __future__ import annotations
 
-import fnmatch
 import warnings
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model
+import torch
+from peft import PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import ModulesToSaveWrapper
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
-from hfft.errors import RecipeError, near
-from hfft.tuning.blocks import HEAD, STEM, Block
+from hfft.errors import ModelError, RecipeError
+from hfft.tuning.adapter_configs import check_settings, peft_config
+from hfft.tuning.adapter_saving import NAME, START
+from hfft.tuning.adapter_targets import head_modules, top_blocks
+from hfft.tuning.blocks import HEAD, Block, plain_name
 
-ATTENTION_WORDS = ("attention", "attn")
+UNMERGED = "Detected that the base layer has no bias|LoRA adapter added to ConvNd layer with groups"
 
 
-def add_lora(
-    model: PreTrainedModel,
-    found: Sequence[Block],
-    *,
-    rank: int,
-    alpha: float,
-    dropout: float,
-    targets: Literal["attention", "all-linear"] | list[str],
-) -> PeftModel:
-    """Adds LoRA (Hu et al. 2021): W x becomes W x + (alpha / rank) B A x, with W frozen and B zero at first.
+def add_adapter(model: PreTrainedModel, found: Sequence[Block], name: str, settings: Mapping[str, Any]) -> PeftModel:
+    """Adds an adapter to blocks; the head is trained whole beside it, and all else is frozen.
 
     Args:
         model: The model; its layers are replaced in place.
-        found: Its blocks. Adapters go into blocks only; the head is trained whole.
-        rank: Rows of A.
-        alpha: The scale's numerator.
-        dropout: On the input of A.
-        targets: Linear layers of the attention, of every block, or patterns (`*` and `?`) of module names.
+        found: Its blocks.
+        name: `lora`, `ia3`, or another method of PEFT by its own name.
+        settings: As in the recipe: `blocks`, `targets`, and what the method has.
 
     Raises:
-        RecipeError: A pattern, or `targets` as a whole, matches no linear layer of a block.
+        RecipeError: A setting is unknown or does not fit the model, such as a pattern that matches nothing.
+        ModelError: PEFT adapts other layers than those, or trains others.
     """
-    modules = lora_targets(model, found, targets)
-    head = {name for block in found if block.stack == HEAD for name in block.parameters}
-    below = {parameter for name, parameter in model.named_parameters() if name not in head}
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,  # type: ignore[arg-type]  # any number does
-        lora_dropout=dropout,
-        fan_in_fan_out=any(isinstance(model.get_submodule(name), Conv1D) for name in modules),  # GPT-2's layers
-        target_modules=modules,
-        modules_to_save=head_modules(found),
-    )
-    with warnings.catch_warnings():  # peft 0.21 asks transformers 5.23 by a name that is going away
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        adapted = get_peft_model(model, config)
+    check_settings(name, settings)
+    within = top_blocks(found, settings.get("blocks"))
+    config = peft_config(model, within, name, settings)
+    config.modules_to_save = head_modules(found) or None  # type: ignore[attr-defined]
+    wanted = set(config.target_modules)  # type: ignore[attr-defined]  # PEFT may shorten them
+    head = {parameter for block in found if block.stack == HEAD for parameter in block.parameters}
+    below = {parameter for path, parameter in model.named_parameters() if path not in head}
+    try:
+        with warnings.catch_warnings():  # peft 0.21 asks transformers 5.23 by a name that is going away
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)  # ln_tuning's norms
+            warnings.filterwarnings("ignore", UNMERGED, UserWarning)  # `merges_exactly` finds that out by itself
+            adapted: PeftModel = get_peft_model(model, config)  # type: ignore[assignment]
+    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, RuntimeError, ImportError) as error:
+        raise RecipeError(f"tune.adapter: PEFT cannot add {name} to this model: {error}") from error
     for module in list(adapted.modules()):
         if isinstance(module, ModulesToSaveWrapper):
             _tie_again(module, below)
             module.original_module = nn.Identity()  # the untrained copy of the head, which nothing here goes back to
-    return adapted  # type: ignore[return-value]
+    if config.__dict__.get("init_lora_weights") == "pissa":
+        _keep_start(adapted)
+    _own_memory(adapted)
+    _check_added(adapted, found, head, wanted)
+    return adapted
+
+
+def added_parameters(model: nn.Module, found: Sequence[Block]) -> set[str]:
+    """The plain names of the parameters that an adapter added."""
+    base = {name for block in found for name in block.parameters}
+    return {plain_name(name) for name, _ in model.named_parameters()} - base
+
+
+def fast_parameters(model: nn.Module, ratio: float) -> dict[str, float]:
+    """The plain names of LoRA's B, each with the multiple of A's learning rate at which it learns.
+
+    LoRA+ (Hayou et al. 2024, section 4): with one rate for both, A learns too fast or B too slowly in wide layers.
+    """
+    names = [plain_name(name) for name, _ in model.named_parameters()]
+    return {name: ratio for name in names if ".lora_B." in name} if ratio != 1 else {}
 
 
 def _tie_again(wrapper: ModulesToSaveWrapper, below: set[nn.Parameter]) -> None:
@@ -71,70 +85,39 @@ def _tie_again(wrapper: ModulesToSaveWrapper, below: set[nn.Parameter]) -> None:
                 setattr(copied.get_submodule(path), last, parameter)
 
 
-def lora_targets(
-    model: nn.Module, found: Sequence[Block], targets: Literal["attention", "all-linear"] | list[str]
-) -> list[str]:
-    """The names of the linear layers that `targets` means. Raises RecipeError where there is none."""
-    inner = [block.name for block in found if block.stack not in (STEM, HEAD)]
-    linear = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, Conv1D)) and any(name.startswith(f"{path}.") for path in inner)
-    ]
-    if not linear:
-        raise RecipeError(
-            "tune.adapter adds to linear layers, and the blocks of this model have none: leave tune.adapter out."
+def _own_memory(model: nn.Module) -> None:
+    """Gives tensors that are a part of another's memory, as singular vectors are, some of their own: files need it."""
+    for layer in model.modules():
+        if isinstance(layer, BaseTunerLayer):
+            for tensor in (*layer.parameters(), *layer.buffers()):
+                if not tensor.is_contiguous() or tensor.untyped_storage().nbytes() != tensor.numel() * tensor.itemsize:
+                    tensor.data = tensor.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _keep_start(model: PeftModel) -> None:
+    """Keeps PiSSA's first A and B beside each layer: only with them can what was learnt go on the plain base."""
+    for layer in model.modules():
+        if isinstance(getattr(layer, "lora_A", None), nn.ModuleDict):
+            for letter in "AB":
+                learnt: Any = getattr(layer, f"lora_{letter}")[NAME]
+                layer.register_buffer(f"{START}{letter}", learnt.weight.detach().clone())
+
+
+def _learns(module: nn.Module) -> bool:
+    return isinstance(module, BaseTunerLayer) and any(weight.requires_grad for weight in module.parameters())
+
+
+def _check_added(model: PeftModel, found: Sequence[Block], head: set[str], wanted: set[str]) -> None:
+    adapted = set(model.base_model.targeted_module_names)  # type: ignore[union-attr]
+    if adapted != wanted:
+        raise ModelError(
+            f"PEFT adapts other layers of this model than hfft chose: {', '.join(sorted(adapted ^ wanted)[:3])}."
         )
-    if targets == "all-linear":
-        chosen = linear
-    elif targets == "attention":
-        chosen = [name for name in linear if any(word in name.lower() for word in ATTENTION_WORDS)]
-    else:
-        chosen = list(dict.fromkeys(name for pattern in targets for name in _matching(pattern, linear)))
-    if not chosen:
-        raise RecipeError(
-            f"tune.adapter.targets is {targets!r}, which matches no linear layer of this model. Its blocks have: "
-            f"{', '.join(_endings(linear))}."
-        )
-    return chosen
-
-
-def _matching(pattern: str, linear: list[str]) -> list[str]:
-    names = [name for name in linear if fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name, f"*.{pattern}")]
-    if not names:
-        endings = _endings(linear)
-        hint = near(pattern, [*endings, *(ending.rpartition(".")[2] for ending in endings)])
-        raise RecipeError(
-            f"tune.adapter.targets has the pattern '{pattern}', which matches no linear layer of this model.{hint} "
-            f"Its blocks have: {', '.join(endings)}."
-        )
-    return names
-
-
-def _endings(linear: list[str]) -> list[str]:
-    """The names of linear layers as they read inside a block: what follows the block's number."""
-    return sorted({".".join(name.split(".")[_last_number(name) + 1 :]) for name in linear})
-
-
-def _last_number(name: str) -> int:
-    return max((i for i, part in enumerate(name.split(".")) if part.isdigit()), default=-1)
-
-
-def head_modules(found: Sequence[Block]) -> list[str]:
-    """The modules of the head, for PEFT to train and save."""
-    names = [name for block in found if block.stack == HEAD for name in block.parameters]
-    outside = [name for block in found if block.stack != HEAD for name in block.parameters]
-    modules = []
-    for name in names:
-        parts = name.split(".")[:-1]
-        for length in range(1, len(parts) + 1):
-            path = ".".join(parts[:length])
-            if not any(other.startswith(f"{path}.") for other in outside):  # the widest module that is all head
-                modules.append(path)
-                break
-    return list(dict.fromkeys(modules))
-
-
-def merged(model: PeftModel) -> PreTrainedModel:
-    """Merges the adapter into the weights, in place, and returns the plain model."""
-    return model.merge_and_unload()  # type: ignore[operator]
+    idle = [name for name in sorted(wanted) if not _learns(model.get_base_model().get_submodule(name))]
+    if idle:
+        layer = type(model.get_base_model().get_submodule(idle[0])).__name__
+        raise RecipeError(f"tune.adapter: PEFT leaves {idle[0]} as it is: this method does not know a {layer}.")
+    learning = {plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad}
+    base = learning - head - added_parameters(model, found)
+    if base:
+        raise ModelError(f"PEFT trains weights of the base, which only the adapter may change: {sorted(base)[0]}.")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
-from hfft.errors import ModelError
+from hfft.errors import ModelError, RecipeError
+from hfft.tuning.ends import stem_names, tables
+from hfft.tuning.patterns import Patterns, ends_of, lists_of_modules, stacks_of
+from hfft.tuning.placing import Place, placed
+from hfft.tuning.stacks import Stack, find_stacks
 
 STEM, HEAD = "stem", "head"
-STACK_WORDS = ("encoder", "decoder", "vision", "text")
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Block:
     Attributes:
         stack: "stem", "head", or the stack's name, such as "encoder".
         depth: In a stack 1 for the lowest block; 0 for stem and head.
-        name: The path of the block's module; the stack for stem and head.
+        name: The path of the block's module, or of its first one; the stack for stem and head.
         parameters: Names of its parameters, as in `named_parameters()`.
     """
 
@@ -30,122 +33,75 @@ class Block:
     parameters: tuple[str, ...]
 
 
-def blocks(model: nn.Module) -> list[Block]:
+def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
     """Lists the blocks of a model: the stem, each stack from shallow to deep, the head.
 
-    A stack is an outermost list of modules of one class that hold two weight matrices or more. What comes before the
-    first stack, or before the stack of its own part of the model (a decoder's embeddings), every embedding table and
-    what belongs to one is the stem; what comes behind is the head: poolers, final norms, and all that is not part of
-    the base model. Every parameter is in exactly one block; there is one stem, which all stacks share, as an encoder
-    and a decoder share their table of words in T5 and BART.
+    A stack is an outermost list of modules that hold two weight matrices or more. Stages, such as those of ResNet and
+    Swin, are opened into their blocks, which count on from stage to stage; what a later stage has in front of its
+    blocks belongs to the first of them, what a stage has behind them to the last. Lists that hold parts of the same
+    blocks (XLM's attentions and feed-forward layers) are one stack, and so are lists that run one after the other
+    (CANINE's encoders). Weights that blocks share belong to the first of them.
+
+    What feeds the first block, and every embedding table, is the stem; what comes behind is the head: poolers, final
+    norms, and all that is not part of the base model. Every parameter is in exactly one block; there is one stem and
+    one head, which all stacks share, as an encoder and a decoder share their table of words in T5 and BART.
 
     Args:
         model: A transformers model, without adapters.
+        patterns: For a model that cannot be read so, patterns of module paths by the name of a stack, such as
+            `{"encoder": "model.layers.*"}`: each module that matches is a block, in the model's order, and the stacks
+            are these alone, in the order given. `*` and `?` stand for anything but a dot, `**` for anything, `[01]`
+            for one of the characters. Patterns under "stem" and "head", of modules or parameters, put these there;
+            everything else goes by the rules above.
 
     Raises:
         ModelError: No stack can be found.
+        RecipeError: A pattern matches nothing, or blocks have no parameters of their own or are inside each other.
     """
-    lists = list(_stacks(model))
-    if not lists:
-        raise ModelError(
-            f"No stack of blocks can be found in {type(model).__name__}: it has no list of like modules. Freezing, "
-            "layer decay and adapters need one."
-        )
+    if patterns is not None and not patterns:
+        raise RecipeError('tune.blocks is empty: give patterns, such as {encoder: "model.layers.*"}, or leave it out.')
+    given = patterns or {}
+    ends = ends_of(model, {name: given[name] for name in (STEM, HEAD) if name in given})
+    named = {name: value for name, value in given.items() if name not in (STEM, HEAD)}
+    wanted = stacks_of(model, named) if named else find_stacks(model)
     names = [name for name, _ in model.named_parameters()]
-    inside = {path: [name for name in names if name.startswith(f"{path}.")] for path, _ in lists}
-    in_stacks = {name for members in inside.values() for name in members}
-    stem_names = _stem(model, names, inside)
-    stem = [name for name in names if name in stem_names and name not in in_stacks]
-    head = [name for name in names if name not in stem_names and name not in in_stacks]
-    found = [Block(STEM, 0, STEM, tuple(stem))] if stem else []
-    for (path, stack), label in zip(lists, _labels([path for path, _ in lists]), strict=True):
-        for depth, index in enumerate(range(len(stack)), start=1):
-            here = f"{path}.{index}"
-            members = tuple(name for name in inside[path] if name.startswith(f"{here}."))
-            found.append(Block(label, depth, here, members))
-    return [*found, Block(HEAD, 0, HEAD, tuple(head))] if head else found
+    stacks, places = placed([name for name in names if name not in ends], wanted, tables(model))
+    if named:
+        _check_filled(wanted, stacks)
+    if not stacks:
+        raise _unreadable(model)
+    stem = stem_names(model, stacks, {name: place.stack for name, place in places.items()})
+    members: dict[Place | str, list[str]] = {}
+    for name in names:
+        members.setdefault(places.get(name) or ends.get(name) or (STEM if name in stem else HEAD), []).append(name)
+    found = [
+        Block(stack.name, depth, core[0], tuple(members[Place(index, depth - 1)]))
+        for index, stack in enumerate(stacks)
+        for depth, core in enumerate(stack.cores, start=1)
+    ]
+    first, last = ([Block(end, 0, end, tuple(members[end]))] if end in members else [] for end in (STEM, HEAD))
+    return [*first, *found, *last]
 
 
-def _stem(model: nn.Module, names: Sequence[str], inside: Mapping[str, Sequence[str]]) -> set[str]:
-    """The parameters of the stem, among them perhaps some inside stacks, which are none.
-
-    Args:
-        model: The model.
-        names: Of its parameters, in order.
-        inside: The names in each stack, by the stack's path.
-    """
-    base = f"{getattr(model, 'base_model_prefix', '')}."
-    has_base = any(name.startswith(base) for name in names)
-    tables = {f"{path}.weight" for path, module in model.named_modules() if isinstance(module, nn.Embedding)}
-    place = {name: index for index, name in enumerate(names)}
-    starts = {path: place[members[0]] for path, members in inside.items()}
-    first = min(starts.values())
-    before = {name for name in names if place[name] < first}
-    for path, part in _parts(list(inside)).items():
-        before |= {name for name in names if name.startswith(part) and place[name] < starts[path]}
-    outer = {name for name in before if not has_base or name.startswith(base)}
-    return outer | tables | _of_late_tables(names, tables, list(inside))
+def _check_filled(wanted: Sequence[Stack], filled: Sequence[Stack]) -> None:
+    kept = {core for stack in filled for core in stack.cores}
+    for stack in wanted:
+        for core in stack.cores:
+            if core not in kept:
+                raise RecipeError(
+                    f"tune.blocks.{stack.name} matches {core[0]}, which has no parameters of its own: give patterns "
+                    "of modules that hold weights, each of them once."
+                )
 
 
-def _parts(stacks: Sequence[str]) -> dict[str, str]:
-    """The widest part of the model that holds this stack and no other, as a prefix of names, by the stack's path.
-
-    >>> _parts(["encoder.encoder.layer", "decoder.bert.encoder.layer"])
-    {'encoder.encoder.layer': 'encoder.', 'decoder.bert.encoder.layer': 'decoder.'}
-    """
-    parts = {}
-    for stack in stacks:
-        words = stack.split(".")
-        prefixes = [".".join(words[:length]) + "." for length in range(1, len(words) + 1)]
-        others = [f"{other}." for other in stacks if other != stack]
-        parts[stack] = next(part for part in prefixes if not any(other.startswith(part) for other in others))
-    return parts
-
-
-def _of_late_tables(names: Sequence[str], tables: set[str], stacks: Sequence[str]) -> set[str]:
-    """What belongs to embedding tables though it stands behind its stack, beside which it stands.
-
-    That is what follows a table there (DeBERTa's norm of positions), and what says so (BART's `layernorm_embedding`).
-    """
-    found: set[str] = set()
-    for stack in stacks:
-        parent = stack.rpartition(".")[0]
-        behind = names[max(i for i, name in enumerate(names) if name.startswith(f"{stack}.")) + 1 :]
-        beside = [name for name in behind if parent and name.startswith(f"{parent}.")]
-        late = next((i for i, name in enumerate(beside) if name in tables), len(beside))
-        found.update(beside[late:])
-        found.update(name for name in beside if "embed" in name.removeprefix(parent).lower())
-    return found
-
-
-def _stacks(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.ModuleList]]:
-    for name, child in model.named_children():
-        here = f"{path}.{name}" if path else name
-        if isinstance(child, nn.ModuleList) and _is_stack(child):
-            yield here, child
-        else:
-            yield from _stacks(child, here)
-
-
-def _is_stack(modules: nn.ModuleList) -> bool:
-    kinds = {type(module) for module in modules}
-    matrices = [sum(p.ndim >= 2 for p in module.parameters()) for module in modules]
-    return len(kinds) == 1 and min(matrices) >= 2
-
-
-def _labels(paths: Sequence[str]) -> list[str]:
-    """Names stacks by the first word in their path that tells what they are; by the path where names would clash.
-
-    >>> _labels(["encoder.encoder.layer", "decoder.bert.encoder.layer"])
-    ['encoder', 'decoder']
-    """
-    words = [_label(path) for path in paths]
-    return [word if words.count(word) == 1 else path for word, path in zip(words, paths, strict=True)]
-
-
-def _label(path: str) -> str:
-    told = (word for part in path.lower().split(".") for word in STACK_WORDS if word in part)
-    return next(told, "encoder")
+def _unreadable(model: nn.Module) -> ModelError:
+    lists = lists_of_modules(model)
+    found = f"its lists of modules are {', '.join(lists)}" if lists else "it has no list of modules at all"
+    return ModelError(
+        f"No stack of blocks can be found in {type(model).__name__}: it has no list of modules with two weight "
+        f"matrices or more; {found}. Freezing, layer decay and adapters need blocks: name them in the recipe by "
+        f'patterns of module paths, such as tune.blocks: {{encoder: "{lists[0] if lists else "model.layers.*"}"}}.'
+    )
 
 
 def stack_sizes(found: Sequence[Block]) -> dict[str, int]:
@@ -163,7 +119,7 @@ class BlockMap:
     def __init__(self, found: Sequence[Block]):
         self.found = list(found)
         self._by_parameter = {name: block for block in found for name in block.parameters}
-        self._by_module = {name.rpartition(".")[0]: block for block in found for name in block.parameters}
+        self._by_module = _by_module(found)
 
     def __getitem__(self, name: str) -> Block:
         """The block of a parameter.
@@ -180,6 +136,20 @@ class BlockMap:
             if module in self._by_module:
                 return self._by_module[module]
         raise AssertionError(f"{name} belongs to no block")
+
+
+def _by_module(found: Sequence[Block]) -> dict[str, Block]:
+    """The block of every module whose parameters are all of one block, or that has parameters of its own."""
+    whole: dict[str, Block | None] = {}
+    direct: dict[str, Block] = {}
+    for block in found:
+        for name in block.parameters:
+            path = name.rpartition(".")[0]
+            direct[path] = block
+            while path:
+                whole[path] = block if whole.get(path, block) is block else None
+                path = path.rpartition(".")[0]
+    return {**direct, **{path: block for path, block in whole.items() if block is not None}}
 
 
 def plain_name(name: str) -> str:

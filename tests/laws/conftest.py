@@ -1,8 +1,11 @@
-"""What several laws share: finished runs, made once."""
+"""What several laws share: finished runs, made once, and a process that knows transformers alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.laws.kinds")
 
-from tests.laws.runs import STRATEGIES, train  # noqa: E402
+from tests.laws.runs import train, tuning  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +26,36 @@ def trained(
     def give(task: str, strategy: str) -> Path:
         if (task, strategy) not in made:
             output = tmp_path_factory.mktemp("trained") / "run"
-            made[task, strategy] = train(tiny(task), output, *STRATEGIES[strategy]).folder
+            made[task, strategy] = train(tiny(task), output, *tuning(task, strategy)).folder
         return made[task, strategy]
 
     return give
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Asks a process that knows transformers and not hfft: how it is asked, a model's folder, inputs; gives answers."""
+    errors = tmp_path_factory.mktemp("plain") / "errors"
+    with (
+        open(errors, "w", encoding="utf-8") as stderr,
+        subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("plain.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            cwd=errors.parent,
+        ) as process,
+    ):
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def ask(how: str, place: Path, inputs: Any) -> Any:
+            stdin.write(json.dumps([how, str(place), inputs]) + "\n")
+            stdin.flush()
+            said = next((line for line in stdout if line.startswith("answers ")), None)
+            assert said is not None, errors.read_text(encoding="utf-8")
+            return json.loads(said.removeprefix("answers "))
+
+        yield ask

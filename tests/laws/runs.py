@@ -28,35 +28,69 @@ ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES: dict[str, list[str]] = {
     "full": [],
     "freeze": ["tune.freeze.blocks=1"],
+    "freeze half": ["tune.freeze.blocks=50%"],
     "head": ["tune.freeze.blocks=all", "optim.lr=1e-2"],
+    "biases": ["tune.freeze={blocks: all, keep: biases}", "optim.lr=1e-2"],
+    "patterns": [
+        "tune.freeze.patterns=[{train: '*0*[nN]orm*'}, {freeze: '*[nN]orm*'}]",
+        "tune.rates={'*[nN]orm*': 2}",
+    ],
     "decay": ["tune.layer_decay=0.7", "tune.head_scale=2"],
+    "decay and floor": ["tune.layer_decay=0.5", "tune.min_scale=0.2", "optim.schedule=slanted_triangular"],
+    "decay and below": ["tune.layer_decay=0.5", "tune.freeze_below=0.2"],
+    "unfreeze": ["tune.unfreeze={steps: 1, blocks: 2}"],
+    "probe": ["tune.probe={steps: 4, lr: 1e-2}"],
+    "reinit": ["tune.reinit.blocks=1"],
+    "l2_sp": ["tune.l2_sp=0.1"],
+    "soup": ["train.soup=3"],
     "lora": ["tune.adapter={rank: 4, alpha: 8, dropout: 0.1}", "optim.lr=1e-2"],
+    "rslora, lora+": ["tune.adapter={rank: 4, rslora: true, lr_ratio: 4, blocks: 1}", "optim.lr=1e-2"],
+    "dora": ["tune.adapter={rank: 4, dora: true}", "optim.lr=1e-2"],
+    "pissa": ["tune.adapter={rank: 4, init: pissa}", "optim.lr=1e-3"],
+    "ia3": ["tune.adapter={name: ia3}", "optim.lr=1e-2"],
+    "loha": ["tune.adapter={name: loha, r: 4}", "optim.lr=1e-2"],
     "freeze+decay": ["tune.freeze.blocks=1", "tune.layer_decay=0.7"],
     "freeze+lora": ["tune.freeze.blocks=1", "tune.adapter={targets: all-linear}"],
     "decay+lora": ["tune.layer_decay=0.7", "tune.adapter={rank: 4}", "optim.lr=1e-2"],
-    "ema": ["train.ema=0.9"],
-    "freeze+lora+ema": ["tune.freeze.blocks=1", "tune.adapter={rank: 4}", "optim.lr=1e-2", "train.ema=0.9"],
+    "unfreeze+decay": ["tune.unfreeze={steps: 2, blocks: 2}", "tune.layer_decay=0.7"],
     "freeze+decay+lora": ["tune.freeze.blocks=1", "tune.layer_decay=0.7", "tune.adapter={rank: 4}"],
 }
+ARCHITECTURES = {
+    "text-classification": "BERT",
+    "translation": "T5",
+    "image-classification": "ViT",
+    "conv": "ResNet",
+}
+"""The tasks and variants on which every strategy is tried."""
+NOT_FOR = {"conv": ("pissa",)}  # which takes linear layers apart
 LAWFUL = [*TASKS, "outside"]
 """The tasks that the laws hold for: all that hfft knows, and one from outside, by its dotted path."""
 NO_DROPOUT_RATE = ("conv",)  # nor has a ResNet any dropout
 ENDS = ("full", "freeze+decay+lora")
-ENDS_OF = {"conv": ("full", "freeze+decay")}  # where there are convolutions alone, adapters find no linear layer
 OWN_BATCHES = ("streaming", "mixed-images", "long-documents", "windows", "conv")
 """Variants that make batches their own way, or whose model minds how they are cut."""
 READ = [
     *((task, strategy) for task in LAWFUL for strategy in ENDS),
-    *((variant, strategy) for variant in VARIANTS for strategy in ENDS_OF.get(variant, ENDS)),
+    *((variant, strategy) for variant in VARIANTS for strategy in ENDS),
 ]
 """Every task and variant with the plainest strategy and with all of them together."""
-CASES = [(task, strategy) for task in LAWFUL for strategy in STRATEGIES]
-CASES += [
-    (variant, strategy)
-    for variant, strategy in READ
-    if variant in OWN_BATCHES or (variant in VARIANTS and strategy != "full")
+CASES = [(task, strategy) for task, strategy in READ if task in LAWFUL or task in OWN_BATCHES or strategy != "full"]
+"""Tasks with both; variants with all strategies together, and those with batches of their own with none."""
+STRATEGIC = [
+    (task, strategy)
+    for task in ARCHITECTURES
+    for strategy in STRATEGIES
+    if strategy != "full" and strategy not in NOT_FOR.get(task, ())
 ]
-"""Every task with every strategy; variants with all of them together, and those with batches of their own with none."""
+"""Every strategy on every architecture."""
+
+
+def tuning(task: str, strategy: str) -> list[str]:
+    """The overrides of a strategy, for a task or variant."""
+    given = STRATEGIES[strategy]
+    if task == "conv":  # which has no linear layers below its head
+        given = [*given, *("tune.adapter.targets=[convolution]" for text in given if text.startswith("tune.adapter="))]
+    return given
 
 
 def keep_best(task: str, recipe: dict[str, Any]) -> str:

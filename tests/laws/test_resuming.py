@@ -16,7 +16,6 @@ from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,
     LAWFUL,
-    STRATEGIES,
     cut,
     finished,
     keep_best,
@@ -25,6 +24,7 @@ from tests.laws.runs import (
     predictions,
     tensors,
     train,
+    tuning,
 )
 
 KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99", "train.eval_every=5", "train.keep_best=accuracy"]
@@ -52,7 +52,7 @@ def test_a_resumed_run_equals_the_unbroken_one(tiny, tmp_path, task, strategy):
 
     All else is cut amid everything, and after the last step.
     """
-    overrides = [*TWO_EPOCHS, keep_best(task, tiny(task)), *STRATEGIES[strategy], "train.micro_batch_size=3"]
+    overrides = [*TWO_EPOCHS, keep_best(task, tiny(task)), *tuning(task, strategy), "train.micro_batch_size=3"]
     if task == "streaming":
         overrides += ["train.epochs=null", "train.steps=16"]
     train(tiny(task), tmp_path / "whole", *overrides)

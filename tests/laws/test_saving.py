@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from peft import PeftModel
 
 import hfft
 from tests.laws.kinds import assert_alike, input_columns, kind_of, questions, rows
-from tests.laws.runs import LAWFUL, STRATEGIES, keep_best, predictions, train, trusted
+from tests.laws.runs import ENDS, LAWFUL, keep_best, predictions, train, trusted
 from tests.tiny import VARIANTS
 
-PLAIN = Path(__file__).with_name("plain.py")
 AGREEING = [
-    *((task, strategy) for task in LAWFUL for strategy in ("full", "lora", "ema", "freeze+decay+lora")),
+    *((task, strategy) for task in LAWFUL for strategy in ENDS),
     *((name, "full") for name in VARIANTS if name not in ("windows", "long-documents")),  # the pipelines know none
 ]
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """Asks a process that knows transformers and not hfft: how it is asked, a model's folder, inputs; gives answers."""
-    errors = tmp_path_factory.mktemp("plain") / "errors"
-    with (
-        open(errors, "w", encoding="utf-8") as stderr,
-        subprocess.Popen(
-            [sys.executable, PLAIN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            cwd=errors.parent,
-        ) as process,
-    ):
-        stdin, stdout = process.stdin, process.stdout
-        assert stdin is not None
-        assert stdout is not None
-
-        def ask(how, place, inputs):
-            stdin.write(json.dumps([how, str(place), inputs]) + "\n")
-            stdin.flush()
-            said = next((line for line in stdout if line.startswith("answers ")), None)
-            assert said is not None, errors.read_text(encoding="utf-8")
-            return json.loads(said.removeprefix("answers "))
-
-        yield ask
 
 
 @pytest.mark.parametrize(("task", "strategy"), AGREEING)
@@ -61,10 +26,9 @@ def test_transformers_agrees_without_hfft(tiny, trained, plain, tmp_path, task, 
     assert_alike(said, told)
 
 
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if "lora" in name])
 @pytest.mark.parametrize("task", LAWFUL)
-def test_the_adapter_folder_gives_the_same_logits_as_the_merged_model(tiny, trained, task, strategy):
-    recipe, run = tiny(task), trained(task, strategy)
+def test_the_adapter_folder_gives_the_same_logits_as_the_merged_model(tiny, trained, task):
+    recipe, run = tiny(task), trained(task, "freeze+decay+lora")
     kind = kind_of(task, recipe)
     merged = kind.auto.from_pretrained(run / "model")
     base = kind.auto.from_pretrained(recipe["model"], num_labels=merged.config.num_labels)
@@ -75,7 +39,7 @@ def test_the_adapter_folder_gives_the_same_logits_as_the_merged_model(tiny, trai
         assert torch.allclose(adapted(**batch).logits, merged(**batch).logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("strategy", ["full", "lora"])
+@pytest.mark.parametrize("strategy", ENDS)
 @pytest.mark.parametrize("task", LAWFUL)
 def test_no_file_for_others_names_a_path_of_this_machine(tiny, trained, task, strategy):
     recipe, run = tiny(task), trained(task, strategy)

@@ -125,13 +125,13 @@ def test_a_value_of_an_override_that_is_no_yaml_is_refused(value):
         ("optm: {lr: 1}", "line 4: optm is not a known key. Did you mean 'optim'? Known here: name, task, data, "),
         ("optim:\n  lr: 1\n  warmpu: 0", "line 6: optim.warmpu is not a known key. Did you mean 'warmup'?"),
         ("tune: {adapter: {rnk: 2}}", "line 4: tune.adapter.rnk is not a known key. Did you mean 'rank'? Known here: "),
-        ("optim: {schedule: lin}", "optim.schedule is 'lin', but should be 'linear', 'cosine' or 'constant'."),
+        ("optim: {schedule: lin}", "optim.schedule is 'lin', but should be 'linear', 'cosine', 'constant' or 'slanted"),
         ("optim: {lr: -1}", "line 4: optim.lr is -1, but should be greater than 0."),
         ("optim: {lr: .nan}", "line 4: optim.lr is nan, but should be "),
         ("train: {seed: 1.5}", "train.seed is 1.5, but should be a valid integer"),
         ("train:\n  seed: x", "line 5: train.seed is 'x', but should be a valid integer"),
         ("tune: {freeze: {blocks: some}}", "tune.freeze.blocks is 'some', but should be a valid integer"),
-        ("tune: {freeze: {}}", "sst2.yaml: tune.freeze.blocks is missing."),
+        ("tune: {freeze: {}}", "line 4: tune.freeze does not fit: give 'blocks' or 'patterns', or leave 'freeze' out."),
         ("name: on", "name is True, but should be a text (quote it: YAML reads the bare word as true or false)."),
         ("eval: {metrics: [1]}", "line 4: eval.metrics.0 is 1, but should be a text."),
         ("train: {steps: 3, epochs: 2}", "line 4: train does not fit: 'epochs' and 'steps' both say how long"),
@@ -266,6 +266,7 @@ def test_differences_are_listed_by_key():
         ("task.text", None, "body"),
         ("tune.freeze.blocks", None, 2),
         ("tune.freeze.dropout", None, False),
+        ("tune.freeze.patterns", None, []),
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from hfft.optim.schedules import SCHEDULES, make_schedule, move_to, warmup_steps
+from hfft.optim.schedules import SCHEDULES, Ahead, make_schedule, move_to, warmup_steps
 
 
 def optimizer():
@@ -43,6 +43,31 @@ UP = [0.05, 0.1]  # two steps of warm-up to a peak of 0.1: no step is wasted on 
 @pytest.mark.parametrize("warmup", [2, 0.33, 1 / 3])
 def test_the_rate_goes_up_and_then_as_the_name_says(name, wanted, warmup):
     assert rates(name, warmup, 6) == pytest.approx(wanted)
+
+
+def slant(height):
+    """The rate at a share of the way from the lowest to the peak."""
+    return 0.1 * (1 + 31 * height) / 32
+
+
+@pytest.mark.parametrize(
+    ("warmup", "heights"),
+    [(2, [1 / 2, 1, 3 / 4, 1 / 2, 1 / 4, 0, 0]), (0, [1, 4 / 5, 3 / 5, 2 / 5, 1 / 5, 0, 0])],
+)
+def test_a_slanted_triangle_rises_to_its_peak_and_falls_to_a_thirty_second_of_it(warmup, heights):
+    assert rates("slanted_triangular", warmup, 6) == pytest.approx([slant(height) for height in heights])
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "constant"])
+def test_a_part_ahead_has_a_schedule_of_its_own(name):
+    whole, parts = optimizer(), [rates(name, 0.5, 4), rates(name, 0.5, 6)]
+    schedule = make_schedule(name, whole, 0.5, 10, Ahead(4, 5.0))
+    found = []
+    for _ in range(10):
+        found.append(whole.param_groups[0]["lr"])
+        whole.step()
+        schedule.step()
+    assert found == pytest.approx([*(5 * rate for rate in parts[0][:4]), *parts[1][:6]])
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

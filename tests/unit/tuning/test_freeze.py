@@ -10,8 +10,10 @@ from torch import nn
 
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
+from hfft.tuning.adapters import add_adapter
 from hfft.tuning.blocks import BlockMap, blocks
-from hfft.tuning.freeze import freeze, frozen_blocks, set_modes
+from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
+from hfft.tuning.modes import set_modes
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, batch, model
 
@@ -22,9 +24,10 @@ every_encoder_decoder = pytest.mark.parametrize("name", encoder_decoders.CONFIGS
 def frozen_model(made, lowest, dropout=False):
     """Freezes and sets the modes, as a run does."""
     found = blocks(made)
-    chosen, block_of = frozen_blocks(found, lowest), BlockMap(found)
-    freeze(made, chosen, block_of)
-    set_modes(made, chosen, block_of, dropout)
+    block_of = BlockMap(found)
+    names = frozen_names(made, block_of, frozen_blocks(found, lowest))
+    freeze(made, names)
+    set_modes(made, names, block_of, dropout)
     return made
 
 
@@ -119,7 +122,7 @@ def test_a_recipe_freezes_by_stack_and_is_written_and_read_again(tmp_path, overr
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("{encoder: many}", "'encoder' is 'many': give a number of blocks, from 0 on, or 'all'"),
+        ("{encoder: many}", "'encoder' is 'many': give a number of blocks, from 0 on, a share such as 50%, or 'all'"),
         ("{encoder: -1}", "'encoder' is -1: give a number"),
         ("{encoder: true}", "'encoder' is True: give a number"),
         ("{stem: 2, encoder: 1}", "'stem' is 2, but the stem is frozen whole or not at all: 'all' or 0"),
@@ -178,7 +181,7 @@ def test_dropout_stays_on_in_frozen_blocks_where_it_is_asked_for(name):
 
 def test_nothing_frozen_means_everything_in_training_mode():
     made = model("bert")
-    set_modes(made, [], BlockMap(blocks(made)), False)
+    set_modes(made, frozenset(), BlockMap(blocks(made)), False)
     assert all(module.training for module in made.modules())
 
 
@@ -227,6 +230,133 @@ def test_statistics_of_frozen_batch_norms_stand_still_and_others_move(lowest, mo
 def test_a_batch_norm_that_does_not_learn_stands_still_wherever_it_is():
     made = Net()
     made.layers[2].norm.requires_grad_(False)
-    set_modes(made, [], BlockMap(blocks(made)), False)
+    set_modes(made, frozenset(), BlockMap(blocks(made)), False)
     assert "layers.2.norm" not in moved_buffers(made)
     assert made.layers[2].training
+
+
+@pytest.mark.parametrize(
+    ("share", "depth"), [("0%", 0), ("30%", 0), ("34%", 1), ("50%", 1), ("67%", 2), ("99%", 2), ("100%", 3)]
+)
+def test_a_share_of_the_blocks_is_rounded_down(share, depth):
+    chosen = frozen_blocks(blocks(model("bert")), share)
+    assert [block.depth for block in chosen] == list(range(depth + 1))
+
+
+def test_a_share_is_taken_of_each_stack():
+    found = blocks(encoder_decoders.model("t5"))
+    assert [(b.stack, b.depth) for b in frozen_blocks(found, "50%")] == [("stem", 0), ("encoder", 1), ("decoder", 1)]
+    assert [b.stack for b in frozen_blocks(found, {"decoder": "50%"})] == ["stem", "decoder"]
+
+
+def learning(made, blocks_, keep=(), patterns=()):
+    """The names of what learns."""
+    found = blocks(made)
+    freeze(
+        made,
+        frozen_names(
+            made, BlockMap(found), frozen_blocks(found, blocks_) if blocks_ is not None else [], keep, patterns
+        ),
+    )
+    return {name for name, parameter in made.named_parameters() if parameter.requires_grad}
+
+
+def test_biases_alone_are_bitfit():
+    head = ("bert.pooler.", "classifier.")
+    names = learning(model("bert"), "all", ["biases"])
+    assert {name for name in names if not name.startswith(head)} == {
+        name for name, _ in model("bert").named_parameters() if name.endswith(".bias") and not name.startswith(head)
+    }
+    assert {name for name in names if name.startswith(head)} == {
+        f"{module}.{kind}" for module in ("bert.pooler.dense", "classifier") for kind in ("weight", "bias")
+    }
+
+
+def test_norms_alone_learn_in_frozen_blocks():
+    below = {name for name in learning(model("bert"), "all", ["norms"]) if ".LayerNorm." in name}
+    assert len(below) == 2 * (1 + 2 * 3)
+    assert len(learning(model("bert"), "all", ["norms"])) == len(below) + 4
+
+
+def test_a_t5_has_norms_and_no_biases():
+    assert any("layer_norm" in name for name in learning(encoder_decoders.model("t5"), "all", ["norms"]))
+    with pytest.raises(RecipeError, match=r"keep is 'biases', but the frozen blocks have no biases that could learn"):
+        learning(encoder_decoders.model("t5"), "all", ["biases"])
+
+
+def test_dropout_stays_on_where_biases_learn():
+    made = model("bert")
+    found = blocks(made)
+    block_of = BlockMap(found)
+    names = frozen_names(made, block_of, frozen_blocks(found, "all"), ["biases"])
+    freeze(made, names)
+    set_modes(made, names, block_of, False)
+    with torch.no_grad():
+        assert not torch.equal(made(**batch()).logits, made(**batch()).logits)
+
+
+def test_the_first_pattern_that_matches_decides_and_before_the_blocks():
+    names = learning(
+        model("bert"),
+        1,
+        patterns=[("layer.0.attention.*", False), ("*.attention.*", True), ("classifier.bias", True)],
+    )
+    assert "bert.encoder.layer.0.attention.self.query.weight" in names  # though its block is frozen
+    assert "bert.encoder.layer.0.output.dense.weight" not in names
+    assert "bert.encoder.layer.1.attention.self.query.weight" not in names
+    assert "bert.encoder.layer.1.output.dense.weight" in names
+    assert ("classifier.weight" in names, "classifier.bias" in names) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        (
+            [("atention.*", True)],
+            r"freeze\.patterns has the pattern 'atention\.\*', which matches no parameter of",
+        ),
+        ([("*.attention.*", True), ("layer.0.attention.*", False)], r"'layer\.0\.attention\.\*', which has no effect"),
+    ],
+)
+def test_patterns_without_effect_are_refused(patterns, message):
+    with pytest.raises(RecipeError, match=message):
+        learning(model("bert"), None, patterns=patterns)
+
+
+def test_beside_an_adapter_patterns_cannot_train_what_it_holds():
+    made = model("bert")
+    found = blocks(made)
+    tuned = add_adapter(made, found, "lora", {"rank": 2})
+    with pytest.raises(RecipeError, match=r"trains '\*\.LayerNorm\.\*', which stays as it is all the same: beside an"):
+        frozen_names(tuned, BlockMap(found), [], (), [("*.LayerNorm.*", False)])
+    with pytest.raises(RecipeError, match="no norms that could learn"):
+        frozen_names(tuned, BlockMap(found), frozen_blocks(found, 1), ["norms"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["tune.freeze={}"], "tune.freeze does not fit: give 'blocks' or 'patterns'"),
+        (["tune.freeze={keep: biases}"], "give 'blocks' or 'patterns'"),
+        (["tune.freeze={patterns: [{freeze: a}], keep: norms}"], "'keep' says what learns in frozen blocks: give 'bl"),
+        (["tune.freeze={blocks: all, keep: weights}"], "tune.freeze.keep is 'weights'"),
+        (["tune.freeze.blocks=120%"], "tune.freeze.blocks is '120%'"),
+        (["tune.freeze.patterns=[{freeze: a, train: b}]"], "a line is either 'freeze: PATTERN' or 'train: PATTERN'"),
+        (["tune.unfreeze={epochs: 1, steps: 5}"], "tune.unfreeze does not fit: give either 'epochs' or 'steps'"),
+        (["tune.unfreeze={}"], "give either 'epochs' or 'steps'"),
+        (["tune.unfreeze.steps=1", "tune.probe.steps=1"], "begins with the head alone, as 'probe' does"),
+        (["tune.min_scale=0.1"], "'min_scale' bounds what 'layer_decay' does, and there is none"),
+        (["tune.freeze_below=0.1"], "'freeze_below' bounds what 'layer_decay' does, and there is none"),
+        (["tune.layer_decay=0.9", "tune.freeze_below=0.1", "tune.min_scale=0.2"], "lets no block be slower than 0.2"),
+        (["tune.layer_decay=1.1"], "tune.layer_decay is 1.1"),
+        (["tune.layer_decay={encoder: 0}"], "is 0, but should be greater than 0"),
+        (["tune.rates={a: 0}"], "tune.rates.a is 0"),
+        (["tune.reinit.blocks=1", "tune.adapter.name=lora"], "'reinit' beside 'adapter'"),
+        (["tune.reinit.blocks=1", "model.from_scratch=true"], "tune.reinit has no effect with model.from_scratch"),
+        (["tune.unfreez={steps: 1}"], "Did you mean 'unfreeze'"),
+        (["train.soup=3"], "'soup' goes by the metric of 'keep_best'"),
+    ],
+)
+def test_a_recipe_that_tunes_against_itself_is_refused(overrides, message):
+    with pytest.raises(RecipeError, match=message.replace("{", r"\{")):
+        Recipe.from_dict(RECIPE, *overrides)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hfft.tuning.blocks import Block, BlockMap, blocks
-from hfft.tuning.freeze import freeze, frozen_blocks
+from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
 from hfft.tuning.groups import Rates, parameter_groups, parameter_table
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, model
@@ -85,6 +85,8 @@ def test_a_row_is_plain_json():
         "trainable": True,
         "lr": 1.0,
         "weight_decay": 0.1,
+        "from_step": 1,
+        "adapter": False,
     }
 
 
@@ -93,7 +95,7 @@ def test_groups_hold_what_trains_once_and_as_the_table_says(lowest):
     made = model("bert")
     found = blocks(made)
     if lowest is not None:
-        freeze(made, frozen_blocks(found, lowest), BlockMap(found))
+        freeze(made, frozen_names(made, BlockMap(found), frozen_blocks(found, lowest)))
     rows = table(made, layer_decay=0.5, head_scale=2)
     groups = parameter_groups(made, rows)
     told = dict(zip(made.parameters(), rows, strict=True))

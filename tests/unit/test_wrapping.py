@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from transformers import AutoModelForSequenceClassification, XLNetConfig
 
-from hfft.trial import let_some_go_unreached
+from hfft.wrapping import let_some_go_unreached
 from tests.unit.tuning import architectures
 
 

@@ -1,0 +1,204 @@
+"""The part of `assemble` that reads `tune`: which weights of a model learn, when, and how fast.
+
+In this order: blocks, re-initialised weights, adapter, freezing, phases, rates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from hfft.doubts import new_weights, stuck_weights
+from hfft.errors import RecipeError
+from hfft.hooks.phases import learning_names
+from hfft.optim.schedules import Ahead
+from hfft.recipe import Recipe
+from hfft.tune_section import FreezeSection, ProbeSection, UnfreezeSection
+from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters
+from hfft.tuning.anchor import Anchor, anchored_names
+from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
+from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
+from hfft.tuning.groups import ParameterRow, Rates, parameter_table
+from hfft.tuning.modes import set_modes
+from hfft.tuning.phases import Phase, enter, first_steps, gradually, probing
+from hfft.tuning.reinit import reinitialise
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A model of which it is settled what learns; it stands as its first phase wants it.
+
+    Attributes:
+        model: With its adapter.
+        found: Its blocks.
+        block_of: Tells the block of a parameter.
+        frozen: Plain names of what never learns, by `tune.freeze`.
+        learning: Plain names of what learns in some phase.
+        phases: In order; one where all that learns does so from the start.
+        rows: What happens to each parameter.
+        modes: Puts the model in the modes of training, given the plain names of what does not learn now or ever.
+        anchor: What draws weights to where they start; None where nothing does.
+        warnings: What people should know.
+    """
+
+    model: Any
+    found: list[Block]
+    block_of: BlockMap
+    frozen: frozenset[str]
+    learning: frozenset[str]
+    phases: list[Phase]
+    rows: list[ParameterRow]
+    modes: partial[None]
+    anchor: Anchor | None
+    warnings: list[str] = field(default_factory=list)
+
+    def set_modes(self, model: Any, closed: Collection[str]) -> None:
+        """Puts the model in the modes of training while some of it is closed."""
+        self.modes(model, self.frozen | frozenset(closed))
+
+    def enter_last_phase(self) -> None:
+        """Lets everything learn that may, as at the end of the run; for measurements, of a run that is not trained."""
+        enter(self.model, self.learning, self.phases[-1])
+        self.set_modes(self.model, self.phases[-1].closed)
+
+
+def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch: int, total: int) -> Tuned:
+    """Does with a model what `tune` says.
+
+    Args:
+        recipe: With its learning rate.
+        model: As loaded; it is changed in place.
+        new: Names of its parameters that start at random.
+        per_epoch: Steps of an epoch.
+        total: Steps of the run.
+
+    Raises:
+        RecipeError: `tune` does not fit the model or the length of the run.
+        ModelError: The model's blocks cannot be found.
+    """
+    tune = recipe.tune
+    found = blocks(model, tune.blocks)
+    block_of = BlockMap(found)
+    warnings = new_weights(new, found)
+    if tune.reinit is not None:
+        new = [*new, *reinitialise(model, found, tune.reinit.blocks, tune.reinit.pooler)]
+    adapted: Any = model
+    if tune.adapter is not None:
+        adapted = add_adapter(model, found, tune.adapter.name, tune.adapter.model_dump(exclude={"name"}))
+    rates = Rates(
+        lr=recipe.optim.lr or 0.0,
+        weight_decay=recipe.optim.weight_decay,
+        layer_decay=tune.layer_decay,
+        head_scale=tune.head_scale,
+        min_scale=tune.min_scale,
+        patterns=list(tune.rates.items()),
+        fast=fast_parameters(adapted, getattr(tune.adapter, "lr_ratio", 1.0)),
+    )
+    frozen = _frozen(tune.freeze, rates.below(tune.freeze_below, found), adapted, block_of)
+    freeze(adapted, frozen)
+    _require_learners(recipe, adapted, block_of)
+    anchor = None
+    if tune.l2_sp is not None:
+        anchor = _anchor(tune.l2_sp, adapted, new, tune.adapter is not None)
+        rates = replace(rates, anchored=frozenset(anchored_names(adapted, new)))
+    phases = _phases(tune.unfreeze, tune.probe, adapted, block_of, per_epoch, total)
+    rows = parameter_table(adapted, block_of, rates, first_steps(phases), added_parameters(adapted, found))
+    still = [row.name for row in rows if row.lr > 0 and row.stack != HEAD]
+    if tune.layer_decay != 1.0 and not still:
+        warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
+    warnings += stuck_weights(new, rows)
+    learning = learning_names(adapted)
+    enter(adapted, learning, phases[0])
+    dropout = tune.freeze is not None and tune.freeze.dropout
+    modes = partial(_set_modes, block_of=block_of, dropout=dropout, still=tune.batch_norm == "eval")
+    made = Tuned(adapted, found, block_of, frozen, learning, phases, rows, modes, anchor, warnings)
+    made.set_modes(adapted, phases[0].closed)
+    return made
+
+
+def _set_modes(model: Any, frozen: frozenset[str], *, block_of: BlockMap, dropout: bool, still: bool) -> None:
+    set_modes(model, frozen, block_of, dropout, still)
+
+
+def _anchor(alpha: float, model: Any, new: Sequence[str], adapted: bool) -> Anchor:
+    if adapted:
+        raise RecipeError(
+            "tune.l2_sp draws the checkpoint's weights to where they start, and beside tune.adapter they stay there "
+            "anyway: it has no effect. Leave one of the two out."
+        )
+    return Anchor(model, anchored_names(model, new), alpha)
+
+
+def _frozen(section: FreezeSection | None, slow: Sequence[Block], model: Any, block_of: BlockMap) -> frozenset[str]:
+    if section is None:
+        return frozen_names(model, block_of, slow)
+    chosen = frozen_blocks(block_of.found, section.blocks) if section.blocks is not None else []
+    patterns = [rule.pair for rule in section.patterns]
+    return frozen_names(model, block_of, [*chosen, *slow], section.kept, patterns)
+
+
+def _require_learners(recipe: Recipe, model: Any, block_of: BlockMap) -> None:
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    if not trained:
+        raise RecipeError(
+            "tune.freeze freezes all that this model has, for it has no head of its own (its output layer is its table "
+            "of words): nothing would learn. Freeze fewer blocks, such as tune.freeze.blocks.encoder=all."
+        )
+    if recipe.tune.adapter is not None and all(block_of[name].stack == HEAD for name in trained):
+        raise RecipeError(
+            "tune.adapter adds weights to blocks that tune.freeze freezes, all of them: no adapter would learn. "
+            "Freeze fewer blocks, or leave one of the two out."
+        )
+
+
+def _phases(
+    unfreeze: UnfreezeSection | None,
+    probe: ProbeSection | None,
+    model: Any,
+    block_of: BlockMap,
+    per_epoch: int,
+    total: int,
+) -> list[Phase]:
+    if unfreeze is not None:
+        every = steps_of(unfreeze, per_epoch)
+        phases = gradually(model, block_of, every, unfreeze.blocks)
+        if len(phases) == 1:
+            raise RecipeError("tune.unfreeze has no effect: only one part of this model learns. Leave it out.")
+        if phases[-1].first_step > total:
+            raise RecipeError(
+                f"tune.unfreeze lets the next blocks learn every {every} steps, the last ones from step "
+                f"{phases[-1].first_step} on, but the run has {total}. Train longer, give a shorter time or a larger "
+                "tune.unfreeze.blocks, or freeze for good what need not learn."
+            )
+        return phases
+    if probe is not None:
+        steps = steps_of(probe, per_epoch)
+        phases = probing(model, block_of, steps)
+        heads = [name for name in learning_names(model) if block_of[name].stack == HEAD]
+        if not heads or not phases[0].closed:
+            missing = "nothing else learns in this recipe" if heads else "this model has no head of its own that learns"
+            raise RecipeError(f"tune.probe lets the head learn alone at first, but {missing}. Leave it out.")
+        if steps >= total:
+            raise RecipeError(
+                f"tune.probe lets the head learn alone for {steps} steps, but the run has {total}: no step would be "
+                "left for the rest. Give a shorter time, or tune.freeze.blocks: all for the head alone."
+            )
+        return phases
+    return [Phase(1, frozenset())]
+
+
+def steps_of(lasting: UnfreezeSection | ProbeSection, per_epoch: int) -> int:
+    """The steps that something lasts which is given in epochs or steps."""
+    return lasting.steps or math.ceil(Fraction(str(lasting.epochs)) * per_epoch)
+
+
+def part_ahead(recipe: Recipe, per_epoch: int) -> Ahead | None:
+    """What the schedule must know of the part in which the head learns alone."""
+    probe, tune, lr = recipe.tune.probe, recipe.tune, recipe.optim.lr or 0.0
+    return None if probe is None else Ahead(steps_of(probe, per_epoch), probe.lr / (lr * tune.head_scale))

@@ -1,0 +1,192 @@
+"""Where an adapter goes: the top blocks, layers in them by kind or name, the modules of the head."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from hfft.errors import RecipeError, near
+from hfft.tuning.blocks import HEAD, STEM, Block, stack_sizes
+from hfft.tuning.rules import matches
+
+Targets = Literal["attention", "all-linear"] | Sequence[str]
+Top = int | str  # a number, or a share such as "50%"
+LINEAR: tuple[type[nn.Module], ...] = (nn.Linear, Conv1D)  # Conv1D is GPT-2's linear layer
+ATTENTION_WORDS = ("attention", "attn")
+KEYS, VALUES = {"k", "key", "keys"}, {"v", "value", "values"}
+
+
+def top_blocks(found: Sequence[Block], top: Top | Mapping[str, Top] | None) -> list[Block]:
+    """The blocks that `tune.adapter.blocks` names: so many at the top of each stack, or of the stacks it names.
+
+    Args:
+        found: All blocks.
+        top: A number; a share such as '50%', rounded up; either by stack; None for all.
+
+    Raises:
+        RecipeError: A stack is not in the model, or has fewer blocks.
+    """
+    sizes = stack_sizes(found)
+    listed = ", ".join(f"{size} in its {stack}" for stack, size in sizes.items())
+    if isinstance(top, int) and top > max(sizes.values()):
+        raise RecipeError(
+            f"tune.adapter.blocks is {top}, but this model has {max(sizes.values())} blocks ({listed}); use 1 to "
+            f"{max(sizes.values())}, or leave it out for all."
+        )
+    by_stack = top if isinstance(top, Mapping) else dict.fromkeys(sizes, top or "100%")
+    for stack, count in by_stack.items():
+        if stack not in sizes:
+            raise RecipeError(
+                f"tune.adapter.blocks names '{stack}', which is no stack of this model.{near(stack, sizes)} It has: "
+                f"{listed}."
+            )
+        if isinstance(top, Mapping) and isinstance(count, int) and count > sizes[stack]:
+            raise RecipeError(
+                f"tune.adapter.blocks.{stack} is {count}, but this model has {sizes[stack]} blocks in its {stack}; use "
+                f"1 to {sizes[stack]}."
+            )
+    lowest = {stack: sizes[stack] - _count(by_stack[stack], sizes[stack]) + 1 for stack in by_stack}
+    return [block for block in found if block.stack in lowest and block.depth >= lowest[block.stack]]
+
+
+def _count(top: Top, size: int) -> int:
+    return top if isinstance(top, int) else -(-size * int(top.removesuffix("%")) // 100)
+
+
+def layers_of(model: nn.Module, within: Sequence[Block], kinds: tuple[type[nn.Module], ...]) -> list[str]:
+    """The names of the layers of some kinds in some blocks, in the model's order.
+
+    A layer that shares its weight with one before it is none: an adapter in one of the two would untie them.
+    """
+    inside = {name.rpartition(".")[0] for block in within for name in block.parameters if name.endswith(".weight")}
+    return [name for name, module in model.named_modules() if isinstance(module, kinds) and name in inside]
+
+
+def norms_of(model: nn.Module, within: Sequence[Block]) -> list[str]:
+    """The names of the norms without running statistics (LayerNorm, RMSNorm, ...) in some blocks."""
+    inside = {name.rpartition(".")[0] for block in within for name in block.parameters if name.endswith(".weight")}
+    return [
+        name
+        for name, module in model.named_modules()
+        if name in inside and "norm" in type(module).__name__.lower() and not list(module.buffers())
+    ]
+
+
+def target_layers(
+    model: nn.Module, found: Sequence[Block], targets: Targets, patterns_alone: bool = False
+) -> list[str]:
+    """The names of the layers that `tune.adapter.targets` means.
+
+    The words mean linear layers; patterns reach 2-D convolutions too.
+
+    Args:
+        model: The model, without an adapter.
+        found: The blocks in which to look; stem and head are passed over.
+        targets: Linear layers of the attention, of all blocks, or patterns (`*` and `?`) of names or of their ends.
+        patterns_alone: Look among norms: for a method that trains norms, which no word means.
+
+    Raises:
+        RecipeError: A pattern, or `targets` as a whole, matches no such layer of a block.
+    """
+    within = [block for block in found if block.stack not in (STEM, HEAD)]
+    linear = layers_of(model, within, LINEAR)
+    if not isinstance(targets, str):
+        layers = norms_of(model, within) if patterns_alone else layers_of(model, within, (*LINEAR, nn.Conv2d))
+        return _by_patterns(targets, layers, "norm" if patterns_alone else "linear layer or convolution")
+    if not linear:
+        convolutions = Counter(name.rpartition(".")[2] for name in layers_of(model, within, (nn.Conv2d,)))
+        if convolutions:
+            most = convolutions.most_common(1)[0][0]
+            raise RecipeError(
+                f"tune.adapter.targets is '{targets}', which means linear layers, and the blocks of this model have "
+                f"none. They have convolutions, which patterns reach, such as tune.adapter.targets=[{most}]."
+            )
+        raise RecipeError(
+            "tune.adapter adds to linear layers, and the blocks of this model have none: leave tune.adapter out."
+        )
+    chosen = [name for name in linear if targets == "all-linear" or _is_attention(name)]
+    if not chosen:
+        raise RecipeError(
+            f"tune.adapter.targets is '{targets}', which matches no linear layer of this model. Its blocks have: "
+            f"{', '.join(_endings(linear))}."
+        )
+    return chosen
+
+
+def _is_attention(name: str) -> bool:
+    return any(word in name.lower() for word in ATTENTION_WORDS)
+
+
+def _by_patterns(patterns: Sequence[str], layers: list[str], what: str) -> list[str]:
+    chosen = []
+    for pattern in patterns:
+        names = [name for name in layers if matches(pattern, name)]
+        if not names:
+            endings = _endings(layers)
+            hint = near(pattern, [*endings, *(ending.rpartition(".")[2] for ending in endings)])
+            raise RecipeError(
+                f"tune.adapter.targets has the pattern '{pattern}', which matches no {what} of this model's blocks."
+                f"{hint} They have: {', '.join(endings)}."
+            )
+        chosen += names
+    if not chosen:
+        raise RecipeError(
+            f"tune.adapter.targets is empty. The blocks of this model have: {', '.join(_endings(layers))}."
+        )
+    return list(dict.fromkeys(chosen))
+
+
+def _endings(layers: list[str]) -> list[str]:
+    """The names of layers as they read inside a block: what follows the block's number."""
+    return sorted({".".join(name.split(".")[_last_number(name) + 1 :]) for name in layers})
+
+
+def _last_number(name: str) -> int:
+    return max((i for i, part in enumerate(name.split(".")) if part.isdigit()), default=-1)
+
+
+def keys_values_and_leaving(model: nn.Module, found: Sequence[Block]) -> tuple[list[str], list[str]] | None:
+    """The layers of (IA)^3 by structure: those of keys and values, and those that leave the feed-forward parts.
+
+    Liu et al. 2022, section 3.3: keys and values are scaled, and what is in the middle of the feed-forward part, which
+    is the input of the layer that leaves it: outside the attention the only one with more inputs than outputs.
+
+    Returns:
+        Both, or None where the blocks do not show them, for queries, keys and values are one layer, for example.
+    """
+    keys_values, leaving = [], []
+    for block in (block for block in found if block.stack not in (STEM, HEAD)):
+        linear = layers_of(model, [block], LINEAR)
+        attention = [name for name in linear if _is_attention(name)]
+        firsts = {name: re.split(r"[._]", name.rpartition(".")[2].lower())[0] for name in attention}
+        narrowing = [name for name in linear if name not in attention and _narrows(model.get_submodule(name))]
+        if not KEYS.intersection(firsts.values()) or not VALUES.intersection(firsts.values()) or len(narrowing) != 1:
+            return None
+        keys_values += [name for name, first in firsts.items() if first in KEYS | VALUES]
+        leaving += narrowing
+    return keys_values, leaving
+
+
+def _narrows(layer: nn.Module) -> bool:
+    weight: nn.Parameter = layer.weight  # type: ignore[assignment]
+    return weight.shape[0] > weight.shape[1] if isinstance(layer, Conv1D) else weight.shape[1] > weight.shape[0]
+
+
+def head_modules(found: Sequence[Block]) -> list[str]:
+    """The modules of the head, for PEFT to train and save."""
+    names = [name for block in found if block.stack == HEAD for name in block.parameters]
+    outside = [name for block in found if block.stack != HEAD for name in block.parameters]
+    modules = []
+    for name in names:
+        parts = name.split(".")[:-1]
+        for length in range(1, len(parts) + 1):
+            path = ".".join(parts[:length])
+            if not any(other.startswith(f"{path}.") for other in outside):  # the widest module that is all head
+                modules.append(path)
+                break
+    return list(dict.fromkeys(modules))

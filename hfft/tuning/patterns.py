@@ -1,0 +1,114 @@
+"""Blocks by patterns of module paths, for models whose structure does not tell them: `tune.blocks` in the recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from hfft.errors import RecipeError, near
+from hfft.tuning.stacks import Stack, common_path
+
+Patterns = Mapping[str, str | Sequence[str]]
+
+
+def stacks_of(model: nn.Module, patterns: Patterns) -> list[Stack]:
+    """The stacks that the patterns name, in the order given; each module that matches is a block.
+
+    Raises:
+        RecipeError: A pattern matches no module, or a module that is inside another one or that another name has.
+    """
+    paths = [path for path, _ in model.named_modules() if path]
+    stacks = []
+    for name, given in patterns.items():
+        chosen = set(matching(model, name, given, paths))
+        in_order = [path for path in paths if path in chosen]
+        home = common_path(path.rpartition(".")[0] for path in in_order)
+        is_list = isinstance(model.get_submodule(home), (nn.ModuleList, nn.Sequential))
+        stacks.append(Stack(name, tuple((path,) for path in in_order), (home,) if is_list else ()))
+    _check_apart([(stack.name, core[0]) for stack in stacks for core in stack.cores])
+    return stacks
+
+
+def matching(model: nn.Module, name: str, given: str | Sequence[str], paths: Sequence[str]) -> list[str]:
+    """The paths that match what `tune.blocks` gives for a name. Raises RecipeError where a pattern matches none."""
+    chosen: list[str] = []
+    for pattern in [given] if isinstance(given, str) else given:
+        expression = re.compile(_expression(pattern))
+        matches = [path for path in paths if expression.fullmatch(path)]
+        if not matches:
+            raise RecipeError(
+                f"tune.blocks.{name} has the pattern '{pattern}', which matches no module of this model."
+                f"{near(pattern.replace('*', '0'), paths)} In a pattern * stands for anything but a dot, ** for "
+                f"anything. Its lists of modules are {', '.join(lists_of_modules(model)) or 'none'}."
+            )
+        chosen.extend(matches)
+    if not chosen:
+        raise RecipeError(f"tune.blocks.{name} has no pattern: give one, such as 'model.layers.*', or leave it out.")
+    return chosen
+
+
+def _expression(pattern: str) -> str:
+    """A pattern as a regular expression.
+
+    >>> _expression("model.layers.*"), _expression("**.layers.[01]")
+    ('model\\\\.layers\\\\.[^.]*', '.*\\\\.layers\\\\.[01]')
+    """
+    wild = {"**": ".*", "*": "[^.]*", "?": "[^.]"}
+    pieces = re.split(r"(\*\*|\*|\?|\[[^\]]+\])", pattern)
+    return "".join(wild.get(p, p.replace("[!", "[^") if p.startswith("[") else re.escape(p)) for p in pieces)
+
+
+def lists_of_modules(model: nn.Module, most: int = 8) -> list[str]:
+    """The lists of modules of a model as patterns, outer ones first."""
+    lists = [path for path, module in model.named_modules() if isinstance(module, (nn.ModuleList, nn.Sequential))]
+    numbered = dict.fromkeys(re.sub(r"(^|\.)\d+(?=\.|$)", r"\1*", f"{path}.0".lstrip(".")) for path in lists)
+    return sorted(numbered, key=lambda path: path.count("."))[:most]
+
+
+def _check_apart(chosen: Sequence[tuple[str, str]]) -> None:
+    """Raises RecipeError where a module of one name is a module of another, or stands inside it.
+
+    Args:
+        chosen: Pairs of a name in `tune.blocks` and a path that it matches.
+    """
+    owners: dict[str, str] = {}
+    for name, path in chosen:
+        if path in owners:
+            raise RecipeError(
+                f"tune.blocks.{name} matches {path}, which is in tune.blocks.{owners[path]} too: give patterns that "
+                "have no module in common."
+            )
+        owners[path] = name
+    for name, path in chosen:
+        above = path.rpartition(".")[0]
+        while above:
+            if above in owners:
+                raise RecipeError(
+                    f"tune.blocks.{name} matches {path}, which is inside {above} of tune.blocks.{owners[above]}: give "
+                    "patterns of modules that stand beside each other."
+                )
+            above = above.rpartition(".")[0]
+
+
+def ends_of(model: nn.Module, patterns: Patterns) -> dict[str, str]:
+    """The end, by its name in `patterns`, of every parameter that a pattern of modules or parameters puts there.
+
+    Raises:
+        RecipeError: A pattern matches nothing, or what another one matches too.
+    """
+    if not patterns:
+        return {}
+    names = [name for name, _ in model.named_parameters()]
+    paths = list(dict.fromkeys([*(path for path, _ in model.named_modules() if path), *names]))
+    found: dict[str, str] = {}
+    for end, given in patterns.items():
+        chosen = matching(model, end, given, paths)
+        members = [name for name in names if any(name == path or name.startswith(f"{path}.") for path in chosen)]
+        if not members:
+            raise RecipeError(f"tune.blocks.{end} matches {chosen[0]}, which has no parameters: leave it out.")
+        for name in members:
+            if found.setdefault(name, end) != end:
+                raise RecipeError(f"{name} is in tune.blocks.{found[name]} and in tune.blocks.{end}: name it in one.")
+    return found

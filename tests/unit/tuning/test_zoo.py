@@ -1,0 +1,16 @@
+"""The blocks of every architecture that transformers can build, against what its config says."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.tuning import zoo
+
+
+@pytest.mark.parametrize("kind", zoo.CLASSES)
+def test_the_blocks_of_every_architecture_are_those_of_its_config(kind, capsys):
+    count, faulty = zoo.survey(kind)
+    with capsys.disabled():
+        print(f"\n{zoo.line(kind, count, faulty)}")
+    assert not faulty
+    assert count >= zoo.FEWEST[kind]
