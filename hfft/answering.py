@@ -154,6 +154,12 @@ def open_finished(
     """
     folder = RunFolder(place)
     if folder.recipe.is_file():
+        if not folder.model.is_dir() and folder.results.is_file() and folder.adapter.is_dir():
+            raise SetupError(
+                f"The adapter of the run in {folder.path} cannot be merged exactly into the weights, so there is no "
+                f"{folder.model.name}/, which answers are made with here. Load {folder.adapter} with PEFT instead: "
+                "PeftModel.from_pretrained."
+            )
         if not folder.model.is_dir():
             raise SetupError(f"The run in {folder.path} is not finished: it has no {folder.model.name}/ yet.")
         recipe = Recipe.load(folder.recipe, *overrides)

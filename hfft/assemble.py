@@ -44,6 +44,7 @@ from hfft.soup import soup_doubts
 from hfft.tasks import find_task, make_task
 from hfft.tasks.task import Pictured, Prepared, Task
 from hfft.trial import require_memory, try_one_row, try_scores
+from hfft.tuning.adapter_configs import check_settings
 from hfft.tuning.batch_norm import moving_norms, slow_down
 from hfft.tuning.groups import ParameterRow, parameter_groups
 from hfft.warm_start import Pair
@@ -104,6 +105,8 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     kind = find_task(recipe.task.name, trust)
     options = recipe.task_options(kind.Options)
     find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
+    if recipe.tune.adapter is not None:
+        check_settings(recipe.tune.adapter.name, recipe.tune.adapter.model_dump(exclude={"name"}))
     for name in recipe.track.to:
         require(name, name, f"track.to '{name}'")
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]

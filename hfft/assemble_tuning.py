@@ -20,6 +20,7 @@ from hfft.hooks.phases import learning_names
 from hfft.optim.schedules import Ahead
 from hfft.recipe import Recipe
 from hfft.tune_section import FreezeSection, ProbeSection, UnfreezeSection
+from hfft.tuning.adapter_saving import merges_exactly
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters
 from hfft.tuning.anchor import Anchor, anchored_names
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
@@ -91,6 +92,10 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
     adapted: Any = model
     if tune.adapter is not None:
         adapted = add_adapter(model, found, tune.adapter.name, tune.adapter.model_dump(exclude={"name"}))
+        if not merges_exactly(adapted):
+            warnings.append(
+                "tune.adapter cannot be merged exactly into the weights: the run saves adapter/, no model/."
+            )
     rates = Rates(
         lr=recipe.optim.lr or 0.0,
         weight_decay=recipe.optim.weight_decay,

@@ -158,7 +158,8 @@ def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
     if rows:
         columns = ("", "mean", "spread", f"{100 * results['confidence']:g}% interval of the mean", "each")
         screen.table(f"Seeds {', '.join(map(str, results['seeds']))}", columns, rows)
-    screen.say(f"{folder.model} is that of seed {results['best_seed']}, {_chosen(results)}")
+    place = folder.model if folder.model.is_dir() else folder.adapter
+    screen.say(f"{place} is that of seed {results['best_seed']}, {_chosen(results)}")
     for split in (name for name in ("test", "eval") if results.get(name)):
         metric, entry = next(iter(results[split].items()))
         spread = "" if entry["spread"] is None else f" ± {entry['spread']:.4f} over {len(results['seeds'])} seeds"

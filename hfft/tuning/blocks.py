@@ -42,9 +42,10 @@ def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
     blocks (XLM's attentions and feed-forward layers) are one stack, and so are lists that run one after the other
     (CANINE's encoders). Weights that blocks share belong to the first of them.
 
-    What feeds the first block, and every embedding table, is the stem; what comes behind is the head: poolers, final
-    norms, and all that is not part of the base model. Every parameter is in exactly one block; there is one stem and
-    one head, which all stacks share, as an encoder and a decoder share their table of words in T5 and BART.
+    What feeds the first block of a stack, every embedding table, and what joins one stack to another (the projector of
+    a model that sees and reads) is the stem; what comes behind is the head: poolers, final norms, and all that is not
+    part of the base model. Every parameter is in exactly one block; there is one stem and one head, which all stacks
+    share, as an encoder and a decoder share their table of words in T5 and BART.
 
     Args:
         model: A transformers model, without adapters.

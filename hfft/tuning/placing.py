@@ -87,10 +87,13 @@ def _is_under(name: str, path: str) -> bool:
 
 
 def _starts(names: Sequence[str], index: int, inside: Mapping[str, Place], stack: Stack) -> list[int]:
-    """Where each block's first module has its first parameter; parts in other lists stand elsewhere."""
-    starts: dict[int, int] = {}
+    """Where each block's first module has its first parameter; its parts in other lists stand elsewhere."""
+    own: dict[int, int] = {}
+    any_part: dict[int, int] = {}
     for at, name in enumerate(names):
         place = inside.get(name)
-        if place and place.stack == index and _is_under(name, stack.cores[place.block][0]):
-            starts.setdefault(place.block, at)
-    return sorted(starts.values())
+        if place and place.stack == index:
+            any_part.setdefault(place.block, at)
+            if _is_under(name, stack.cores[place.block][0]):
+                own.setdefault(place.block, at)
+    return sorted({**any_part, **own}.values())
