@@ -229,7 +229,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
     average = [Average(run, train.ema)] if train.ema is not None else []
     made, phases = assembly.tuned, None
     if len(made.phases) > 1:
-        phases = Phases(run, made.phases, made.learning, made.set_modes, log)
+        phases = Phases(run, made.phases, made.enter, log)
     run.hooks = [log, *average, TimeLimit(train.time_limit)]
     run.hooks += [hook for hook in (phases, evaluate, checkpoint, Preempt(checkpoint)) if hook is not None]
     return Company(log, evaluate, checkpoint, phases)
@@ -323,6 +323,7 @@ def _run(
         batches = partial(train_batches, source, drafted.task.collate, cut)
         if moving_norms(model) and smallest == 1:
             try_one_row(drafted.task, model, source, train.seed, accelerator)
+    made.enter(made.phases[0])
     if accelerator.num_processes > 1:
         part = next(iter(batches(0, 1))).micro_batches[0]
         let_some_go_unreached(drafted.task, model, on_device(part.batch, accelerator), accelerator)

@@ -6,24 +6,22 @@ In this order: blocks, re-initialised weights, adapter, freezing, phases, rates.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from hfft.doubts import new_weights, stuck_weights
 from hfft.errors import RecipeError
-from hfft.hooks.phases import learning_names
 from hfft.optim.schedules import Ahead
 from hfft.recipe import Recipe
 from hfft.tune_section import FreezeSection, ProbeSection, UnfreezeSection
 from hfft.tuning.adapter_saving import merges_exactly
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters
 from hfft.tuning.anchor import Anchor, anchored_names
-from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks
+from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, plain_name
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
 from hfft.tuning.groups import ParameterRow, Rates, parameter_table
 from hfft.tuning.modes import set_modes
@@ -33,7 +31,7 @@ from hfft.tuning.reinit import reinitialise
 
 @dataclass(frozen=True)
 class Tuned:
-    """A model of which it is settled what learns; it stands as its first phase wants it.
+    """A model of which it is settled what learns; at first it stands as in its last phase, when all that may does.
 
     Attributes:
         model: With its adapter.
@@ -43,7 +41,8 @@ class Tuned:
         learning: Plain names of what learns in some phase.
         phases: In order; one where all that learns does so from the start.
         rows: What happens to each parameter.
-        modes: Puts the model in the modes of training, given the plain names of what does not learn now or ever.
+        dropout: Whether dropout is on in what is frozen.
+        still_statistics: Whether every BatchNorm uses the checkpoint's statistics.
         anchor: What draws weights to where they start; None where nothing does.
         warnings: What people should know.
     """
@@ -55,18 +54,15 @@ class Tuned:
     learning: frozenset[str]
     phases: list[Phase]
     rows: list[ParameterRow]
-    modes: partial[None]
+    dropout: bool
+    still_statistics: bool
     anchor: Anchor | None
     warnings: list[str] = field(default_factory=list)
 
-    def set_modes(self, model: Any, closed: Collection[str]) -> None:
-        """Puts the model in the modes of training while some of it is closed."""
-        self.modes(model, self.frozen | frozenset(closed))
-
-    def enter_last_phase(self) -> None:
-        """Lets everything learn that may, as at the end of the run; for measurements, of a run that is not trained."""
-        enter(self.model, self.learning, self.phases[-1])
-        self.set_modes(self.model, self.phases[-1].closed)
+    def enter(self, phase: Phase) -> None:
+        """Lets those weights learn that a phase is for, and puts the model in the modes of its training."""
+        enter(self.model, self.learning, phase)
+        set_modes(self.model, self.frozen | phase.closed, self.block_of, self.dropout, self.still_statistics)
 
 
 def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch: int, total: int) -> Tuned:
@@ -92,52 +88,62 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
     adapted: Any = model
     if tune.adapter is not None:
         adapted = add_adapter(model, found, tune.adapter.name, tune.adapter.model_dump(exclude={"name"}))
-        if not merges_exactly(adapted):
-            warnings.append(
-                "tune.adapter cannot be merged exactly into the weights: the run saves adapter/, no model/."
-            )
-    rates = Rates(
-        lr=recipe.optim.lr or 0.0,
-        weight_decay=recipe.optim.weight_decay,
-        layer_decay=tune.layer_decay,
-        head_scale=tune.head_scale,
-        min_scale=tune.min_scale,
-        patterns=list(tune.rates.items()),
-        fast=fast_parameters(adapted, getattr(tune.adapter, "lr_ratio", 1.0)),
-    )
+        merges = merges_exactly(adapted)
+        warnings += (
+            [] if merges else ["tune.adapter cannot be merged exactly into the weights: model/ will be missing."]
+        )
+    rates = _rates(recipe, adapted)
     frozen = _frozen(tune.freeze, rates.below(tune.freeze_below, found), adapted, block_of)
     freeze(adapted, frozen)
     _require_learners(recipe, adapted, block_of)
-    anchor = None
-    if tune.l2_sp is not None:
-        anchor = _anchor(tune.l2_sp, adapted, new, tune.adapter is not None)
-        rates = replace(rates, anchored=frozenset(anchored_names(adapted, new)))
+    held = _held(recipe, adapted, new)
+    rates = replace(rates, anchored=frozenset(held))
     phases = _phases(tune.unfreeze, tune.probe, adapted, block_of, per_epoch, total)
     rows = parameter_table(adapted, block_of, rates, first_steps(phases), added_parameters(adapted, found))
     still = [row.name for row in rows if row.lr > 0 and row.stack != HEAD]
     if tune.layer_decay != 1.0 and not still:
         warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
     warnings += stuck_weights(new, rows)
-    learning = learning_names(adapted)
-    enter(adapted, learning, phases[0])
-    dropout = tune.freeze is not None and tune.freeze.dropout
-    modes = partial(_set_modes, block_of=block_of, dropout=dropout, still=tune.batch_norm == "eval")
-    made = Tuned(adapted, found, block_of, frozen, learning, phases, rows, modes, anchor, warnings)
-    made.set_modes(adapted, phases[0].closed)
+    made = Tuned(
+        model=adapted,
+        found=found,
+        block_of=block_of,
+        frozen=frozen,
+        learning=_learning(adapted),
+        phases=phases,
+        rows=rows,
+        dropout=tune.freeze is not None and tune.freeze.dropout,
+        still_statistics=tune.batch_norm == "eval",
+        anchor=Anchor(adapted, held, tune.l2_sp) if tune.l2_sp is not None else None,
+        warnings=warnings,
+    )
+    made.enter(phases[-1])
     return made
 
 
-def _set_modes(model: Any, frozen: frozenset[str], *, block_of: BlockMap, dropout: bool, still: bool) -> None:
-    set_modes(model, frozen, block_of, dropout, still)
+def _rates(recipe: Recipe, model: Any) -> Rates:
+    tune = recipe.tune
+    return Rates(
+        lr=recipe.optim.lr or 0.0,
+        weight_decay=recipe.optim.weight_decay,
+        layer_decay=tune.layer_decay,
+        head_scale=tune.head_scale,
+        min_scale=tune.min_scale,
+        patterns=list(tune.rates.items()),
+        fast=fast_parameters(model, getattr(tune.adapter, "lr_ratio", 1.0)),
+    )
 
 
-def _anchor(alpha: float, model: Any, new: Sequence[str], adapted: bool) -> Anchor:
-    if adapted:
+def _held(recipe: Recipe, model: Any, new: Sequence[str]) -> list[str]:
+    """The names of what `tune.l2_sp` holds."""
+    if recipe.tune.l2_sp is None:
+        return []
+    if recipe.tune.adapter is not None:
         raise RecipeError(
             "tune.l2_sp draws the checkpoint's weights to where they start, and beside tune.adapter they stay there "
             "anyway: it has no effect. Leave one of the two out."
         )
-    return Anchor(model, anchored_names(model, new), alpha)
+    return anchored_names(model, new)
 
 
 def _frozen(section: FreezeSection | None, slow: Sequence[Block], model: Any, block_of: BlockMap) -> frozenset[str]:
@@ -185,7 +191,7 @@ def _phases(
     if probe is not None:
         steps = steps_of(probe, per_epoch)
         phases = probing(model, block_of, steps)
-        heads = [name for name in learning_names(model) if block_of[name].stack == HEAD]
+        heads = [name for name in _learning(model) if block_of[name].stack == HEAD]
         if not heads or not phases[0].closed:
             missing = "nothing else learns in this recipe" if heads else "this model has no head of its own that learns"
             raise RecipeError(f"tune.probe lets the head learn alone at first, but {missing}. Leave it out.")
@@ -196,6 +202,10 @@ def _phases(
             )
         return phases
     return [Phase(1, frozenset())]
+
+
+def _learning(model: Any) -> frozenset[str]:
+    return frozenset(plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad)
 
 
 def steps_of(lasting: UnfreezeSection | ProbeSection, per_epoch: int) -> int:

@@ -242,7 +242,7 @@ def _state_tensors(run: Run) -> int | None:
 
 def _activation_bytes(assembly: Assembly, micro_batch_size: int) -> int:
     """Bytes that the forward pass of the longest examples keeps for the backward pass when all that may learn does."""
-    assembly.tuned.enter_last_phase()
+    assembly.tuned.enter(assembly.tuned.phases[-1])
     run, examples = assembly.run, assembly.prepared.splits["train"]
     size = min(micro_batch_size, len(examples))
     longest = range(size) if examples.lengths is None else (-examples.lengths).argsort(kind="stable")[:size]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from hfft.hooks.log import Log
 from hfft.loop import Run, StepReport
-from hfft.tuning.blocks import plain_name
-from hfft.tuning.phases import Phase, enter, phase_of
+from hfft.tuning.phases import Phase, phase_of
 from hfft.wrapping import require_plain_wrapper, wrap_again
 
 
@@ -21,21 +19,13 @@ class Phases:
     Args:
         run: Put together for its first phase.
         phases: In order.
-        learning: Plain names of all parameters that learn in some phase.
-        set_modes: Puts a model, not wrapped, in the modes in which it is trained, given what is closed.
+        enter: Lets those weights of the model learn that a phase is for, and no others.
         log: Gets a row for each phase that begins.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        phases: Sequence[Phase],
-        learning: frozenset[str],
-        set_modes: Callable[[Any, frozenset[str]], None],
-        log: Log,
-    ):
+    def __init__(self, run: Run, phases: Sequence[Phase], enter: Callable[[Phase], None], log: Log):
         require_plain_wrapper(run)
-        self.phases, self.learning, self.set_modes, self.log = phases, learning, set_modes, log
+        self.phases, self.enter, self.log = phases, enter, log
         self.current = phases[0]
 
     def __call__(self, run: Run, report: StepReport) -> None:
@@ -44,25 +34,19 @@ class Phases:
         if phase is self.current:
             return
         with run.paused():
-            self._enter(run, phase)
+            self._begin(run, phase)
             if phase.fresh:
                 run.optimizer.optimizer.state.clear()
-            self.log.event(run, "phase", {"learning": len(self.learning) - len(phase.closed)})
+            learning = sum(parameter.numel() for parameter in run.model.parameters() if parameter.requires_grad)
+            self.log.event(run, "phase", {"parameters": learning})
 
     def catch_up(self, run: Run) -> None:
         """Puts a run in the phase of its next step: call it after a checkpoint was restored."""
         phase = phase_of(self.phases, run.progress.step + 1)
         if phase is not self.current:
-            self._enter(run, phase)
+            self._begin(run, phase)
 
-    def _enter(self, run: Run, phase: Phase) -> None:
-        model = run.accelerator.unwrap_model(run.model)
-        enter(model, self.learning, phase)
-        self.set_modes(model, phase.closed)
+    def _begin(self, run: Run, phase: Phase) -> None:
+        self.enter(phase)
         self.current = phase
         wrap_again(run)
-
-
-def learning_names(model: Any) -> frozenset[str]:
-    """The plain names of the parameters that may learn."""
-    return frozenset(plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad)
