@@ -173,6 +173,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, required=True, help="JSON lines of finished runs: read, and added to")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "strategies.md", help="what is written")
     parser.add_argument("--page-only", action="store_true", help="train nothing: write the page from --runs")
+    parser.add_argument("--note", default="", help="what else to say of the machine, on the page")
     parser.add_argument("--methods", nargs="+", choices=names, default=names, help=f"'{names[0]}' is always there")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--rows", type=int, default=1000, help="training rows of the small part")
@@ -220,7 +221,7 @@ def main(call: Callable[..., Any] = apart) -> None:
             train = lambda job: call(trained, job, options.data, few)  # noqa: E731
             done = do_study(study, options.runs, train)
     whole_rows = len(of_stage(done, "all"))
-    write_text(options.page, page(study, done, options.data.absolute().name))
+    write_text(options.page, page(study, done, options.data.absolute().name, options.note))
     print(f"{options.page}: {len(done)} runs, {whole_rows} of them on all rows")
 
 

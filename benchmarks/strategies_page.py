@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from statistics import mean, median, stdev
+from collections.abc import Sequence
+from statistics import median, stdev
 
-from comparison import Spread, score, score_difference
-from strategies_plan import DRAW_SEED, METHODS, RECIPE, Study, all_jobs, best_methods, chosen_rate, common
-from strategies_runs import Done, of_stage
+from comparison import score
+from strategies_plan import DRAW_SEED, RECIPE, Study, all_jobs, chosen_rate
+from strategies_runs import Done, of_method, of_stage
+from strategies_settings import command, defaults, marked, notes, overrides, ranking, rates
+from strategies_text import distinct, listed, markdown, points, shown, span
+from strategies_verdicts import BETTER, ERROR, LIKE, WORSE, least, methods_of, reach, same_answers, verdicts
 
 COLUMNS = (
     "method",
@@ -23,107 +24,130 @@ COLUMNS = (
     "seconds in all",
     "peak memory, MiB",
 )
+PACKAGES = ("hfft", "torch", "transformers", "peft", "accelerate")
+COSTS = (
+    ("least time in all", lambda one: one.whole_seconds, "{:.0f}".format, " s"),
+    ("least peak memory", lambda one: one.resident_bytes, lambda n: f"{n / 2**20:,.0f}", " MiB"),
+    ("fewest trainable parameters", lambda one: one.trainable, "{:,}".format, ""),
+)
 ABOUT = """
 - Accuracy is the mean of the seeds {seeds}, in %. Intervals and differences come of the same test rows for all (paired
   bootstrap over rows, seeds averaged): they say nothing of other seeds or another draw of training rows.
-- *better* and *worse* than {first}: the interval of the difference leaves 0 out, and no seed says otherwise. *not told
-  apart*: anything else.
+- *better* and *worse* than {first}: the difference holds beside all others of its table, and no seed says otherwise.
+  *not told apart*: anything else, which is not the same as alike. Each comparison has a p-value (paired z test over
+  test rows, seeds averaged), and those of a table are corrected together (Holm 1979): were all methods alike, at most
+  {error:.0f} % of such tables would tell any two apart by the chance of their test rows, the only one that is reckoned
+  with. The intervals shown are 95 % for one comparison alone, not corrected: one may leave 0 out beside *not told
+  apart*.
 - Trainable parameters are all that learn at any time of the run. Seconds are medians of the seeds: of the steps alone,
   and of all that the run took (reading, tokenizing, scoring on the way and at the end, saving). The peak is that of the
   process, libraries included, at the largest of its seeds.
+- *least*: from the smallest to the largest of the seeds. Named are the method whose largest is smallest, and all others
+  whose seeds begin below that: the runs do not tell which of them takes less.
 """
 
 
-def page(study: Study, done: Sequence[Done], data: str) -> str:
+def page(study: Study, done: Sequence[Done], data: str, note: str = "") -> str:
     """The whole page, in Markdown.
 
     Args:
         study: What was asked for.
         done: Its runs; those on all rows may be missing.
         data: The data's name.
+        note: What else there is to say of the machine, as sentences.
     """
-    first, few = study.methods[0].name, of_stage(done, "few")
+    few, starred = of_stage(done, "few"), notes(study)
     parts = [
         "# Ways of tuning, side by side",
         "Written by `benchmarks/strategies.py`; do not edit.",
-        setup(study, done, data),
+        setup(study, done, data, note),
         f"## {study.rows:,} rows, {study.epochs:g} epoch(s)",
         table(study, done, few),
-        findings(few, first),
+        findings(study, few),
         *on_all_rows(study, done),
         "## How to read the tables",
-        ABOUT.format(seeds=listed(study.seeds), first=first),
+        ABOUT.format(seeds=listed(study.seeds), first=study.methods[0].name, error=100 * ERROR).strip()
+        + (f"\n{starred}" if starred else ""),
         "## Learning rates",
         rates(study, done),
+        "## hfft's default learning rates",
+        defaults(study, done),
         "## What each method changes in the recipe",
-        overrides(study),
+        overrides(study, done),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def on_all_rows(study: Study, done: Sequence[Done]) -> list[str]:
     """The part on all rows, or how much of it is there."""
-    wanted, whole, first = all_jobs(study, done), of_stage(done, "all"), study.methods[0].name
+    wanted, whole = all_jobs(study, done), of_stage(done, "all")
     if len(whole) < len(wanted):
-        return ["## All rows", f"Not there yet: {len(whole)} of {len(wanted)} runs are done."]
+        missing = f"Not there yet: {len(whole)} of {len(wanted)} runs are done."
+        return ["## All rows", ranking(study, done), missing]
     return [
         f"## All {round(whole[0].samples / study.whole_epochs):,} rows, {study.whole_epochs:g} epoch(s)",
-        f"The method `{first}`, and of the others those with the highest mean validation accuracy above, each with the "
-        "learning rate of above.",
+        f"{ranking(study, done)} They and {study.methods[0].name} are here, each with the learning rate that was "
+        f"chosen on {study.rows:,} rows.",
         table(study, done, whole),
-        findings(whole, first),
+        findings(study, whole),
     ]
 
 
-def setup(study: Study, done: Sequence[Done], data: str) -> str:
-    """What was run, on what."""
-    machine = done[0].environment
-    versions = ", ".join(
-        f"{name} {machine['versions'][name]}" for name in ("torch", "transformers", "peft", "accelerate")
+def setup(study: Study, done: Sequence[Done], data: str, note: str) -> str:
+    """What was run, on what; where runs differ in that, all of it."""
+    machines = [one.environment for one in done]
+    versions = listed(
+        f"{name} {distinct(machine['versions'][name] for machine in machines)}" for name in ("python", *PACKAGES)
     )
-    threads = listed(sorted({one.environment["threads"] for one in done}))
-    small, tests = of_stage(done, "few")[0], len(of_stage(done, "few")[0].right)
-    rows = ", ".join(f"{small.environment['data'][split][:12]} ({split})" for split in ("train", "eval", "test"))
+    processor, threads = (distinct(machine[what] for machine in machines) for what in ("processor", "threads"))
+    tests = len(of_stage(done, "few")[0].right)
     tried = listed(sorted({len(method.rates) for method in study.methods}))
-    return (
+    lines = [
         f"- Data: {data}; {study.rows:,} training rows, drawn with seed {DRAW_SEED} so that labels have equally many "
-        f"as far as that goes, the same for all; {tests:,} test rows. SHA-256 of the rows begins with {rows}.\n"
-        f"- Model: `{shown(study.model)}`. Recipe: `{RECIPE}` with the changes at the end of this page.\n"
-        f"- Machine: {machine['processor']}, {threads} thread(s) a run, {study.at_once} run(s) at a time, "
-        f"{study.precision}; Python {machine['versions']['python']}, {versions}.\n"
+        f"as far as that goes, the same for all; {tests:,} test rows. SHA-256 of the rows begins with {hashes(done)}.",
+        f"- Model: `{shown(study.model)}`. Recipe: `{RECIPE}` with the changes at the end of this page.",
+        f"- Machine: {processor}; {study.precision}; {versions}.",
+        f"- Seconds are wall-clock, of runs on {threads} thread(s), {study.at_once} run(s) at a time. "
+        f"{' '.join(note.split())}".rstrip(),
         f"- Learning rate: the best of {tried} on the validation rows with seed {study.choosing_seed}; then the seeds "
-        f"{listed(study.seeds)} on the test rows.\n"
-        f"- Again: `{command(study)}`"
+        f"{listed(study.seeds)} on the test rows.",
+        f"- Again: `{command(study)}`",
+    ]
+    return "\n".join(lines)
+
+
+def hashes(done: Sequence[Done]) -> str:
+    """What the rows are known by, part by part."""
+    small = [one for one in done if one.job.stage != "all"]
+    parts = (
+        ("the training rows drawn", "train", small),
+        ("all training rows", "train", of_stage(done, "all")),
+        ("validation", "eval", done),
+        ("test", "test", [one for one in done if one.right]),
     )
-
-
-def command(study: Study) -> str:
-    """How to do the study again."""
-    given = f"--rows {study.rows} --epochs {study.epochs:g} --whole-epochs {study.whole_epochs:g}"
-    given += f" --batch-size {study.batch_size} --seeds {' '.join(map(str, study.seeds))} --best {study.best}"
-    given += f" --precision {study.precision} --at-once {study.at_once}"
-    if study.methods != METHODS:
-        given += f" --methods {' '.join(json.dumps(method.name) for method in study.methods)}"
-    return f"python benchmarks/strategies.py --data path/to/clinc150 --runs runs/strategies.jsonl {given}"
+    return listed(
+        f"{distinct(one.environment['data'][split][:12] for one in runs)} ({what})"
+        for what, split, runs in parts
+        if runs
+    )
 
 
 def table(study: Study, done: Sequence[Done], runs: Sequence[Done]) -> str:
     """A row a method, the highest accuracy first."""
     first = study.methods[0].name
     outcomes = [one.outcome for one in runs]
-    names = sorted(dict.fromkeys(one.job.method for one in runs), key=lambda name: -score(outcomes, name).value)
+    beside = {found.name: found for found in verdicts(runs, first) if found.other == first}
     rows = []
-    for name in names:
-        mine = [one for one in runs if one.job.method == name]
-        found, less = score(outcomes, name), score_difference(outcomes, name, first)
+    for name in sorted(methods_of(runs), key=lambda name: -score(outcomes, name).value):
+        mine, found = of_method(runs, name), score(outcomes, name)
         rows.append(
             [
-                name,
+                marked(study, name),
                 f"{chosen_rate(done, name):g}",
                 f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})",
                 " ".join(f"{100 * one.outcome.scored.value:.1f}" for one in mine) + seed_deviation(mine),
-                "" if name == first else points(less),
-                "" if name == first else verdict(runs, name, first),
+                "" if name == first else points(beside[name].less),
+                "" if name == first else beside[name].said,
                 f"{max(one.trainable for one in mine):,}",
                 f"{median(one.train_seconds for one in mine):.0f}",
                 f"{median(one.whole_seconds for one in mine):.0f}",
@@ -133,120 +157,32 @@ def table(study: Study, done: Sequence[Done], runs: Sequence[Done]) -> str:
     return markdown([column.format(first=first) for column in COLUMNS], rows)
 
 
-def findings(runs: Sequence[Done], first: str) -> str:
+def findings(study: Study, runs: Sequence[Done]) -> str:
     """What the runs of a part say, in sentences."""
-    outcomes = [one.outcome for one in runs]
-    names = list(dict.fromkeys(one.job.method for one in runs if one.job.method != first))
-    by_verdict = {
-        said: [n for n in names if verdict(runs, n, first) == said] for said in ("better", "not told apart", "worse")
-    }
-    lines = []
-    for said, with_it in by_verdict.items():
-        each = ", ".join(f"{name} ({points(score_difference(outcomes, name, first))})" for name in with_it)
-        start = {"better": f"Better than {first}", "worse": f"Worse than {first}"}.get(
-            said, f"Not told apart from {first}"
-        )
-        lines.append(f"- {start}: {each or 'none'}.")
-    good = [first, *by_verdict["better"], *by_verdict["not told apart"]]
-    for what, value, form in (
-        ("least time in all", lambda one: one.whole_seconds, lambda n: f"{n:.0f} s"),
-        ("least memory", lambda one: one.resident_bytes, lambda n: f"{n / 2**20:,.0f} MiB"),
-        ("fewest trainable parameters", lambda one: one.trainable, lambda n: f"{n:,.0f}"),
-    ):
-        lines.append(f"- {least(runs, good, first, what, value, form)}")
-    if {"LoRA", "LoRA + decay 0.9"} <= set(names):
-        less = score_difference(outcomes, "LoRA + decay 0.9", "LoRA")
-        said = verdict(runs, "LoRA + decay 0.9", "LoRA")
-        lines.append(f"- LoRA + decay 0.9 beside LoRA: {points(less)}: {said}.")
+    first, found = study.methods[0].name, verdicts(runs, study.methods[0].name)
+    here = f"on these rows, with {'this seed' if len(study.seeds) == 1 else f'these {len(study.seeds)} seeds'}"
+    lines, good = [], [first]
+    for said, start in ((BETTER, "Better than"), (LIKE, "Not told apart from"), (WORSE, "Worse than")):
+        those = [one for one in found if (one.other, one.said) == (first, said)]
+        lines.append(f"- {start} {first} {here}: {', '.join(f'{o.name} ({points(o.less)})' for o in those) or 'none'}.")
+        good += [one.name for one in those if said != WORSE]
+    lines += [
+        f"- {one.name} beside {one.other}: {one.said} ({points(one.less)})." for one in found if one.other != first
+    ]
+    lines.append(f"- That is {len(found)} comparison(s), corrected together for being so many (Holm).")
+    lines.append(f"- Of {first} and those not told apart from it, or better:")
+    for what, value, form, unit in COSTS:
+        reaches = {name: f"{name} ({span(*reach(runs, name, value), form)}{unit})" for name in good}
+        named = least(runs, good, value)
+        beside = "" if first in named else f"; {reaches[first]}"
+        lines.append(f"  - {what}: {', '.join(reaches[name] for name in named)}{beside}.")
+    if same := same_answers(runs, first):
+        each = ", ".join(f"{name} (seed(s) {listed(seeds)})" for name, seeds in same.items())
+        lines.append(f"- Right on the very same test rows as {first}: {each}.")
     return "\n".join(lines)
-
-
-def least(
-    runs: Sequence[Done],
-    names: Sequence[str],
-    first: str,
-    what: str,
-    value: Callable[[Done], float],
-    form: Callable[[float], str],
-) -> str:
-    """Which of the methods that are not worse takes least of something, beside the first."""
-    of = {name: median(value(one) for one in runs if one.job.method == name) for name in names}
-    name = min(names, key=lambda name: of[name])
-    beside = "" if name == first else f"; {first} {form(of[first])}"
-    return f"Of those not worse than {first}, {what}: {name} ({form(of[name])}{beside})."
-
-
-def verdict(runs: Sequence[Done], name: str, other: str) -> str:
-    """Whether a method is "better" or "worse" than another, or "not told apart"."""
-    less = score_difference([one.outcome for one in runs], name, other)
-    each = seed_differences(runs, name, other)
-    if less.low > 0 and min(each) > 0:
-        return "better"
-    return "worse" if less.high < 0 and max(each) < 0 else "not told apart"
-
-
-def seed_differences(runs: Sequence[Done], name: str, other: str) -> list[float]:
-    """The difference of two methods' accuracies, seed by seed."""
-    value = {(one.job.method, one.job.seed): one.outcome.scored.value for one in runs}
-    return [found - value[other, seed] for (method, seed), found in value.items() if method == name]
-
-
-def rates(study: Study, done: Sequence[Done]) -> str:
-    """The validation accuracy of every learning rate, and which were the best although at an end."""
-    from hfft.assemble import DEFAULT_LR
-
-    rows, ends = [], []
-    for method in study.methods:
-        best = chosen_rate(done, method.name)
-        tried = {one.job.lr: one.validation for one in of_stage(done, "choose", method.name)}
-        cells = [f"{lr:g}: {100 * found:.1f}" for lr, found in sorted(tried.items())]
-        marked = [f"**{cell}**" if lr == best else cell for lr, cell in zip(sorted(tried), cells, strict=True)]
-        kept = [one.validation for one in of_stage(done, "few", method.name)]
-        rows.append([method.name, " &nbsp; ".join(marked), f"{DEFAULT_LR[method.kind]:g}", f"{100 * mean(kept):.1f}"])
-        if best in (min(tried), max(tried)) and len(tried) > 1:
-            ends.append(f"{method.name} ({'lowest' if best == min(tried) else 'highest'})")
-    text = markdown(
-        ["method", "rate: validation accuracy, %", "hfft's default rate", "validation, mean of the seeds"], rows
-    )
-    if ends:
-        text += f"\n\nThe best is an end of what was tried, and one beyond it may be better: {', '.join(ends)}."
-    if flattered := [m.name for m in study.methods if "keep_best" in " ".join(m.overrides(study.epochs))]:
-        text += f"\n\nThe validation rows decide the weights too, and so flatter: {', '.join(flattered)}."
-    best = ", ".join(best_methods(study, done))
-    return f"{text}\n\nHighest mean validation accuracy, {study.methods[0].name} aside: {best}."
-
-
-def overrides(study: Study) -> str:
-    """The changes to the recipe, as the command line takes them."""
-    lines = [f"- all: `{' '.join(common(study, study.epochs)[1:])}`"]
-    for method in study.methods:
-        given = method.overrides(study.epochs)
-        lines.append(f"- {method.name}: " + (" ".join(f"`{text}`" for text in given) or "nothing"))
-    return "\n".join(lines)
-
-
-def points(less: Spread) -> str:
-    """A difference in points of accuracy, with its interval."""
-    return f"{100 * less.value:+.1f}, {100 * less.low:+.1f} to {100 * less.high:+.1f}"
 
 
 def seed_deviation(runs: Sequence[Done]) -> str:
     """The standard deviation over seeds, in points, where there are several."""
     values = [100 * one.outcome.scored.value for one in runs]
     return f" (sd {stdev(values):.2f})" if len(values) > 1 else ""
-
-
-def shown(model: str) -> str:
-    """A model's name without a path of the machine."""
-    return Path(model).name if Path(model).is_absolute() or Path(model).exists() else model
-
-
-def listed(values: Sequence[object]) -> str:
-    """Several things in a row of words."""
-    return ", ".join(map(str, values))
-
-
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -10,6 +10,7 @@ from strategies_runs import Done, Job, of_stage
 
 RECIPE = "recipes/minilm_clinc150.yaml"
 DRAW_SEED = 0  # of the training rows of the small part
+TRIAL_SEED = 0  # of the runs after which the learning rates to choose from were settled
 NEVER = 10**6  # steps: so that eval is scored once, at the end
 EVALUATIONS = 10  # of a soup, whose parts are weights that were scored
 
@@ -23,12 +24,14 @@ class Method:
         kind: By which hfft chooses its default learning rate: "full", "adapter" or "head".
         rates: Learning rates to choose from, rising.
         overrides: What it changes in the recipe, from the number of epochs.
+        note: What a reader must know who compares it with the others.
     """
 
     name: str
     kind: str
     rates: tuple[float, ...]
     overrides: Callable[[float], tuple[str, ...]]
+    note: str = ""
 
 
 def soup(epochs: float) -> tuple[str, ...]:
@@ -39,7 +42,17 @@ def soup(epochs: float) -> tuple[str, ...]:
 
 
 LORA = "tune.adapter={name: lora}"
-FULL, ADAPTED = (2e-4, 5e-4, 1e-3), (1e-3, 2.5e-3, 6e-3)  # peaks lie within: tried on few rows with one seed
+FULL, ADAPTED = (2e-4, 5e-4, 1e-3), (1e-3, 2.5e-3, 6e-3)
+UNFREEZING = (
+    "its schedule is the slanted triangle that goes with it (Howard and Ruder 2018), that of the others the recipe's: "
+    "what it gains or loses may be the schedule's. The pace of unfreezing was not searched."
+)
+PROBING = "the learning rate of its probe, 3e-3, and the probe's share of the epochs, 30 %, were not searched."
+SOUP = (
+    f"the validation rows choose its weights out of {EVALUATIONS} evaluations, and so flatter its validation accuracy; "
+    "the others are scored once, at their end. Its time in all includes the evaluations. Where the last weights are "
+    "the best and no mean with others does as well, it is full tuning at a higher price."
+)
 METHODS = (
     Method("full", "full", FULL, lambda _: ()),
     Method("head only", "head", (1e-3, 3e-3, 1e-2), lambda _: ("tune.freeze.blocks=all",)),
@@ -53,9 +66,10 @@ METHODS = (
         "full",
         FULL,
         lambda epochs: (f"tune.unfreeze={{epochs: {epochs / 14:.4g}}}", "optim.schedule=slanted_triangular"),
+        UNFREEZING,
     ),
-    Method("LP-FT", "full", FULL, lambda epochs: (f"tune.probe={{epochs: {0.3 * epochs:.4g}, lr: 3e-3}}",)),
-    Method("soup", "full", FULL, soup),
+    Method("LP-FT", "full", FULL, lambda epochs: (f"tune.probe={{epochs: {0.3 * epochs:.4g}, lr: 3e-3}}",), PROBING),
+    Method("soup", "full", FULL, soup, SOUP),
 )
 
 

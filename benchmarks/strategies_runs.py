@@ -111,6 +111,11 @@ def of_stage(done: Iterable[Done], stage: str, method: str | None = None) -> lis
     return [one for one in done if one.job.stage == stage and method in (None, one.job.method)]
 
 
+def of_method(done: Iterable[Done], method: str) -> list[Done]:
+    """Finished runs of a method, in the order of their seeds."""
+    return sorted((one for one in done if one.job.method == method), key=lambda one: one.job.seed)
+
+
 def unlike(jobs: Sequence[Job], done: Iterable[Done]) -> list[Job]:
     """The jobs that are not done."""
     finished = {one.job for one in done}

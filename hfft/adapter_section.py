@@ -70,6 +70,11 @@ class _Placed(Section):
             raise ValueError("no stack is named: give one, such as encoder: 2, or leave 'blocks' out for all")
         return blocks
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
 
 class LoraSection(_Placed):
     """`tune.adapter` with LoRA: two small matrices beside each weight, whose product is added to it.
@@ -107,6 +112,8 @@ class LoraSection(_Placed):
 class Ia3Section(_Placed):
     """`tune.adapter` with (IA)^3: keys, values and the middle of feed-forward parts are scaled (Liu et al. 2022)."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["name"]})  # or {} would be both this and lora
+
     name: Literal["ia3"] = "ia3"
     targets: Targets | None = Field(
         default=None, description="Layers whose outputs are scaled. Default: those of keys and values."
@@ -129,7 +136,7 @@ class OtherSection(_Placed):
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
-    name: str
+    name: str = Field(json_schema_extra={"enum": [*PASSED]})
     targets: Targets | None = Field(
         default=None, description="As for lora. Default: attention; of ln_tuning all norms in blocks."
     )
@@ -151,8 +158,9 @@ class OtherSection(_Placed):
 
 
 def _kind(value: Any) -> str:
-    """Which section a value of `tune.adapter` is to be read as."""
-    name = value.get("name", "lora") if isinstance(value, dict) else getattr(value, "name", "lora")
+    """Which section a value of `tune.adapter` is to be read as; a plain text is its name."""
+    given = {"name": value} if isinstance(value, str) else value
+    name = given.get("name", "lora") if isinstance(given, dict) else getattr(given, "name", "lora")
     return {"lora": "<lora>", "ia3": "<ia3>"}.get(name if isinstance(name, str) else "", "<other>")
 
 

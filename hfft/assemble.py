@@ -36,7 +36,7 @@ from hfft.hooks.track import Track
 from hfft.loop import Run, on_device, seed_everything
 from hfft.metrics.further import EvaluateModule, find_metric, number_labels
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
-from hfft.optim.schedules import make_schedule, warmup_steps
+from hfft.optim.schedules import Ahead, make_schedule, warmup_steps
 from hfft.recipe import ModelSection, Recipe
 from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
@@ -44,7 +44,7 @@ from hfft.soup import soup_doubts
 from hfft.tasks import find_task, make_task
 from hfft.tasks.task import Pictured, Prepared, Task
 from hfft.trial import require_memory, try_one_row, try_scores
-from hfft.tuning.adapter_configs import check_settings
+from hfft.tuning.adapter_configs import complete_settings
 from hfft.tuning.batch_norm import moving_norms, slow_down
 from hfft.tuning.groups import ParameterRow, parameter_groups
 from hfft.warm_start import Pair
@@ -105,13 +105,11 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     kind = find_task(recipe.task.name, trust)
     options = recipe.task_options(kind.Options)
     find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
-    if recipe.tune.adapter is not None:
-        check_settings(recipe.tune.adapter.name, recipe.tune.adapter.model_dump(exclude={"name"}))
     for name in recipe.track.to:
         require(name, name, f"track.to '{name}'")
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]
     strategy = _strategy(recipe)
-    complete = recipe.complete(options)
+    complete = _with_adapter(recipe.complete(options))
     if recipe.optim.lr is None:
         optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
         complete = complete.model_copy(update={"optim": optim})
@@ -120,6 +118,16 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
         warnings.append("eval.while_training has no effect: there is no eval split.")
     return Draft(complete, make_task(kind, options), extra, trust, warnings)
+
+
+def _with_adapter(recipe: Recipe) -> Recipe:
+    """The recipe with every setting of its adapter written out, PEFT's defaults too."""
+    adapter = recipe.tune.adapter
+    if adapter is None:
+        return recipe
+    settings = complete_settings(adapter.name, adapter.model_dump(exclude={"name"}))
+    tune = recipe.tune.model_copy(update={"adapter": adapter.model_copy(update=settings)})
+    return recipe.model_copy(update={"tune": tune})
 
 
 def _strategy(recipe: Recipe) -> str:
@@ -221,6 +229,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
             keep_best=train.best_metric,
             lower_is_better=train.less_is_better(assembly.task.lower_is_better),
             patience=train.early_stop,
+            patient_from=assembly.tuned.phases[-1].first_step,
             keep=train.soup or 1,
             save_best=checkpoint.save_best,
             log=log,
@@ -301,14 +310,12 @@ def _run(
 ) -> Run:
     train, model = recipe.train, made.model
     per_epoch, total = _steps(recipe, source)
-    if warmup_steps(recipe.optim.warmup, total) > total:
-        raise RecipeError(f"optim.warmup is {recipe.optim.warmup:g} steps, but the run has {total}.")
+    ahead = part_ahead(recipe, per_epoch)
+    _check_warmup(recipe.optim.warmup, total, ahead)
     model.to(accelerator.device)
     groups = parameter_groups(model, made.rows)
     optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, drafted.trust)
-    schedule = make_schedule(
-        recipe.optim.schedule, optimizer, recipe.optim.warmup, total, part_ahead(recipe, per_epoch)
-    )
+    schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total, ahead)
     cut = Cut(
         batch_size=train.batch_size,
         micro_batch_size=train.micro_batch_size,
@@ -342,6 +349,15 @@ def _run(
         counts_epochs=not isinstance(source, Stream),
         penalty=made.anchor,
     )
+
+
+def _check_warmup(warmup: float, total: int, ahead: Ahead | None) -> None:
+    parts = {"the run": total}
+    if ahead is not None:
+        parts = {"tune.probe": ahead.steps, "the run after tune.probe": total - ahead.steps}
+    for part, steps in parts.items():
+        if warmup_steps(warmup, steps) > steps:
+            raise RecipeError(f"optim.warmup is {warmup:g} steps, but {part} has {steps}.")
 
 
 def _scorers(drafted: Draft, prepared: Prepared, accelerator: Accelerator) -> dict[str, Scorer]:

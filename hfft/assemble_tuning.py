@@ -17,11 +17,11 @@ from hfft.doubts import new_weights, stuck_weights
 from hfft.errors import RecipeError
 from hfft.optim.schedules import Ahead
 from hfft.recipe import Recipe
-from hfft.tune_section import FreezeSection, ProbeSection, UnfreezeSection
+from hfft.tune_section import FreezeSection, ProbeSection, TuneSection, UnfreezeSection
 from hfft.tuning.adapter_saving import merges_exactly
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters
 from hfft.tuning.anchor import Anchor, anchored_names
-from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, plain_name
+from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, plain_name, stack_sizes
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
 from hfft.tuning.groups import ParameterRow, Rates, parameter_table
 from hfft.tuning.modes import set_modes
@@ -93,6 +93,7 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
             [] if merges else ["tune.adapter cannot be merged exactly into the weights: model/ will be missing."]
         )
     rates = _rates(recipe, adapted)
+    rates.check(stack_sizes(found))
     frozen = _frozen(tune.freeze, rates.below(tune.freeze_below, found), adapted, block_of)
     freeze(adapted, frozen)
     _require_learners(recipe, adapted, block_of)
@@ -100,10 +101,7 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
     rates = replace(rates, anchored=frozenset(held))
     phases = _phases(tune.unfreeze, tune.probe, adapted, block_of, per_epoch, total)
     rows = parameter_table(adapted, block_of, rates, first_steps(phases), added_parameters(adapted, found))
-    still = [row.name for row in rows if row.lr > 0 and row.stack != HEAD]
-    if tune.layer_decay != 1.0 and not still:
-        warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
-    warnings += stuck_weights(new, rows)
+    warnings += [*_without_effect(tune, rows), *stuck_weights(new, rows)]
     made = Tuned(
         model=adapted,
         found=found,
@@ -119,6 +117,24 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
     )
     made.enter(phases[-1])
     return made
+
+
+def _without_effect(tune: TuneSection, rows: Sequence[ParameterRow]) -> list[str]:
+    """Warns of settings that do nothing for what learns."""
+    learning = {row.stack for row in rows if row.trainable}
+    decayed = tune.layer_decay if isinstance(tune.layer_decay, dict) else {}
+    warnings = [
+        f"tune.layer_decay.{stack} has no effect: nothing in that stack learns." for stack in decayed.keys() - learning
+    ]
+    if learning == {HEAD} and tune.layer_decay != 1.0 and not warnings:
+        warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
+    if HEAD not in learning and tune.head_scale != 1.0:
+        warnings.append(f"tune.head_scale is {tune.head_scale:g}, but this model has no head that learns: no effect.")
+    if learning == {HEAD} and tune.adapter is None and (tune.freeze is None or tune.freeze.blocks != "all"):
+        warnings.append(
+            "Only the head learns. tune.freeze.blocks: all says so, and has a higher learning rate by default."
+        )
+    return warnings
 
 
 def _rates(recipe: Recipe, model: Any) -> Rates:
@@ -156,6 +172,10 @@ def _frozen(section: FreezeSection | None, slow: Sequence[Block], model: Any, bl
 
 def _require_learners(recipe: Recipe, model: Any, block_of: BlockMap) -> None:
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    if not trained and any(block.stack == HEAD for block in block_of.found):
+        raise RecipeError(
+            "tune.freeze freezes all that this model has, its head too: nothing would learn. Freeze less."
+        )
     if not trained:
         raise RecipeError(
             "tune.freeze freezes all that this model has, for it has no head of its own (its output layer is its table "

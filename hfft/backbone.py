@@ -112,6 +112,11 @@ class Backbone:
             return _in_package(self.name)
         folder = Path(self.name).expanduser()
         if folder.is_dir():
+            if (folder / "adapter_config.json").is_file():
+                raise ModelError(
+                    f"model is the folder {folder.absolute()}, which is an adapter: a change to a model, and no model. "
+                    "Give the folder of its run, or model/ beside it, which has both merged."
+                )
             if not (folder / "config.json").is_file():
                 raise ModelError(
                     f"model is the folder {folder.absolute()}, which has no config.json: it is no transformers model."

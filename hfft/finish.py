@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hfft.assemble import Assembly, Company
-from hfft.card import card
+from hfft.card import adapter_card, card
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
 from hfft.hooks.checkpoint import summed
 from hfft.hooks.ema import averaged
@@ -116,17 +116,18 @@ def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) 
     assembly.task.fold(model)
     for name, value in assembly.task.settled.items():
         setattr(model.config, name, value)
-    text = card(assembly, results)
     if recipe.tune.adapter is not None:
         with whole_folder(folder.adapter) as place:
             save_adapter(model, place, assembly.base or Path(recipe.model.shown).name)
-            _save_beside(assembly, place, text)
+            _save_beside(assembly, place, adapter_card(assembly, results, model))
+            if model.get_base_model().can_generate():
+                model.get_base_model().generation_config.save_pretrained(place)
         if not merges_exactly(model):
             return
         model = merged(model)
     with whole_folder(folder.model) as place:
         model.save_pretrained(place)
-        _save_beside(assembly, place, text)
+        _save_beside(assembly, place, card(assembly, results))
 
 
 def _save_beside(assembly: Assembly, place: Path, text: str) -> None:

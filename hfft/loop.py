@@ -50,7 +50,7 @@ class StepReport:
         loss: This process's share of the loss; the sum over processes is the mean over the global batch.
         gradient_norm: Before clipping.
         moved: False where the gradient was not finite and the step was called off.
-        lr: The largest learning rate among the groups.
+        lr: The largest learning rate among the groups that learn.
     """
 
     step: int
@@ -145,7 +145,7 @@ def train_step(run: Run, batches: StepBatches) -> StepReport:
             accelerator.backward(share * accelerator.num_processes)  # DDP takes the mean over processes
         loss += share.detach()
     norm = _clipped_norm(run)
-    lr = max(group["lr"] for group in run.optimizer.param_groups)
+    lr = max(group["lr"] for group in run.optimizer.param_groups if any(p.requires_grad for p in group["params"]))
     moved = step_if_finite(run.optimizer, norm)
     run.optimizer.zero_grad()
     run.schedule.step()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from hfft.assemble import Assembly
+from hfft.assemble_tuning import part_ahead
 from hfft.hooks.cadence import Cadence
 from hfft.loop import Run, on_device
 from hfft.screen import Screen
@@ -110,11 +111,12 @@ def make_plan(assembly: Assembly) -> Plan:
 
 
 def _phases(assembly: Assembly) -> list[dict[str, Any]]:
-    probe, found = assembly.recipe.tune.probe, []
+    ahead, found = part_ahead(assembly.recipe, assembly.run.steps_per_epoch), []
     for phase in assembly.tuned.phases:
-        open_rows = [row for row in assembly.parameters if row.trainable and row.name not in phase.closed]
-        lr = probe.lr if probe is not None and phase.closed else max(row.lr for row in open_rows)
-        found.append({"first_step": phase.first_step, "parameters": _count(open_rows), "lr": lr})
+        learning = [row for row in assembly.parameters if row.trainable and row.name not in phase.closed]
+        share = ahead.share if ahead is not None and phase.closed else 1.0
+        lr = share * max(row.lr for row in learning)
+        found.append({"first_step": phase.first_step, "parameters": _count(learning), "lr": lr})
     return found
 
 

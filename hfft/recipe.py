@@ -176,7 +176,8 @@ class OptimSection(Section):
         default="adamw", description="adamw, adam, sgd, adagrad, rmsprop, or 'module:Class' (needs trust)."
     )
     lr: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="Peak learning rate. Default: full 2e-5, adapter 2e-4, head only 1e-3."
+        default=None,
+        description="Peak learning rate. Default: full 2e-5, adapter, or biases or norms alone, 2e-4, head only 1e-3.",
     )
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and norms.")
     options: dict[str, Any] = Field(default_factory=dict, description="Further arguments of the optimizer.")
@@ -435,7 +436,12 @@ def differences(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
     """Lists the settings in which two recipes differ, as (dotted key, old value, new value)."""
     before, after = old.flat(), new.flat()
     keys = [*before, *(key for key in after if key not in before)]
-    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    found = [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    for key in ("rates", "blocks"):  # of which the order counts
+        one, other = ([*(getattr(recipe.tune, key) or ())] for recipe in (old, new))
+        if one != other and set(one) == set(other):
+            found.append((f"tune.{key}", one, other))
+    return found
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -207,6 +207,9 @@ def _section(schema: type[BaseModel], path: KeyPath, data: Any) -> type[BaseMode
     """The section at `path` of a schema; `data` says which one of a tagged union is meant."""
     inner: type[BaseModel] | None = schema
     for part in path:
+        if isinstance(part, int) and isinstance(data, list):  # one of a list of sections
+            data = data[part]
+            continue
         field = inner.model_fields.get(str(part)) if inner else None
         data = data.get(part) if isinstance(data, dict) else None
         inner = _model_of(field.annotation, data, field.metadata) if field else None
@@ -217,7 +220,8 @@ def _model_of(annotation: Any, data: Any, metadata: typing.Sequence[Any] = ()) -
     """The section that an annotation names, among others perhaps; of a tagged union, the one that `data` chooses."""
     if typing.get_origin(annotation) is typing.Annotated:
         annotation, *metadata = typing.get_args(annotation)
-    options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
+    holds_others = typing.get_origin(annotation) in (typing.Union, types.UnionType, list)
+    options = typing.get_args(annotation) if holds_others else ()
     for told in (told.discriminator for told in metadata if isinstance(told, Discriminator)):
         tag = told(data) if callable(told) else None
         options = [option for option in options if Tag(str(tag)) in typing.get_args(option)]

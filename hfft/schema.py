@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hfft.adapter_section import PASSED
 from hfft.recipe import Recipe
 from hfft.tasks import TASKS, find_task
 
@@ -25,6 +26,7 @@ def recipe_schema() -> dict[str, Any]:
     schema["$defs"]["TaskSection"] = {"anyOf": [*known, other]}
     shorthand = schema["properties"]["model"]
     schema["properties"]["model"] = {"anyOf": [{"type": "string"}, shorthand]}
+    schema["$defs"]["TuneSection"]["properties"]["adapter"]["anyOf"].append({"enum": ["lora", "ia3", *PASSED]})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

@@ -67,6 +67,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
         "best_by": f"eval {metric}" if metric else None,
         "steps": found[best]["steps"],
         "best_step": found[best]["best_step"],
+        **({"soup": found[best]["soup"]} if "soup" in found[best] else {}),
     }
     for split in scored_splits(found[0]):
         results[split] = _over_seeds([result[split] for result in found], recipe.eval.confidence)

@@ -59,6 +59,8 @@ class FreezeSection(Section):
     @field_validator("blocks", mode="before", json_schema_input_type=BlockCount | dict[str, BlockCount] | None)
     @classmethod
     def _by_stack(cls, blocks: Any) -> Any:
+        if isinstance(blocks, bool):
+            raise ValueError(f"it is {blocks}: give a number of blocks, a share such as 50%, or 'all'")
         if not isinstance(blocks, dict):
             return blocks
         given = {stack: count for stack, count in blocks.items() if count is not None}
@@ -166,6 +168,13 @@ class TuneSection(Section):
         description="'eval': BatchNorm uses the checkpoint's running statistics, which stay as they are; so what is "
         "learnt does not depend on how a batch is cut. 'train': it uses those of each micro-batch.",
     )
+
+    @field_validator("layer_decay", mode="before", json_schema_input_type=Decay | dict[str, Decay])
+    @classmethod
+    def _taken_back(cls, decay: Any) -> Any:
+        if not isinstance(decay, dict):
+            return decay
+        return {stack: value for stack, value in decay.items() if value is not None} or 1.0
 
     @model_validator(mode="after")
     def _consistent(self) -> TuneSection:

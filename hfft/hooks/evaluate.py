@@ -21,6 +21,7 @@ class Evaluate:
         keep_best: The metric whose best value decides which weights are kept; None keeps the last.
         lower_is_better: Whether less of that metric is better.
         patience: Evaluations without a better value after which the run ends; None for never.
+        patient_from: The first step after which evaluations count for that: before, not all learns that will.
         keep: How many evaluations have their weights kept: the best.
         save_best: Keeps the weights as they are.
         log: Gets a row for each evaluation.
@@ -35,6 +36,7 @@ class Evaluate:
         keep_best: str | None,
         lower_is_better: bool,
         patience: int | None,
+        patient_from: int = 1,
         keep: int = 1,
         save_best: Callable[[Run], None],
         log: Log,
@@ -42,7 +44,7 @@ class Evaluate:
     ):
         self.scorer, self.cadence = scorer, cadence
         self.keep_best, self.lower_is_better, self.patience = keep_best, lower_is_better, patience
-        self.keep, self.save_best, self.log, self.screen = keep, save_best, log, screen
+        self.patient_from, self.keep, self.save_best, self.log, self.screen = patient_from, keep, save_best, log, screen
         self.latest: tuple[int, Scored] | None = None
 
     def __call__(self, run: Run, report: StepReport) -> None:
@@ -81,7 +83,7 @@ class Evaluate:
             progress.best_value, progress.best_step = value, progress.step
             progress.evaluations_without_best = 0
             return True
-        progress.evaluations_without_best += 1
+        progress.evaluations_without_best += 1 if progress.step >= self.patient_from else 0
         if self.patience is not None and progress.evaluations_without_best >= self.patience:
             progress.ended = f"no better {self.keep_best} in {self.patience} evaluations"
         return False

@@ -77,5 +77,6 @@ def step_if_finite(optimizer: AcceleratedOptimizer, gradient_norm: Tensor) -> Te
         inner.found_inf = (~finite).to(torch.float32)  # type: ignore[attr-defined]  # torch's own way, for GradScaler
         optimizer.step()
     elif finite:
+        inner.found_inf = None  # type: ignore[attr-defined]  # of a step before the state was cleared
         optimizer.step()
     return finite

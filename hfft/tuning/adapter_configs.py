@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peft import IA3Config, LoraConfig, PeftConfig
-from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
-from peft.tuners.tuners_utils import BaseTuner
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from peft.utils.constants import (
     TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING,
     TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING,
@@ -19,9 +19,16 @@ from transformers.pytorch_utils import Conv1D
 
 from hfft.errors import RecipeError, near
 from hfft.tuning.adapter_targets import keys_values_and_leaving, norms_of, target_layers
+from hfft.tuning.adapter_values import check_convolutions, check_patterns, fitted
 from hfft.tuning.blocks import Block
 
+METHODS: dict[str, Any] = {kind.value.lower(): config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+ALIASES = {"rank": "r"}  # as lora's is called here
 OF_HFFT = ("targets", "blocks")
+ASA_ALONE = (
+    *("asa_importance_beta", "asa_schedule_exponent", "asa_target_subspaces", "asa_uncertainty_beta"),
+    *("final_warmup", "init_warmup", "mask_interval"),
+)
 LINEAR_ALONE = {"oft": "PEFT's OFT of convolutions leaves out their padding"}
 TAKEN = {
     "target_modules": "write 'targets'",
@@ -31,33 +38,70 @@ TAKEN = {
     "modules_to_save": "the head is found, trained and saved by itself",
     "bias": "beside an adapter only the adapter and the head learn",
     "fan_in_fan_out": "it follows from the model",
+    "progressbar": "hfft shows its own",
+    "target_svd_config": "PEFT reads it nowhere",
     "use_asa": "it needs a call in each step, which PEFT leaves to the training loop",
+    **dict.fromkeys(ASA_ALONE, "it goes with use_asa, which PEFT leaves to the training loop"),
     "generator_seed": "it is a random state that no checkpoint keeps",
 }
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Checks what can be checked without a model. Raises RecipeError for a method or a setting that is not known."""
+    """Checks what can be checked without a model. Raises RecipeError for what PEFT's config of a method does not take.
+
+    Args:
+        name: `lora`, `ia3`, or another method of PEFT by its own name.
+        settings: As in the recipe.
+    """
+    complete_settings(name, settings)
+
+
+def complete_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Checks as `check_settings` does, and returns the settings with PEFT's defaults for what is not given.
+
+    Of `lora` and `ia3`, whose settings are hfft's, as they are.
+    """
     if name in ("lora", "ia3"):
-        return
-    methods = {kind.value.lower(): kind for kind in PEFT_TYPE_TO_CONFIG_MAPPING}
-    tuner = PEFT_TYPE_TO_TUNER_MAPPING.get(methods.get(name))  # type: ignore[arg-type]
-    if not isinstance(tuner, type) or not issubclass(tuner, BaseTuner):
-        raise RecipeError(f"tune.adapter.name is '{name}', which is no adapter of layers.{near(name, methods)}")
-    kept = {field.name for field in dataclasses.fields(PeftConfig)} | TAKEN.keys()
-    fields = [field.name for field in dataclasses.fields(_config_class(name)) if field.name not in kept]
+        return dict(settings)
+    config = METHODS[name]
+    defaults = _defaults(config)
     for key in settings:
         if key in TAKEN:
             raise RecipeError(f"tune.adapter.{key} is not a setting here: {TAKEN[key]}.")
-        if key not in (*OF_HFFT, *fields):
-            known = [*OF_HFFT, *fields]
+        if key not in (*OF_HFFT, *defaults):
+            known = [*OF_HFFT, *defaults]
+            alias = ALIASES.get(key, key)
             raise RecipeError(
-                f"tune.adapter.{key} is not a known setting of {name}.{near(key, known)} Known are: {', '.join(known)}."
+                f"tune.adapter.{key} is not a known setting of {name}.{near(alias, known)} Known are: "
+                f"{', '.join(known)}."
             )
+    given = fitted(config, _of_peft(settings))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        _made(name, given)
+    for text in (str(warning.message) for warning in said if "will be ignored" in str(warning.message)):
+        raise RecipeError(f"tune.adapter has a setting without effect: {text}")
+    return {**settings, **defaults, **given}
 
 
-def _config_class(name: str) -> Any:
-    return next(config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items() if kind.value.lower() == name)
+def _defaults(config: type) -> dict[str, Any]:
+    """The fields of a method's config that a recipe may set, with their defaults."""
+    kept = {field.name for field in dataclasses.fields(PeftConfig)} | TAKEN.keys()
+    made = {}
+    for field in (field for field in dataclasses.fields(config) if field.name not in kept):
+        made[field.name] = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return made
+
+
+def _of_peft(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in OF_HFFT}
+
+
+def _made(name: str, settings: Mapping[str, Any]) -> PeftConfig:
+    try:
+        return METHODS[name](**settings)
+    except (ValueError, TypeError, ImportError) as error:
+        raise RecipeError(f"tune.adapter does not fit {name}: {error}") from error
 
 
 def peft_config(model: PreTrainedModel, within: Sequence[Block], name: str, settings: Mapping[str, Any]) -> PeftConfig:
@@ -67,7 +111,7 @@ def peft_config(model: PreTrainedModel, within: Sequence[Block], name: str, sett
         model: The model, without an adapter.
         within: The blocks that get it.
         name: `lora`, `ia3`, or another method of PEFT by its own name.
-        settings: As in the recipe.
+        settings: As `complete_settings` gives them.
 
     Raises:
         RecipeError: A setting does not fit the method or the model.
@@ -88,15 +132,12 @@ def peft_config(model: PreTrainedModel, within: Sequence[Block], name: str, sett
     else:
         layers = target_layers(model, within, targets or "attention")
         _check_linear(model, layers, LINEAR_ALONE.get(name))
-    kind = _config_class(name)
-    fields = {field.name for field in dataclasses.fields(kind)}
-    given = {key: value for key, value in settings.items() if key not in OF_HFFT}
-    quiet = {"progressbar": False, "fan_in_fan_out": _is_transposed(model, layers)}
-    given = {**{key: value for key, value in quiet.items() if key in fields}, **given}
-    try:
-        return kind(target_modules=layers, **given)
-    except (ValueError, TypeError) as error:
-        raise RecipeError(f"tune.adapter does not fit {name}: {error}") from error
+    check_patterns(name, settings, layers)
+    check_convolutions(model, settings, layers)
+    fields = {field.name for field in dataclasses.fields(METHODS[name])}
+    own = {"progressbar": False, "fan_in_fan_out": _is_transposed(model, layers)}
+    own = {key: value for key, value in own.items() if key in fields}
+    return _made(name, {"target_modules": layers, **own, **_of_peft(settings)})
 
 
 def _no_word(targets: Any) -> list[str]:
@@ -171,7 +212,7 @@ def _ia3(model: PreTrainedModel, within: Sequence[Block], targets: Any, feedforw
         )
     else:
         outputs = target_layers(model, within, targets)
-        inputs = target_layers(model, within, feedforward) if feedforward else []
+        inputs = target_layers(model, within, feedforward or [], key="feedforward")
     layers = list(dict.fromkeys([*outputs, *inputs]))
     return IA3Config(target_modules=layers, feedforward_modules=inputs, fan_in_fan_out=_is_transposed(model, layers))
 

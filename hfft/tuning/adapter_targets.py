@@ -78,7 +78,7 @@ def norms_of(model: nn.Module, within: Sequence[Block]) -> list[str]:
 
 
 def target_layers(
-    model: nn.Module, found: Sequence[Block], targets: Targets, patterns_alone: bool = False
+    model: nn.Module, found: Sequence[Block], targets: Targets, patterns_alone: bool = False, key: str = "targets"
 ) -> list[str]:
     """The names of the layers that `tune.adapter.targets` means.
 
@@ -89,6 +89,7 @@ def target_layers(
         found: The blocks in which to look; stem and head are passed over.
         targets: Linear layers of the attention, of all blocks, or patterns (`*` and `?`) of names or of their ends.
         patterns_alone: Look among norms: for a method that trains norms, which no word means.
+        key: Which one of `tune.adapter` says so, for messages.
 
     Raises:
         RecipeError: A pattern, or `targets` as a whole, matches no such layer of a block.
@@ -97,7 +98,7 @@ def target_layers(
     linear = layers_of(model, within, LINEAR)
     if not isinstance(targets, str):
         layers = norms_of(model, within) if patterns_alone else layers_of(model, within, (*LINEAR, nn.Conv2d))
-        return _by_patterns(targets, layers, "norm" if patterns_alone else "linear layer or convolution")
+        return _by_patterns(targets, layers, "norm" if patterns_alone else "linear layer or convolution", key)
     if not linear:
         convolutions = Counter(name.rpartition(".")[2] for name in layers_of(model, within, (nn.Conv2d,)))
         if convolutions:
@@ -113,7 +114,7 @@ def target_layers(
     if not chosen:
         raise RecipeError(
             f"tune.adapter.targets is '{targets}', which matches no linear layer of this model. Its blocks have: "
-            f"{', '.join(_endings(linear))}."
+            f"{', '.join(endings(linear))}."
         )
     return chosen
 
@@ -122,27 +123,23 @@ def _is_attention(name: str) -> bool:
     return any(word in name.lower() for word in ATTENTION_WORDS)
 
 
-def _by_patterns(patterns: Sequence[str], layers: list[str], what: str) -> list[str]:
+def _by_patterns(patterns: Sequence[str], layers: list[str], what: str, key: str) -> list[str]:
     chosen = []
     for pattern in patterns:
         names = [name for name in layers if matches(pattern, name)]
         if not names:
-            endings = _endings(layers)
-            hint = near(pattern, [*endings, *(ending.rpartition(".")[2] for ending in endings)])
+            ends = endings(layers)
+            hint = near(pattern, [*ends, *(end.rpartition(".")[2] for end in ends)])
             raise RecipeError(
-                f"tune.adapter.targets has the pattern '{pattern}', which matches no {what} of this model's blocks."
-                f"{hint} They have: {', '.join(endings)}."
+                f"tune.adapter.{key} has the pattern '{pattern}', which matches no {what} of this model's blocks."
+                f"{hint} They have: {', '.join(ends)}."
             )
         chosen += names
-    if not chosen:
-        raise RecipeError(
-            f"tune.adapter.targets is empty. The blocks of this model have: {', '.join(_endings(layers))}."
-        )
     return list(dict.fromkeys(chosen))
 
 
-def _endings(layers: list[str]) -> list[str]:
-    """The names of layers as they read inside a block: what follows the block's number."""
+def endings(layers: list[str]) -> list[str]:
+    """The names of layers as they read inside a block, for messages: what follows the block's number."""
     return sorted({".".join(name.split(".")[_last_number(name) + 1 :]) for name in layers})
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from hfft.errors import ModelError, RecipeError
-from hfft.tuning.adapter_configs import check_settings, peft_config
+from hfft.tuning.adapter_configs import complete_settings, peft_config
 from hfft.tuning.adapter_saving import NAME, START
 from hfft.tuning.adapter_targets import head_modules, top_blocks
 from hfft.tuning.blocks import HEAD, Block, plain_name
@@ -35,7 +35,7 @@ def add_adapter(model: PreTrainedModel, found: Sequence[Block], name: str, setti
         RecipeError: A setting is unknown or does not fit the model, such as a pattern that matches nothing.
         ModelError: PEFT adapts other layers than those, or trains others.
     """
-    check_settings(name, settings)
+    settings = complete_settings(name, settings)
     within = top_blocks(found, settings.get("blocks"))
     config = peft_config(model, within, name, settings)
     config.modules_to_save = head_modules(found) or None  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -40,7 +40,8 @@ def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
     Swin, are opened into their blocks, which count on from stage to stage; what a later stage has in front of its
     blocks belongs to the first of them, what a stage has behind them to the last. Lists that hold parts of the same
     blocks (XLM's attentions and feed-forward layers) are one stack, and so are lists that run one after the other
-    (CANINE's encoders). Weights that blocks share belong to the first of them.
+    (CANINE's encoders). Layers that hold half a block in turn (LeViT's attentions and feed-forward layers) make one
+    block each two. Weights that blocks share belong to the first of them.
 
     What feeds the first block of a stack, every embedding table, and what joins one stack to another (the projector of
     a model that sees and reads) is the stem; what comes behind is the head: poolers, final norms, and all that is not
@@ -57,7 +58,8 @@ def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
 
     Raises:
         ModelError: No stack can be found.
-        RecipeError: A pattern matches nothing, or blocks have no parameters of their own or are inside each other.
+        RecipeError: A pattern cannot be read or matches nothing, blocks have no parameters of their own or are inside
+            each other, or the patterns of stem and head leave no block.
     """
     if patterns is not None and not patterns:
         raise RecipeError('tune.blocks is empty: give patterns, such as {encoder: "model.layers.*"}, or leave it out.')
@@ -67,8 +69,10 @@ def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
     wanted = stacks_of(model, named) if named else find_stacks(model)
     names = [name for name, _ in model.named_parameters()]
     stacks, places = placed([name for name in names if name not in ends], wanted, tables(model))
+    if not stacks and (takers := _takers(wanted, ends)):
+        raise _none_left(wanted, takers)
     if named:
-        _check_filled(wanted, stacks)
+        _check_filled(wanted, stacks, ends)
     if not stacks:
         raise _unreadable(model)
     stem = stem_names(model, stacks, {name: place.stack for name, place in places.items()})
@@ -84,15 +88,32 @@ def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
     return [*first, *found, *last]
 
 
-def _check_filled(wanted: Sequence[Stack], filled: Sequence[Stack]) -> None:
+def _takers(wanted: Sequence[Stack], ends: Mapping[str, str]) -> list[str]:
+    """The ends that patterns give parameters of blocks to."""
+    inside = tuple(f"{path}." for stack in wanted for core in stack.cores for path in core)
+    return list(dict.fromkeys(end for name, end in ends.items() if name.startswith(inside)))
+
+
+def _none_left(wanted: Sequence[Stack], takers: Sequence[str]) -> RecipeError:
+    names = " and ".join(f"tune.blocks.{end}" for end in takers)
+    homes = " and ".join(f"{stack.home}.*".lstrip(".") for stack in wanted)
+    return RecipeError(
+        f"The patterns of {names} take all blocks ({homes}), so that no block is left: give patterns of what stands "
+        "outside of the blocks, or leave them out."
+    )
+
+
+def _check_filled(wanted: Sequence[Stack], filled: Sequence[Stack], ends: Mapping[str, str]) -> None:
     kept = {core for stack in filled for core in stack.cores}
     for stack in wanted:
-        for core in stack.cores:
-            if core not in kept:
-                raise RecipeError(
-                    f"tune.blocks.{stack.name} matches {core[0]}, which has no parameters of its own: give patterns "
-                    "of modules that hold weights, each of them once."
-                )
+        for (path,) in (core for core in stack.cores if core not in kept):
+            if takers := _takers([Stack(stack.name, ((path,),), ())], ends):
+                also = f"tune.blocks.{takers[0]}"
+                raise RecipeError(f"{path} is in tune.blocks.{stack.name} and in {also}: name it in one.")
+            raise RecipeError(
+                f"tune.blocks.{stack.name} matches {path}, which has no parameters of its own: give patterns "
+                "of modules that hold weights, each of them once."
+            )
 
 
 def _unreadable(model: nn.Module) -> ModelError:

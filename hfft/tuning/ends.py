@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from hfft.tuning.stacks import Stack
+from hfft.tuning.stacks import Stack, common_path
 
 FIRST_WORDS = {"emb", "rel", "relative", "pos", "position", "positions"}
 LAST_WORDS = {"final", "last", "post", "out", "pool", "pooler"}
@@ -28,13 +28,14 @@ def stem_names(model: nn.Module, stacks: Sequence[Stack], inside: Mapping[str, i
         inside: The stack of each parameter that is in one, as a place in `stacks`.
     """
     place = {name: index for index, (name, _) in enumerate(model.named_parameters())}
-    base = f"{getattr(model, 'base_model_prefix', '')}."
+    base = _base(model, stacks)
     in_base = [name for name in place if name.startswith(base)]
     starts = [min(place[name] for name, stack in inside.items() if stack == index) for index in range(len(stacks))]
     parts = _parts([stack.home for stack in stacks])
     stem = {name for name in in_base or place if place[name] < min(starts)}
     if len(stacks) > 1:
-        stem |= {name for name in in_base if not any(part and name.startswith(part) for part in parts)}
+        joining = in_base or [name for name in place if place[name] < max(starts)]
+        stem |= {name for name in joining if not any(part and name.startswith(part) for part in parts)}
     embedded = tables(model)
     for stack, part, start in zip(stacks, parts, starts, strict=True):
         in_front = {name for name in place if part and name.startswith(part) and place[name] < start}
@@ -43,6 +44,20 @@ def stem_names(model: nn.Module, stacks: Sequence[Stack], inside: Mapping[str, i
             first, last = _out_of_order(place, root, embedded, inside, is_fed=part is None or bool(in_front))
             stem = (stem | first) - last
     return stem | embedded
+
+
+def _base(model: nn.Module, stacks: Sequence[Stack]) -> str:
+    """The prefix of the base model's parameters: the child that the model's class names so, or that holds all stacks.
+
+    The latter must be a model by itself (Whisper's `encoder`, where it classifies sounds). BERT's `encoder` is none: a
+    bare BERT has no base, and no parameter with this prefix.
+    """
+    own = getattr(model, "base_model_prefix", "")
+    holder = common_path(stack.home for stack in stacks).partition(".")[0]
+    children = dict(model.named_children())
+    if own not in children and hasattr(children.get(holder), "base_model_prefix"):
+        return f"{holder}."
+    return f"{own}."
 
 
 def _parts(homes: Sequence[str]) -> list[str | None]:

@@ -25,7 +25,8 @@ def frozen_blocks(found: Sequence[Block], lowest: Lowest | Mapping[str, Lowest])
     is frozen for both, and so is an output layer that is tied to it.
 
     Raises:
-        RecipeError: A stack is not in the model or has fewer blocks, nothing would be frozen, or all would be.
+        RecipeError: A stack is not in the model or has fewer blocks; by stack also where nothing would be frozen, or
+            everything but the head.
     """
     if lowest == "all":
         return [block for block in found if block.stack != HEAD]
@@ -62,6 +63,10 @@ def _frozen_by_stack(found: Sequence[Block], lowest: Mapping[str, Lowest]) -> li
     if not chosen:
         raise RecipeError(f"tune.freeze.blocks is {dict(lowest)}, which freezes nothing: leave tune.freeze out.")
     if stem and all(depths.get(stack) == size for stack, size in sizes.items()):  # which has a rate of its own
+        if all(block.stack != HEAD for block in found):
+            raise RecipeError(
+                f"tune.freeze.blocks is {dict(lowest)}, which freezes all that this model has: nothing would learn."
+            )
         raise RecipeError(
             f"tune.freeze.blocks is {dict(lowest)}, which freezes everything but the head of this model. Write "
             "tune.freeze.blocks: all."
@@ -109,14 +114,27 @@ def frozen_names(
         if not any(places[name] in frozen and name in learning for name in members):
             raise RecipeError(f"tune.freeze.keep is '{kind}', but the frozen blocks have no {kind} that could learn.")
     kept = {name for members in kinds.values() for name in members}
-    said = by_first_match(patterns, list(places), "tune.freeze.patterns")
+    by_first_match(patterns, list(places), "tune.freeze.patterns")  # which refuses what matches nothing
     for pattern, freezes in patterns:
         if not freezes and not any(matches(pattern, name) for name in learning):
             raise RecipeError(
                 f"tune.freeze.patterns trains '{pattern}', which stays as it is all the same: beside an adapter only "
                 "the adapter and the head learn. Leave one of the two out."
             )
-    return frozenset(name for name, block in places.items() if said.get(name, block in frozen and name not in kept))
+
+    def chosen(rules: Sequence[tuple[str, bool]]) -> frozenset[str]:
+        told = {name: next((freezes for pattern, freezes in rules if matches(pattern, name)), None) for name in places}
+        by_block = {name: block in frozen and name not in kept for name, block in places.items()}
+        return frozenset(name for name, freezes in told.items() if (by_block[name] if freezes is None else freezes))
+
+    found = chosen(patterns)
+    for index, (pattern, freezes) in enumerate(patterns):
+        if found & learning == chosen([*patterns[:index], *patterns[index + 1 :]]) & learning:
+            raise RecipeError(
+                f"tune.freeze.patterns has the line '{'freeze' if freezes else 'train'}: {pattern}', which changes "
+                f"nothing: that {'stays as it is' if freezes else 'learns'} without it. Leave it out."
+            )
+    return found
 
 
 def kept_names(model: nn.Module, keep: Sequence[Kept]) -> dict[Kept, list[str]]:

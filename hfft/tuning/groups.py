@@ -74,22 +74,33 @@ class Rates:
         With L blocks in the stack and decay d: stem d^(L+1), block i (1 is the lowest) d^(L+1-i), head `head_scale`
         (BEiT, Bao et al. 2021; timm's `param_groups_layer_decay`, which has `min_scale` too). The stem takes the
         smallest that any stack's numbers give it.
-
-        Raises:
-            RecipeError: `layer_decay` names a stack that the model does not have.
         """
-        self._check(sizes)
         if block.stack == HEAD:
             return self.head_scale
         if block.stack == STEM:
             return max(self.min_scale, min(self._decay(stack) ** (size + 1) for stack, size in sizes.items()))
         return max(self.min_scale, self._decay(block.stack) ** (sizes[block.stack] + 1 - block.depth))
 
+    def check(self, sizes: Mapping[str, int]) -> None:
+        """Raises RecipeError where `layer_decay` names a stack that is not there, or `min_scale` has no effect."""
+        for stack in self.layer_decay if isinstance(self.layer_decay, Mapping) else ():
+            if stack not in sizes:
+                raise RecipeError(
+                    f"tune.layer_decay names '{stack}', which is no stack of this model.{near(stack, list(sizes))} It "
+                    f"has: {', '.join(sizes)}."
+                )
+        least = min(self._decay(stack) ** (size + 1) for stack, size in sizes.items())
+        if 0 < self.min_scale <= least:
+            raise RecipeError(
+                f"tune.min_scale is {self.min_scale:g}, but layer decay leaves each block {least:.3g} of the learning "
+                "rate at least: it has no effect. Leave it out, or give more."
+            )
+
     def below(self, threshold: float, found: Sequence[Block]) -> list[Block]:
         """The blocks whose share is below a threshold; the head is never among them.
 
         Raises:
-            RecipeError: There is none, or `scale` raises it.
+            RecipeError: There is none.
         """
         sizes = stack_sizes(found)
         slow = [block for block in found if block.stack != HEAD and self.scale(block, sizes) < threshold]
@@ -103,14 +114,6 @@ class Rates:
 
     def _decay(self, stack: str) -> float:
         return self.layer_decay.get(stack, 1.0) if isinstance(self.layer_decay, Mapping) else self.layer_decay
-
-    def _check(self, sizes: Mapping[str, int]) -> None:
-        for stack in self.layer_decay if isinstance(self.layer_decay, Mapping) else ():
-            if stack not in sizes:
-                raise RecipeError(
-                    f"tune.layer_decay names '{stack}', which is no stack of this model.{near(stack, list(sizes))} It "
-                    f"has: {', '.join(sizes)}."
-                )
 
 
 def parameter_table(

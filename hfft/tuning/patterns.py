@@ -32,10 +32,10 @@ def stacks_of(model: nn.Module, patterns: Patterns) -> list[Stack]:
 
 
 def matching(model: nn.Module, name: str, given: str | Sequence[str], paths: Sequence[str]) -> list[str]:
-    """The paths that match what `tune.blocks` gives for a name. Raises RecipeError where a pattern matches none."""
+    """The paths that match what `tune.blocks` gives for a name. RecipeError: a pattern is wrong or matches none."""
     chosen: list[str] = []
     for pattern in [given] if isinstance(given, str) else given:
-        expression = re.compile(_expression(pattern))
+        expression = _compiled(name, pattern)
         matches = [path for path in paths if expression.fullmatch(path)]
         if not matches:
             raise RecipeError(
@@ -47,6 +47,21 @@ def matching(model: nn.Module, name: str, given: str | Sequence[str], paths: Seq
     if not chosen:
         raise RecipeError(f"tune.blocks.{name} has no pattern: give one, such as 'model.layers.*', or leave it out.")
     return chosen
+
+
+def _compiled(name: str, pattern: str) -> re.Pattern[str]:
+    """A pattern, ready to match. Raises RecipeError where its brackets cannot be read as characters."""
+    if several := re.search(r"\[[^\]]*(\d\d-|-\d\d)[^\]]*\]", pattern):
+        wrong = f"{several[0]} is meant for a range of numbers, but brackets stand for one character"
+    else:
+        try:
+            return re.compile(_expression(pattern))
+        except re.error as error:
+            wrong = error.msg
+    raise RecipeError(
+        f"tune.blocks.{name} has the pattern '{pattern}', which cannot be read: {wrong}. Brackets hold the characters "
+        "that may stand there, lowest first in a range: layer.[0-9] and layer.1[0-2] are layers 0 to 12, as a list."
+    )
 
 
 def _expression(pattern: str) -> str:

@@ -52,7 +52,9 @@ def reinitialise(
             f"tune.reinit.blocks is {top}, and no pooler starts anew either: nothing would. Give a number of blocks, "
             "or leave tune.reinit out."
         )
-    _copy_fresh(model, names, [name for name, _ in model.named_buffers() if _below(name, paths)])
+    homes = {name.rpartition(".")[0] for name in own}  # a block may have modules beside the one that names it
+    buffers = [name for name, _ in model.named_buffers() if name.rpartition(".")[0] in homes or _below(name, paths)]
+    _copy_fresh(model, names, buffers)
     return names
 
 

@@ -43,7 +43,7 @@ def lists_of_blocks(model: nn.Module) -> list[Layers]:
 def _outermost(module: nn.Module, path: str, least: int) -> Iterator[tuple[int, Layers]]:
     """The outermost lists of modules that are that much of a block, and how much they are."""
     children = {f"{path}.{name}" if path else name: child for name, child in module.named_children()}
-    groups = _side_by_side({here: child for here, child in children.items() if _is_list(child)})
+    groups = _side_by_side(_lists(children))
     firsts = {next(iter(group)): group for group in groups if _best(group) >= least}
     taken = {here for group in firsts.values() for here in group}
     for here, child in children.items():
@@ -57,11 +57,23 @@ def _best(group: Mapping[str, nn.Module]) -> int:
     return max(_quality(modules) for modules in group.values())
 
 
-def _is_list(module: nn.Module) -> bool:
-    """A ModuleList, or a Sequential of like blocks, as timm's models have them."""
-    if isinstance(module, nn.Sequential):
-        return len(module) > 1 and _kinds(module) == 1 and _quality(module) == WHOLE
-    return isinstance(module, nn.ModuleList) and len(module) > 0
+def _lists(children: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Those that are lists: a ModuleList, or a Sequential of like blocks, as timm's models have them.
+
+    A Sequential of a single block is one beside another of that kind alone: it may as well be a pooler or a projector.
+    """
+    rows = {here: type(next(child.children())) for here, child in children.items() if _is_row(child)}
+    kinds = list(rows.values())
+    return {
+        here: child
+        for here, child in children.items()
+        if (here in rows and (len(list(child.children())) > 1 or kinds.count(rows[here]) > 1))
+        or (isinstance(child, nn.ModuleList) and len(child))
+    }
+
+
+def _is_row(module: nn.Module) -> bool:
+    return isinstance(module, nn.Sequential) and _kinds(module) == 1 and _quality(module) == WHOLE
 
 
 def _kinds(modules: nn.Module) -> int:
@@ -121,13 +133,15 @@ def _layers(group: Mapping[str, nn.Module]) -> Layers:
     main = next((path for path in paths if _is_nested(group[path])), max(paths, key=lambda path: _quality(group[path])))
     stages = _stages(group[main])
     names = [name for name, _ in group[main].named_children()]
+    if stages is None and len(paths) == 1:
+        return Layers(paths, tuple(_blocks(group[main], main)))
     if stages is None:
         others = [path for path in paths if path != main]
         return Layers(paths, tuple((f"{main}.{name}", *(f"{path}.{name}" for path in others)) for name in names))
     ahead, behind = paths[: paths.index(main)], paths[paths.index(main) + 1 :]
     cores: list[Core] = []
     for name, stage in zip(names, stages, strict=True):
-        opened: list[Core] = [(f"{main}.{name}.{inner}",) for inner in stage]
+        opened: list[Core] = [tuple(f"{main}.{name}.{inner}" for inner in core) for core in stage]
         if opened and cores:
             opened[0] += tuple(f"{path}.{name}" for path in ahead)
         if opened:
@@ -136,12 +150,13 @@ def _layers(group: Mapping[str, nn.Module]) -> Layers:
     return Layers(paths, tuple(cores))
 
 
-def _stages(modules: nn.Module) -> list[list[str]] | None:
-    """The paths of the blocks in each module of a list of stages; None where the modules are blocks themselves.
+def _stages(modules: nn.Module) -> list[list[Core]] | None:
+    """The blocks in each module of a list of stages; None where the modules are blocks themselves.
 
     A stage is a list of blocks, or has weights in nothing but such a list, or has a list of blocks where the stages
     are not all of one shape. MobileBERT's blocks, which are of one shape, each have a list of feed-forward layers and
-    stay blocks; so do T5's, whose lists hold one module of each kind.
+    stay blocks; so do T5's, whose lists hold one module of each kind and are all of one width, as SwiftFormer's stages
+    are not. Stages of one width that each have one block of each kind cannot be told from blocks.
     """
     members = list(modules.children())
     whole = [module for module in members if _part(module) == WHOLE]
@@ -152,14 +167,39 @@ def _stages(modules: nn.Module) -> list[list[str]] | None:
     alike = len({_shapes(module) for module in whole}) == 1
     if alike and any(_matrices(module) > _matrices(blocks) for module, blocks in lists.items()):
         return None
-    if all(_kinds(blocks) == len(list(blocks.children())) > 1 for blocks in lists.values()):
+    one_of_each = all(_kinds(blocks) == len(list(blocks.children())) > 1 for blocks in lists.values())
+    if one_of_each and len({_widths(blocks) for blocks in lists.values()}) == 1:
         return None
-    return [_members(module, inner[module]) if module in inner else [] for module in members]
+    return [_blocks(lists[module], inner[module]) if module in inner else [] for module in members]
 
 
-def _members(module: nn.Module, path: str) -> list[str]:
-    names = [name for name, _ in module.get_submodule(path).named_children()]
-    return [f"{path}.{name}" if path else name for name in names]
+def _blocks(modules: nn.Module, path: str) -> list[Core]:
+    """The blocks of a list at this path: its modules, or pairs of them where each is half a block.
+
+    LeViT's residual layers hold an attention and a feed-forward layer in turn; what stands between two pairs, such as
+    the attention that shrinks the image, goes with the pair in front.
+    """
+    members = {f"{path}.{name}".lstrip("."): child for name, child in modules.named_children()}
+    paths, wrapped = list(members), [_wrapped(child) for child in members.values()]
+    kinds = [kind for kind in dict.fromkeys(wrapped) if kind]
+    firsts = [at for at, kind in enumerate(wrapped) if kind and kind == kinds[0]]
+    halves = len(kinds) == 2 and kinds[0][0] is kinds[1][0] and firsts[0] == 0
+    if not halves or any(wrapped[at + 1 : at + 2] != kinds[1:] for at in firsts):
+        return [(member,) for member in members]
+    return [tuple(paths[start:end]) for start, end in zip(firsts, [*firsts[1:], len(paths)], strict=True)]
+
+
+def _wrapped(module: nn.Module) -> tuple[type, type] | None:
+    """The kinds of a module and of its only child, where it is no list and has no weights beside that."""
+    children = list(module.children())
+    is_list = isinstance(module, (nn.ModuleList, nn.Sequential))
+    if is_list or len(children) != 1 or next(module.parameters(recurse=False), None) is not None:
+        return None
+    return type(module), type(children[0])
+
+
+def _widths(module: nn.Module) -> frozenset[int]:
+    return frozenset(len(parameter) for parameter in module.parameters() if parameter.ndim == 1)
 
 
 def _inner_list(module: nn.Module, depth: int = 2) -> str | None:

@@ -12,9 +12,10 @@ import torch.distributed
 import hfft
 from hfft.errors import HfftError, RecipeError, SetupError
 from hfft.tasks import text_classification
-from tests.laws.runs import assembled, events, finished, launch, predictions, train, trusted
+from tests.laws.runs import assembled, events, finished, launch, predictions, tensors, train, trusted
 
 STEPS = ["train.epochs=null", "train.steps=10", "train.log_every=1"]
+POISON = "tests.laws.poison:Poisoned"
 UNFREEZE, PROBE = "tune.unfreeze={steps: 2, blocks: 2}", "tune.probe={steps: 4, lr: 1e-2}"
 
 
@@ -64,6 +65,49 @@ def test_a_probe_has_its_own_rates_and_then_everything_begins_anew(tiny, tmp_pat
     assert steps <= {6.0}
 
 
+def test_a_step_that_is_called_off_at_the_end_of_a_phase_costs_no_other(tiny, tmp_path):
+    poisoned = {**tiny("text-classification"), "task": {"name": POISON, "steps": [4], "max_length": 32}}
+    overrides = [*STEPS, PROBE, "train.checkpoint_every=1", "train.keep_checkpoints=99"]
+    train(poisoned, tmp_path / "run", *overrides, trust=True)
+    assert [row["step"] for row in events(tmp_path / "run", "skip")] == [4]
+    four, five = (tensors(tmp_path / "run" / "checkpoints" / f"step-{n:08d}" / "model.safetensors") for n in (4, 5))
+    assert not any(torch.equal(four[name], five[name]) for name in four if "position_ids" not in name)
+
+
+def test_the_rate_that_is_logged_is_one_that_applies(tiny, tmp_path):
+    even = ["optim.lr=1e-3", "optim.schedule=constant", "optim.warmup=0", "tune.head_scale=0.1"]
+    train(tiny("text-classification"), tmp_path / "run", *STEPS, *even, "tune.unfreeze={steps: 4, blocks: 9}")
+    assert [row["lr"] for row in events(tmp_path / "run", "train")] == pytest.approx([1e-4] * 4 + [1e-3] * 6)
+
+
+def test_patience_begins_when_all_learns(tiny, tmp_path):
+    waiting = ["train.eval_every=1", "train.keep_best=accuracy", "train.early_stop=1", "optim.lr=1e-30"]
+    train(tiny("text-classification"), tmp_path / "run", *STEPS, *waiting, "tune.probe={steps: 5, lr: 1e-30}")
+    assert len(events(tmp_path / "run", "train")) == 6
+
+
+def test_a_file_of_another_order_is_another_recipe(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    rates = ["'*.LayerNorm.*': 0.5", "'*.bias': 2"]
+    train(recipe, tmp_path / "run", *STEPS, f"tune.rates={{{', '.join(rates)}}}")
+    with pytest.raises(SetupError, match=r"another recipe: tune\.rates is \["):
+        train(recipe, tmp_path / "run", *STEPS, f"tune.rates={{{', '.join(reversed(rates))}}}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "warning"),
+    [
+        (["tune.freeze.blocks=100%"], "Only the head learns. tune.freeze.blocks: all says so"),
+        (["tune.layer_decay=0.5", "tune.freeze_below=0.9"], "Only the head learns"),
+        (["tune.freeze.blocks=all", "tune.layer_decay=0.5"], "but only the head learns: it has no effect"),
+        (["tune.freeze.blocks=all", "tune.layer_decay={encoder: 0.5}"], "tune.layer_decay.encoder has no effect"),
+    ],
+)
+def test_what_is_odd_is_said_in_the_plan(tiny, overrides, warning):
+    found = hfft.plan(hfft.Recipe.from_dict(tiny("text-classification"), *overrides)).warnings
+    assert any(warning in text for text in found), found
+
+
 def test_memory_is_saved_by_what_does_not_learn(tiny):
     plan = hfft.plan(hfft.Recipe.from_dict(tiny("text-classification"), "tune.freeze.blocks=all"))
     still = plan.total_parameters - plan.trainable_parameters
@@ -85,6 +129,17 @@ def test_memory_is_saved_by_what_does_not_learn(tiny):
         ("text-classification", ["tune.adapter={name: loha, rr: 2}"], r"tune\.adapter\.rr"),
         ("text-classification", ["tune.layer_decay={decoder: 0.9}"], "tune.layer_decay names 'decoder'"),
         ("text-classification", ["tune.layer_decay=0.9", "tune.freeze_below=0.01"], "nothing is frozen by it"),
+        ("text-classification", ["tune.layer_decay=0.9", "tune.min_scale=0.01"], "it has no effect. Leave it out"),
+        ("text-classification", ["tune.freeze.patterns=[{train: '*.bias'}]"], "'train: .*bias', which changes nothing"),
+        ("text-classification", ["tune.freeze.patterns=[{freeze: '*'}]"], "its head too: nothing would learn"),
+        ("text-classification", ["tune.freeze.blocks=true"], "it is True: give a number of blocks"),
+        ("text-classification", ["tune.freeze.patterns=[{freze: a}]"], "Did you mean 'freeze'"),
+        ("text-classification", ["tune.probe.steps=4", "optim.warmup=5"], "5 steps, but tune.probe has 4"),
+        (
+            "text-classification",
+            ["tune.probe.steps=7", "optim.warmup=4"],
+            "4 steps, but the run after tune.probe has 3",
+        ),
         ("text-classification", ["tune.blocks={encoder: 'bert.layer.*'}"], r"tune\.blocks"),
         ("text-classification", ["tune.rates={'*.wieght': 2}"], "matches no parameter that learns"),
         ("streaming", ["tune.unfreeze.epochs=1"], "tune.unfreeze counts epochs, but with data.streaming"),
@@ -103,6 +158,16 @@ def test_blocks_may_be_named_by_patterns(tiny):
     )
     sizes = [(block.stack, block.depth) for block in found.tuned.found]
     assert sizes == [("stem", 0), ("low", 1), *(("high", depth) for depth in range(1, len(sizes) - 2)), ("head", 0)]
+
+
+def test_a_written_recipe_has_the_defaults_of_peft_and_repeats_the_run(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "run", *STEPS, "tune.adapter={name: loha, r: 4}")
+    again = hfft.Recipe.load(tmp_path / "run" / "recipe.yaml")
+    assert again.flat()["tune.adapter.alpha"] == 8  # LoHaConfig's own
+    hfft.train(again, output=tmp_path / "again", quiet=True)
+    for file in ("recipe.yaml", "metrics.jsonl", "model/model.safetensors"):
+        assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "run" / file).read_bytes()
 
 
 def test_an_adapter_that_cannot_be_merged_is_saved_by_itself_and_the_plan_says_so(tiny, tmp_path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 import hfft
 from hfft.adapter_section import Ia3Section, LoraSection, OtherSection
 from hfft.errors import RecipeError
+from hfft.recipe_text import mended
 from hfft.schema import recipe_schema
 
 RECIPE: dict[str, Any] = {"task": {"name": "text-classification"}, "data": {"hub": "rows"}, "model": "bert"}
@@ -23,6 +26,9 @@ def section(text: str) -> Any:
     ("text", "wanted"),
     [
         ("{}", LoraSection()),
+        ("lora", LoraSection()),
+        ("ia3", Ia3Section()),
+        ("loha", OtherSection(name="loha")),
         ("{rank: 4, blocks: 2}", LoraSection(rank=4, blocks=2)),
         ("{name: lora, init: pissa, blocks: 50%}", LoraSection(init="pissa", blocks="50%")),
         ("{lr_ratio: 16, rslora: true}", LoraSection(lr_ratio=16, rslora=True)),
@@ -72,7 +78,8 @@ def test_a_saved_recipe_is_read_again_as_the_same(text, tmp_path):
         ("{blocks: 0%}", "'0%' is no number of blocks"),
         ("{blocks: {encoder: true}}", "True is no number of blocks"),
         ("{blocks: {}}", "no stack is named"),
-        ("lora", "tune.adapter is 'lora', but should be a valid dictionary"),
+        ("lorra", "tune.adapter does not fit: 'lorra' is no adapter. Did you mean 'lora'?"),
+        ("3", "tune.adapter is 3, but should be a valid dictionary"),
     ],
 )
 def test_what_does_not_fit_is_said_of_the_section_it_is(text, told):
@@ -82,6 +89,45 @@ def test_what_does_not_fit_is_said_of_the_section_it_is(text, told):
     assert str(caught.value).startswith(f"override tune.adapter={text}: ")
 
 
-def test_the_schema_has_all_three():
-    schema = json.dumps(recipe_schema())
-    assert all(f'"$ref": "#/$defs/{name}"' in schema for name in ("LoraSection", "Ia3Section", "OtherSection"))
+def test_a_text_can_be_overridden_as_the_name_that_it_is():
+    recipe = hfft.Recipe.from_dict(RECIPE, "tune.adapter=lora", "tune.adapter.rank=4")
+    assert recipe.tune.adapter == LoraSection(rank=4)
+
+
+FITS = Draft202012Validator(recipe_schema())
+
+
+RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_schema_takes_every_recipe_of_the_project(path):
+    FITS.validate(mended(yaml.safe_load(path.read_text("utf-8"))))
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("{}", True),
+        ("lora", True),
+        ("loha", True),
+        ("null", True),
+        ("{name: lora, rank: 8}", True),
+        ("{name: ia3}", True),
+        ("{name: ia3, targets: [key], feedforward: []}", True),
+        ("{name: loha, r: 4, blocks: {encoder: 2}}", True),
+        ("{rank: 8, blocks: 50%}", True),
+        ("{name: lora, rnk: 8}", False),
+        ("{rnk: 8}", False),
+        ("{name: ia3, rank: 8}", False),
+        ("{name: nonsense}", False),
+        ("nonsense", False),
+        ("{name: prefix_tuning}", False),
+        ("{name: loha, targets: query}", False),
+    ],
+)
+def test_the_schema_takes_the_adapters_that_recipes_take(text, fits):
+    assert FITS.is_valid({**RECIPE, "tune": {"adapter": yaml.safe_load(text)}}) == fits
+    if not fits:
+        with pytest.raises(RecipeError):
+            section(text)

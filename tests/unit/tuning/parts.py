@@ -38,6 +38,16 @@ class Cell(nn.Module):
         self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
 
 
+class Mixer(Cell):
+    pass
+
+
+class Half(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
 class Stage(nn.Module):
     def __init__(self, width, count):
         super().__init__()

@@ -94,7 +94,6 @@ class Layer(nn.Module):
     ("targets", "told"),
     [
         ("attention", r"matches no linear layer of this model. Its blocks have: down, up\."),
-        ([], r"tune.adapter.targets is empty. The blocks of this model have: down, up\."),
     ],
 )
 def test_targets_that_match_nothing_are_refused_with_what_there_is(targets, told):

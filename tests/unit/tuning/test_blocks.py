@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from torch import nn
+from transformers import WhisperConfig, WhisperForAudioClassification
 
 from hfft.errors import ModelError
 from hfft.tuning.blocks import Block, BlockMap, blocks, plain_name, stack_sizes
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, model
-from tests.unit.tuning.parts import Tower
+from tests.unit.tuning.parts import Tower, depths
 
 every_encoder_decoder = pytest.mark.parametrize("name", encoder_decoders.CONFIGS)
 POSITIONS = {"model.encoder.embed_positions", "model.decoder.embed_positions"}
@@ -129,6 +132,37 @@ def test_what_is_no_part_of_the_base_model_is_the_head_wherever_it_stands():
     made.base_model_prefix = "base"  # type: ignore[assignment]  # as transformers names it
     head = blocks(made)[-1]
     assert {name.rpartition(".")[0] for name in head.parameters} == {"first", "base.norm", "last"}
+
+
+def test_where_no_part_has_the_name_of_the_base_model_it_is_the_model_that_holds_the_blocks():
+    made = nn.ModuleDict({"first": nn.Linear(2, 2), "base": Tower(2), "last": nn.Linear(2, 2)})
+    made.base_model_prefix = "model"  # type: ignore[assignment]  # as transformers names it
+    assert "first.weight" in blocks(made)[0].parameters  # what says that it feeds a part which is no model?
+    made["base"].base_model_prefix = "model"  # type: ignore[assignment]
+    head = blocks(made)[-1]
+    assert {name.rpartition(".")[0] for name in head.parameters} == {"first", "base.norm", "last"}
+
+
+def test_the_weights_of_whispers_layers_are_of_its_head():
+    sizes: dict[str, Any] = {
+        "d_model": 8,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 12,
+        "num_mel_bins": 4,
+    }
+    config = WhisperConfig(**sizes, use_weighted_layer_sum=True, classifier_proj_size=4)
+    found = blocks(WhisperForAudioClassification(config))
+    assert "layer_weights" in found[-1].parameters
+    stem = {name.rpartition(".")[0] for name in found[0].parameters}
+    assert stem == {"encoder.conv1", "encoder.conv2", "encoder.embed_positions"}
+
+
+def test_what_joins_models_that_stand_beside_each_other_is_the_stem():
+    parts = {"vision": Tower(1), "bridge": nn.Linear(2, 2), "text": Tower(1), "lm_head": nn.Linear(2, 2)}
+    place = depths(blocks(nn.ModuleDict(parts)))
+    assert place["bridge"] == ("stem", 0)
+    assert place["lm_head"] == ("head", 0)
 
 
 def test_stacks_that_would_have_the_same_name_are_named_by_their_path():

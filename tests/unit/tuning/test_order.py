@@ -101,6 +101,17 @@ IMAGES: dict[str, tuple[dict[str, Any], int]] = {
         13,
     ),
     "SwiftFormer": ({"depths": [2, 3], "embed_dims": WIDTHS, "downsamples": [True, True], "mlp_ratio": 2}, 5),
+    "Levit": (
+        {
+            "patch_size": 16,
+            "hidden_sizes": [8, 16, 24],
+            "depths": [1, 2, 1],
+            "key_dim": [4, 4, 4],
+            "num_attention_heads": [2, 2, 2],
+            "architectures": ["LevitForImageClassification"],
+        },
+        4,
+    ),
     "MobileNetV1": ({"depth_multiplier": 0.1}, 26),
 }
 

@@ -77,6 +77,24 @@ def test_parts_of_stages_go_with_their_blocks_under_patterns_too():
             r"tune\.blocks\.b matches inner\.layers\.0, which is in tune\.blocks\.a too",
         ),
         ({"encoder": ["inner.layers.*", "drop"]}, r"encoder matches drop, which has no parameters of its own"),
+        (
+            {"encoder": "inner.layers.[2-0]"},
+            r"tune\.blocks\.encoder has the pattern 'inner\.layers\.\[2-0\]', which cannot be read: bad character "
+            r"range 2-0\. Brackets hold the characters that may stand there, lowest first",
+        ),
+        ({"stem": "inner.layers.[!]"}, r"tune\.blocks\.stem .* cannot be read: unterminated character set"),
+        ({"encoder": "inner.layers.[0-11]"}, r"\[0-11\] is meant for a range of numbers, but brackets stand for one"),
+        (
+            {"stem": ["inner", "outer"]},
+            r"The patterns of tune\.blocks\.stem take all blocks \(inner\.layers\.\* and outer\.layers\.\*\), so that "
+            r"no block is left: give patterns of what stands outside of the blocks",
+        ),
+        ({"encoder": "drop", "stem": "bridge"}, r"encoder matches drop, which has no parameters of its own"),
+        ({"late": "outer.layers.*", "head": "outer"}, r"The patterns of tune\.blocks\.head take all blocks"),
+        (
+            {"late": "outer.layers.*", "head": "outer.layers.2"},
+            r"outer\.layers\.2 is in tune\.blocks\.late and in tune\.blocks\.head: name it in one",
+        ),
         ({"stem": "drop"}, r"tune\.blocks\.stem matches drop, which has no parameters"),
         (
             {"stem": "bridge", "head": "bridge.weight"},

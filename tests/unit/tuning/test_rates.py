@@ -124,7 +124,13 @@ def test_stacks_decay_each_by_its_own_number_and_the_stem_by_the_least():
 
 def test_a_stack_that_is_not_there_is_refused():
     with pytest.raises(RecipeError, match=r"tune\.layer_decay names 'decodr', .* Did you mean 'decoder'\? It has: enc"):
-        by_place(TABLES["bart"][0](), layer_decay={"decodr": 0.5})
+        Rates(1.0, 0.0, layer_decay={"decodr": 0.5}).check({"encoder": 2, "decoder": 3})
+
+
+def test_a_least_share_that_no_block_reaches_is_refused():
+    Rates(1.0, 0.0, layer_decay=0.5, min_scale=0.0626).check({"encoder": 3})
+    with pytest.raises(RecipeError, match=r"tune\.min_scale is 0\.0625, but layer decay leaves each block 0\.0625 of"):
+        Rates(1.0, 0.0, layer_decay=0.5, min_scale=0.0625).check({"encoder": 3})
 
 
 def test_no_block_is_slower_than_the_least_share():

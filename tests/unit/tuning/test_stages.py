@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from hfft.tuning.blocks import BlockMap, blocks, stack_sizes
-from tests.unit.tuning.parts import Cell, Layer, Stage, Wide, cells, depths
+from tests.unit.tuning.parts import Cell, Half, Layer, Mixer, Stage, Wide, cells, depths
 
 
 def test_a_list_may_hold_layers_of_several_kinds():
@@ -50,6 +50,51 @@ def test_lists_in_a_row_are_one_stack_that_counts_on(kind):
     found = blocks(made)
     assert [block.name for block in found] == ["stem", "layer1.0", "layer1.1", "layer2.0", "layer2.1", "head"]
     assert depths(found)["join"] == ("encoder", 3)  # what stands between two lists goes with the following block
+
+
+@pytest.mark.parametrize("counts", [(1, 2), (2, 1), (1, 1)])
+def test_a_stage_of_a_single_block_beside_others_is_opened_too(counts):
+    made = nn.ModuleDict({f"layer{n}": cells(nn.Sequential, count) for n, count in enumerate(counts, start=1)})
+    made["pool"] = nn.Sequential(Layer())
+    paths = [f"layer{n}.{inner}" for n, count in enumerate(counts, start=1) for inner in range(count)]
+    assert [block.name for block in blocks(made)] == [*paths, "head"]
+
+
+@pytest.mark.parametrize("outer", [nn.Sequential, nn.ModuleList])
+@pytest.mark.parametrize("front", [[], [nn.Linear(2, 4)]])
+def test_stages_in_a_list_are_opened_also_where_they_hold_a_single_block(outer, front):
+    parts = [*front, cells(nn.Sequential, 1), cells(nn.Sequential, 2), cells(nn.Sequential, 1)]
+    made = nn.ModuleDict({"stages": outer(parts) if outer is nn.ModuleList else outer(*parts)})
+    at = len(front)
+    paths = [f"stages.{path}" for path in (f"{at}.0", f"{at + 1}.0", f"{at + 1}.1", f"{at + 2}.0")]
+    assert [block.name for block in blocks(made) if block.depth] == paths
+
+
+def test_stages_with_a_block_of_each_kind_are_opened_where_they_grow_and_stay_where_they_do_not():
+    def stage(width, *kinds):
+        return nn.ModuleDict({"layer": nn.ModuleList(kind(width) for kind in kinds)})
+
+    growing = nn.ModuleDict({"stages": nn.ModuleList([stage(4, Mixer, Cell), stage(8, Mixer, Cell)])})  # SwiftFormer
+    even = nn.ModuleDict({"stages": nn.ModuleList([stage(4, Mixer, Cell), stage(4, Mixer, Cell)])})  # T5
+    assert stack_sizes(blocks(growing)) == {"encoder": 4}
+    assert stack_sizes(blocks(even)) == {"encoder": 2}
+
+
+def test_halves_of_blocks_that_run_in_turn_are_one_block_with_what_follows_them():
+    pairs = [Half(Cell(4)), Half(Mixer(4)), Half(Cell(4)), Half(Mixer(4))]  # as LeViT's, and what shrinks its images
+    first, second = nn.ModuleList([*pairs, Cell(4), Half(Mixer(4))]), nn.ModuleList([Half(Cell(4)), Half(Mixer(4))])
+    stages = nn.ModuleList(nn.ModuleDict({"layers": layers}) for layers in (first, second))
+    found = blocks(nn.ModuleDict({"stages": stages}))
+    assert [block.name for block in found] == ["stages.0.layers.0", "stages.0.layers.2", "stages.1.layers.0"]
+    place = depths(found)
+    assert {place[f"stages.0.layers.{path}.up"] for path in ("2.module", "3.module", "4", "5.module")} == {
+        ("encoder", 2)
+    }
+
+
+def test_layers_that_run_in_turn_and_have_weights_of_their_own_are_blocks():
+    made = nn.ModuleDict({"layers": nn.ModuleList([Cell(4), Mixer(4), Cell(4), Mixer(4)])})
+    assert stack_sizes(blocks(made)) == {"encoder": 4}
 
 
 def test_parts_of_blocks_in_lists_beside_each_other_are_zipped():

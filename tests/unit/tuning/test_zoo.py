@@ -14,3 +14,12 @@ def test_the_blocks_of_every_architecture_are_those_of_its_config(kind, capsys):
         print(f"\n{zoo.line(kind, count, faulty)}")
     assert not faulty
     assert count >= zoo.FEWEST[kind]
+
+
+@pytest.mark.parametrize("kind", zoo.FEWEST_BY_CLASS)
+def test_so_are_those_that_only_their_own_classes_build(kind, capsys):
+    count, faulty = zoo.survey(kind, by_class=True)
+    with capsys.disabled():
+        print(f"\nand by their own classes {zoo.line(kind, count, faulty)}")
+    assert not faulty
+    assert count >= zoo.FEWEST_BY_CLASS[kind]

@@ -31,6 +31,10 @@ CLASSES: dict[str, Any] = {
 }
 FEWEST = {"sequence classification": 120, "token classification": 97, "seq2seq": 37, "image classification": 37}
 """How many architectures of each class transformers 5.23 builds without detectron2, natten and timm."""
+FEWEST_BY_CLASS = {"image classification": 7}
+"""How many more it builds by their own classes alone, as a config stands for several: DeiT, LeViT, Perceiver."""
+SETTINGS = {"PerceiverConfig": {"num_cross_attention_heads": 1}}
+"""What a config needs where its own code refuses the default: positions of 261 numbers cannot be cut into 8 heads."""
 
 Sizes = Mapping[str, int]
 OWN_COUNTS: dict[str, tuple[Callable[[Any], Sizes], str]] = {
@@ -93,19 +97,28 @@ OWN_COUNTS: dict[str, tuple[Callable[[Any], Sizes], str]] = {
 """Configs whose `num_hidden_layers`, `depths` and the like do not say how many blocks there are, and why."""
 
 
-def built(kind: str) -> Iterator[tuple[Any, Any]]:
-    """Config and model, without weights, of every architecture of a class that its default config builds."""
+def built(kind: str, *, by_class: bool = False) -> Iterator[tuple[Any, Any]]:
+    """Config and model, without weights, of every architecture of a class that its default config builds.
+
+    Args:
+        kind: The class's name in `CLASSES`.
+        by_class: Builds the models of configs that stand for several of them, and no others: `from_config` cannot.
+    """
     logging.set_verbosity_error()
     auto = CLASSES[kind]
     for config_class in auto._model_mapping:
-        try:
-            with warnings.catch_warnings(), torch.device("meta"):
-                warnings.simplefilter("ignore")
-                config = config_class()
-                model = auto.from_config(config)
-        except Exception:  # a package that is not installed, or a default config that its own code refuses
+        several = auto._model_mapping[config_class]
+        if by_class != isinstance(several, tuple):
             continue
-        yield config, model
+        for build in [one for one in several if one is not None] if by_class else [auto.from_config]:
+            try:
+                with warnings.catch_warnings(), torch.device("meta"):
+                    warnings.simplefilter("ignore")
+                    config = config_class(**SETTINGS.get(config_class.__name__, {}) if by_class else {})
+                    model = build(config)
+            except Exception:  # a package that is not installed, or a default config that its own code refuses
+                continue
+            yield config, model
 
 
 def expected(config: Any, model: nn.Module) -> Sizes:
@@ -187,11 +200,11 @@ def _outputs(config: Any, model: Any, names: Iterable[str]) -> set[str]:
     return {name for name in names if name.rpartition(".")[0] in paths} - tables
 
 
-def survey(kind: str) -> tuple[int, dict[str, list[str]]]:
+def survey(kind: str, *, by_class: bool = False) -> tuple[int, dict[str, list[str]]]:
     """How many architectures of a class are built, and the faults of those that have any."""
     faulty: dict[str, list[str]] = {}
     count = 0
-    for config, model in built(kind):
+    for config, model in built(kind, by_class=by_class):
         count += 1
         if wrong := faults(config, model):
             faulty[type(model).__name__] = wrong
@@ -205,6 +218,9 @@ def line(kind: str, count: int, faulty: Mapping[str, list[str]]) -> str:
 
 if __name__ == "__main__":
     for each in CLASSES:
-        number, wrong_ones = survey(each)
-        print(line(each, number, wrong_ones), *(f"  {name}: {why}" for name, why in wrong_ones.items()), sep="\n")
+        for alone in (False, True):
+            number, wrong_ones = survey(each, by_class=alone)
+            if number:
+                said = line(f"{each}, by their own classes" if alone else each, number, wrong_ones)
+                print(said, *(f"  {name}: {why}" for name, why in wrong_ones.items()), sep="\n")
     print("Counted by rules of their own:", *(f"  {name}: {why}" for name, (_, why) in OWN_COUNTS.items()), sep="\n")
