@@ -116,7 +116,7 @@ class ProbeSection(_Lasting):
 
     epochs: Annotated[float, Field(gt=0)] | None = Field(default=None, description="How long the head learns alone.")
     steps: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Instead of 'epochs'.")
-    lr: float = Field(default=1e-3, gt=0, description="Peak learning rate of the head meanwhile.")
+    lr: float = Field(default=3e-3, gt=0, description="Peak learning rate of the head meanwhile.")
 
 
 class ReinitSection(Section):
