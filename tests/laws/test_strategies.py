@@ -59,13 +59,12 @@ def test_an_average_of_the_weights_goes_with_every_strategy(tiny, plain, tmp_pat
     is_saved(task, recipe, plain, tmp_path)
 
 
-HERE = ("unfreeze+decay", "probe", "l2_sp", "soup", "freeze+decay+lora")  # the others are `wide`
-SHARED = [
-    pytest.param(
-        *case, marks=[] if case[0] in ("text-classification", "conv") and case[1] in HERE else pytest.mark.wide
-    )
-    for case in STRATEGIC
+HERE = [
+    *(("text-classification", strategy) for strategy in ("unfreeze+decay", "l2_sp")),
+    *(("conv", strategy) for strategy in ("probe", "freeze+decay+lora")),
 ]
+"""What is tried over processes in every run of the tests; the others are `wide`."""
+SHARED = [pytest.param(*case, marks=[] if case in HERE else pytest.mark.wide) for case in STRATEGIC]
 
 
 @pytest.mark.parametrize(("task", "strategy"), SHARED)
