@@ -44,6 +44,7 @@ class Tuned:
         dropout: Whether dropout is on in what is frozen.
         still_statistics: Whether every BatchNorm uses the checkpoint's statistics.
         anchor: What draws weights to where they start; None where nothing does.
+        merges: Whether its adapter can be merged exactly into the weights; true where there is none.
         warnings: What people should know.
     """
 
@@ -57,6 +58,7 @@ class Tuned:
     dropout: bool
     still_statistics: bool
     anchor: Anchor | None
+    merges: bool
     warnings: list[str] = field(default_factory=list)
 
     def enter(self, phase: Phase) -> None:
@@ -86,6 +88,7 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
     if tune.reinit is not None:
         new = [*new, *reinitialise(model, found, tune.reinit.blocks, tune.reinit.pooler)]
     adapted: Any = model
+    merges = True
     if tune.adapter is not None:
         adapted = add_adapter(model, found, tune.adapter.name, tune.adapter.model_dump(exclude={"name"}))
         merges = merges_exactly(adapted)
@@ -113,6 +116,7 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
         dropout=tune.freeze is not None and tune.freeze.dropout,
         still_statistics=tune.batch_norm == "eval",
         anchor=Anchor(adapted, held, tune.l2_sp) if tune.l2_sp is not None else None,
+        merges=merges,
         warnings=warnings,
     )
     made.enter(phases[-1])

@@ -18,7 +18,7 @@ from hfft.score_table import score_table, show_scores
 from hfft.scoring import Scored
 from hfft.screen import Screen
 from hfft.soup import Soup, greedy_soup, weights_shown
-from hfft.tuning.adapter_saving import merged, merges_exactly, save_adapter
+from hfft.tuning.adapter_saving import merged, save_adapter
 
 
 def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> None:
@@ -122,7 +122,7 @@ def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) 
             _save_beside(assembly, place, adapter_card(assembly, results, model))
             if model.get_base_model().can_generate():
                 model.get_base_model().generation_config.save_pretrained(place)
-        if not merges_exactly(model):
+        if not assembly.tuned.merges:
             return
         model = merged(model)
     with whole_folder(folder.model) as place:

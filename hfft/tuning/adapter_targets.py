@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from hfft.errors import RecipeError, near
 from hfft.tuning.blocks import HEAD, STEM, Block, stack_sizes
-from hfft.tuning.rules import matches
+from hfft.tuning.rules import endings, matches
 
 Targets = Literal["attention", "all-linear"] | Sequence[str]
 Top = int | str  # a number, or a share such as "50%"
@@ -114,7 +114,7 @@ def target_layers(
     if not chosen:
         raise RecipeError(
             f"tune.adapter.targets is '{targets}', which matches no linear layer of this model. Its blocks have: "
-            f"{', '.join(endings(linear))}."
+            f"{', '.join(sorted(endings(linear)))}."
         )
     return chosen
 
@@ -128,7 +128,7 @@ def _by_patterns(patterns: Sequence[str], layers: list[str], what: str, key: str
     for pattern in patterns:
         names = [name for name in layers if matches(pattern, name)]
         if not names:
-            ends = endings(layers)
+            ends = sorted(endings(layers))
             hint = near(pattern, [*ends, *(end.rpartition(".")[2] for end in ends)])
             raise RecipeError(
                 f"tune.adapter.{key} has the pattern '{pattern}', which matches no {what} of this model's blocks."
@@ -136,15 +136,6 @@ def _by_patterns(patterns: Sequence[str], layers: list[str], what: str, key: str
             )
         chosen += names
     return list(dict.fromkeys(chosen))
-
-
-def endings(layers: list[str]) -> list[str]:
-    """The names of layers as they read inside a block, for messages: what follows the block's number."""
-    return sorted({".".join(name.split(".")[_last_number(name) + 1 :]) for name in layers})
-
-
-def _last_number(name: str) -> int:
-    return max((i for i, part in enumerate(name.split(".")) if part.isdigit()), default=-1)
 
 
 def keys_values_and_leaving(model: nn.Module, found: Sequence[Block]) -> tuple[list[str], list[str]] | None:

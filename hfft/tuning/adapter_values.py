@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from hfft.errors import RecipeError, near
-from hfft.tuning.adapter_targets import endings
+from hfft.tuning.rules import endings
 
 PATTERNS = {
     "alpha_pattern": "alpha",
@@ -101,7 +101,7 @@ def check_patterns(name: str, settings: Mapping[str, Any], layers: Sequence[str]
                     f"tune.adapter.{key}.{pattern} has no effect: keys before it match all its layers, and the first "
                     "one counts."
                 )
-            ends = endings(list(layers))
+            ends = sorted(endings(layers))
             hint = near(pattern, [*ends, *(end.rpartition(".")[2] for end in ends)])
             raise RecipeError(
                 f"tune.adapter.{key} has the key '{pattern}', which matches no layer that gets an adapter.{hint} These "

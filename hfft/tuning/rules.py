@@ -36,7 +36,7 @@ def by_first_match(
         if not matched:
             raise RecipeError(
                 f"{where} has the pattern '{pattern}', which matches no {what} of this model."
-                f"{near(pattern, _endings(names))} There are: {', '.join(_endings(names)[:6])}."
+                f"{near(pattern, endings(names))} There are: {', '.join(endings(names)[:6])}."
             )
         left = [name for name in matched if name not in found]
         if not left:
@@ -57,8 +57,8 @@ def matches(pattern: str, name: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"*.{pattern}")
 
 
-def _endings(names: Sequence[str]) -> list[str]:
-    """The names, and what follows a block's number in them once for all blocks."""
+def endings(names: Sequence[str]) -> list[str]:
+    """The names as they read inside a block, each once: what follows the block's number, in their order."""
     ends = []
     for name in names:
         parts = name.split(".")

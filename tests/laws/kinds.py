@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from datasets import Dataset
+from peft import PeftModel
 from PIL import Image
 from transformers import (
     AutoImageProcessor,
@@ -199,3 +201,15 @@ def _leaves(value: Any, place: str = "") -> dict[str, Any]:
     else:
         return {place: value}
     return {name: leaf for key, part in parts for name, leaf in _leaves(part, f"{place}/{key}").items()}
+
+
+def assert_adapter_gives_what_merged_does(task: str, recipe: dict[str, Any], run: Path) -> None:
+    """An adapter by itself, on the plain base, gives the logits of the merged model to the eval rows."""
+    kind = kind_of(task, recipe)
+    merged = kind.auto.from_pretrained(run / "model")
+    base = kind.auto.from_pretrained(recipe["model"], num_labels=merged.config.num_labels)
+    adapted = PeftModel.from_pretrained(base, run / "adapter").eval()
+    columns = {name: [row[name] for row in rows(recipe, "eval")] for name in input_columns(task, recipe)}
+    batch = kind.inputs(run / "adapter", columns)
+    with torch.no_grad():
+        assert torch.allclose(adapted(**batch).logits, merged(**batch).logits, atol=1e-5)

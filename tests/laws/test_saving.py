@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from peft import PeftModel
 
 import hfft
-from tests.laws.kinds import assert_alike, input_columns, kind_of, questions, rows
+from tests.laws.kinds import assert_adapter_gives_what_merged_does, assert_alike, kind_of, questions
 from tests.laws.runs import ENDS, LAWFUL, keep_best, predictions, train, trusted
 from tests.tiny import VARIANTS
 
@@ -29,14 +27,7 @@ def test_transformers_agrees_without_hfft(tiny, trained, plain, tmp_path, task, 
 @pytest.mark.parametrize("task", LAWFUL)
 def test_the_adapter_folder_gives_the_same_logits_as_the_merged_model(tiny, trained, task):
     recipe, run = tiny(task), trained(task, "freeze+decay+lora")
-    kind = kind_of(task, recipe)
-    merged = kind.auto.from_pretrained(run / "model")
-    base = kind.auto.from_pretrained(recipe["model"], num_labels=merged.config.num_labels)
-    adapted = PeftModel.from_pretrained(base, run / "adapter").eval()
-    columns = {name: [row[name] for row in rows(recipe, "eval")] for name in input_columns(task, recipe)}
-    batch = kind.inputs(run / "adapter", columns)
-    with torch.no_grad():
-        assert torch.allclose(adapted(**batch).logits, merged(**batch).logits, atol=1e-5)
+    assert_adapter_gives_what_merged_does(task, recipe, run)
 
 
 @pytest.mark.parametrize("strategy", ENDS)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from peft import PeftModel
 
 from hfft.folder import read_json
 from hfft.tuning.blocks import plain_name
-from tests.laws.kinds import assert_alike, input_columns, kind_of, questions, rows
+from tests.laws.kinds import assert_adapter_gives_what_merged_does, assert_alike, kind_of, questions
 from tests.laws.runs import (
     STRATEGIC,
     assembled,
@@ -39,24 +38,13 @@ def given(tiny, task, strategy):
 
 @pytest.mark.parametrize(("task", "strategy"), STRATEGIC)
 def test_what_the_table_says_is_what_happens_and_the_run_goes_on_and_is_saved(tiny, plain, tmp_path, task, strategy):
-    recipe, overrides = given(tiny, task, strategy)
-    start = started(recipe, overrides)
-    train(recipe, tmp_path / "run", *overrides)
-    moves_as_told(start, tmp_path / "run")
-    goes_on(recipe, overrides, tmp_path)
-    is_saved(task, recipe, plain, tmp_path)
+    keeps_the_laws(tiny, plain, tmp_path, task, strategy)
 
 
 @pytest.mark.wide
 @pytest.mark.parametrize(("task", "strategy"), STRATEGIC)
 def test_an_average_of_the_weights_goes_with_every_strategy(tiny, plain, tmp_path, task, strategy):
-    recipe, overrides = given(tiny, task, strategy)
-    overrides.append(EMA)
-    start = started(recipe, overrides)
-    train(recipe, tmp_path / "run", *overrides)
-    moves_as_told(start, tmp_path / "run")
-    goes_on(recipe, overrides, tmp_path)
-    is_saved(task, recipe, plain, tmp_path)
+    keeps_the_laws(tiny, plain, tmp_path, task, strategy, EMA)
 
 
 HERE = [
@@ -79,6 +67,17 @@ def test_two_processes_are_one_run_with_every_strategy(tiny, tmp_path, task, str
     assert whole(tmp_path / "cut") == whole(tmp_path / "run")
     train(recipe, tmp_path / "one", *overrides)
     assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "one"), rel=1e-5, abs=1e-5)
+
+
+def keeps_the_laws(tiny, plain, place, task, strategy, *more):
+    """Laws 3 to 6, of one process."""
+    recipe, overrides = given(tiny, task, strategy)
+    overrides += more
+    start = started(recipe, overrides)
+    train(recipe, place / "run", *overrides)
+    moves_as_told(start, place / "run")
+    goes_on(recipe, overrides, place)
+    is_saved(task, recipe, plain, place)
 
 
 def started(recipe, overrides):
@@ -135,12 +134,5 @@ def is_saved(task, recipe, plain, place):
     run, kind = place / "run", kind_of(task, recipe)
     said = plain(kind.asked, run / "model", questions(task, recipe, place))
     assert_alike(said, [{name: row[name] for name in said[0]} for row in predictions(run)])
-    if not (run / "adapter").exists():
-        return
-    merged = kind.auto.from_pretrained(run / "model")
-    base = kind.auto.from_pretrained(recipe["model"], num_labels=merged.config.num_labels)
-    adapted = PeftModel.from_pretrained(base, run / "adapter").eval()
-    columns = {name: [row[name] for row in rows(recipe, "eval")] for name in input_columns(task, recipe)}
-    batch = kind.inputs(run / "adapter", columns)
-    with torch.no_grad():
-        assert torch.allclose(adapted(**batch).logits, merged(**batch).logits, atol=1e-5)
+    if (run / "adapter").exists():
+        assert_adapter_gives_what_merged_does(task, recipe, run)
