@@ -17,8 +17,8 @@ import numpy as np
 
 import hfft
 from hfft.data.files import read_files
-from hfft.metrics.generation import generation_intervals, generation_scores
-from hfft.metrics.intervals import percentiles, resamples
+from hfft.metrics.generation import generation_resampled, generation_scores
+from hfft.metrics.intervals import intervals_of, percentiles, resamples
 from hfft.metrics.rouge import NAMES, measure
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\"'])")
@@ -41,7 +41,10 @@ def compare(answers: list[str], leads: list[str], truths: list[Any]) -> list[str
     gains = measure(tuple(answers), references)[1] - measure(tuple(leads), references)[1]
     drawn = np.concatenate([counts @ gains / len(gains) for counts in resamples(len(gains))])
     found = [
-        (generation_scores(texts, truths, ["rouge"]), generation_intervals(texts, truths, ["rouge"], CONFIDENCE))
+        (
+            generation_scores(texts, truths, ["rouge"]),
+            intervals_of(generation_resampled(texts, truths, ["rouge"]), CONFIDENCE),
+        )
         for texts in (answers, leads)
     ]
     for column, name in enumerate(NAMES):

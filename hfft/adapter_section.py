@@ -83,9 +83,9 @@ class LoraSection(_Placed):
     """
 
     name: Literal["lora"] = "lora"
-    rank: int = Field(default=8, ge=1)
+    rank: int = Field(default=8, ge=1, description="Of the two matrices whose product is learnt.")
     alpha: float = Field(default=16, gt=0, description="The product is added at alpha / rank.")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="On what goes into the adapter.")
     targets: Targets = Field(
         default="attention",
         description="Linear layers of the attention, of every block, or patterns of module names, which reach "

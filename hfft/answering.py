@@ -18,10 +18,9 @@ from PIL.Image import Image
 from transformers.image_utils import load_image
 
 from hfft.backbone import Backbone
-from hfft.data.checks import UNLABELLED, read_column
+from hfft.data.checks import UNLABELLED
 from hfft.data.files import KINDS, read_files
 from hfft.data.image_folder import IMAGE_ENDINGS
-from hfft.data.images import as_images
 from hfft.data.order import Budget
 from hfft.errors import DataError, ModelError, SetupError
 from hfft.folder import RunFolder, write_text
@@ -32,6 +31,7 @@ from hfft.score_table import Table, score_table, show_scores
 from hfft.scoring import ExtraMetric, Scored, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task, make_task, task_of_architectures
+from hfft.tasks.inputs import inputs_of
 from hfft.tasks.task import Pictured, Task
 
 TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
@@ -200,15 +200,7 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     scored, findings = _scored(finished, rows, answered=False)
     found = [{"id": number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
     seconds = time.perf_counter() - started
-    return Answers(found, _asked(finished.task, rows.select(scored.ids)), findings, seconds)
-
-
-def _asked(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
-    """The inputs of rows, a tuple a row; of a picture its file's name, or nothing where it has none."""
-    if isinstance(task, Pictured):
-        kept = reduce(lambda rows, name: as_images(rows, name, "data"), task.file_columns, rows)
-        return list(zip(*([value["path"] or "" for value in kept[name]] for name in task.inputs), strict=True))
-    return list(zip(*(read_column(rows, "data", "task", column) for column in task.inputs), strict=True))
+    return Answers(found, inputs_of(finished.task, rows.select(scored.ids)), findings, seconds)
 
 
 def score(finished: Finished, files: Sequence[str]) -> Evaluation:

@@ -15,6 +15,8 @@ from hfft.answering import Evaluation, answer, open_finished, score
 from hfft.assemble import assemble, draft
 from hfft.environment import make_accelerator
 from hfft.folder import RunFolder, read_json, scored_splits
+from hfft.hub.pushing import publish_finished, push
+from hfft.hub.target import check_before_training
 from hfft.lock import alone_in
 from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
@@ -37,6 +39,28 @@ class Result:
     folder: Path
     scores: dict[str, dict[str, dict[str, Any]]]
 
+    def push(
+        self,
+        repo: str,
+        private: bool = False,
+        revision: str | None = None,
+        adapter: bool = False,
+        overwrite: bool = False,
+    ) -> str:
+        """Publishes the run on the Hub, in one commit, as `hfft.hub.push` does, and returns the address of its page.
+
+        Args:
+            repo: USER/NAME; made where it is not there yet.
+            private: Make a new repository private.
+            revision: A branch other than the main one.
+            adapter: Publish adapter/ rather than model/, where the run has both.
+            overwrite: Replace another model that is there.
+
+        Raises:
+            SetupError: As `hfft.hub.push`.
+        """
+        return push(self.folder, repo, private, revision, adapter, overwrite)
+
 
 def train(
     recipe: Recipe,
@@ -45,6 +69,7 @@ def train(
     trust: bool = False,
     accelerator: Accelerator | None = None,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> Result:
     """Fine-tunes as the recipe says and leaves a run folder.
 
@@ -58,6 +83,7 @@ def train(
         trust: Whether code named by the recipe, or brought by the model, may run.
         accelerator: What to run on; by default what the launcher asked for.
         quiet: Print nothing.
+        verbose: Print details too: a batch as the model reads it, every score, those of labels and slices, gradients.
 
     Raises:
         HfftError: A recipe, data, model or setup error; nothing that was there is lost.
@@ -66,14 +92,19 @@ def train(
     quiet_libraries()
     drafted = draft(recipe, trust)
     accelerator = make_accelerator(accelerator)
-    screen = Screen(quiet=quiet or not accelerator.is_main_process)
+    screen = Screen(quiet=quiet or not accelerator.is_main_process, verbose=verbose)
     screen.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
     folder = RunFolder(output or Path("runs", drafted.recipe.name))
-    with alone_in(folder) if accelerator.is_main_process else nullcontext():
+    main = accelerator.is_main_process
+    with alone_in(folder) if main else nullcontext():
+        if main:
+            check_before_training(drafted.recipe)
         if drafted.recipe.train.seeds is not None:
             train_seeds(folder, drafted, accelerator, resume, screen)
         else:
             train_in(folder, drafted, accelerator, resume, screen)
+        if main:
+            publish_finished(folder, drafted.recipe, screen)
     results = read_json(folder.results)
     return Result(folder.path, {split: results[split] for split in scored_splits(results)})
 

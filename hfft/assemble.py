@@ -40,6 +40,7 @@ from hfft.optim.schedules import Ahead, make_schedule, warmup_steps
 from hfft.recipe import ModelSection, Recipe
 from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
+from hfft.slices import check_columns
 from hfft.soup import soup_doubts
 from hfft.tasks import find_task, make_task
 from hfft.tasks.task import Pictured, Prepared, Task
@@ -76,6 +77,7 @@ class Assembly:
     run: Run
     tuned: Tuned
     scorers: dict[str, Scorer]
+    rows: dict[str, Dataset]  # of the scored splits, as they were read; the ids of examples are their numbers
     strategy: str
     base: str | None  # the name under which others find the pretrained model too
     warnings: list[str] = field(default_factory=list)
@@ -158,6 +160,8 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         prepared = task.prepare(splits, backbone)
         prepared = replace(prepared, summary=prepared.told())
         model, new = task.model(backbone)
+    scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
+    check_columns(scored_rows, recipe.eval.slices)
     if stream is not None:
         prepared.findings[:0] = stream.findings
         prepared.summary["train"]["stream"] = True
@@ -185,6 +189,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         run=run,
         tuned=made,
         scorers=scorers,
+        rows=scored_rows,
         strategy=_strategy(recipe),
         base=backbone.public_name,
         warnings=[
@@ -398,6 +403,8 @@ def _without_effect(
         warnings.append("There is neither an eval nor a test split: the run will end without a score.")
     if recipe.eval.metrics and not scorers:
         warnings.append("eval.metrics has no effect: there is nothing to score.")
+    if recipe.eval.slices and not scorers:
+        warnings.append("eval.slices has no effect: there is nothing to score.")
     if recipe.train.soup is not None and "eval" in scorers:
         warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, *steps))
     if recipe.train.eval_every is not None and "eval" not in scorers:

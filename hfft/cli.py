@@ -11,7 +11,10 @@ from typing import Annotated
 
 import typer
 
-from hfft.errors import HfftError, Stopped
+from hfft.cli_hub import pull, push
+from hfft.cli_init import init
+from hfft.cli_look import compare, report
+from hfft.errors import HfftError, SetupError, Stopped
 
 app = typer.Typer(
     name="hfft",
@@ -22,7 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe, a YAML file.")]
+RecipeFile = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A recipe: a YAML file, or hf://USER/NAME of a published run.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, such as optim.lr=3e-5.")
 ]
@@ -44,15 +49,22 @@ def train(
         str | None, typer.Option(metavar="N,N,...", help="Train once with each of these seeds: train.seeds=[N,N,...].")
     ] = None,
     trust: Trust = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print details: a batch, gradients, every score, labels and slices.")
+    ] = False,
 ) -> None:
     """Fine-tune, and leave a run folder. Goes on by itself where it was stopped."""
     from hfft.recipe import Recipe
+
+    if quiet and verbose:
+        raise SetupError("--quiet and --verbose ask for less and for more: give one of them.")
 
     changes = [*(overrides or []), *([f"train.seeds=[{seeds}]"] if seeds is not None else [])]
     loaded = Recipe.load(recipe, *changes)  # before torch: a typing error should cost no seconds
     from hfft.api import train as run
 
-    run(loaded, output=output, resume=resume, trust=trust)
+    run(loaded, output=output, resume=resume, trust=trust, quiet=quiet, verbose=verbose)
 
 
 @app.command()
@@ -153,12 +165,14 @@ def evaluate(
 
 
 @app.command()
-def tasks() -> None:
-    """List the tasks and their options."""
+def tasks(
+    name: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Tell of this one alone.")] = None,
+) -> None:
+    """Say what each task is for, what its data look like, and which options it has."""
     from hfft.schema import describe_tasks
     from hfft.screen import Screen
 
-    for line in describe_tasks():
+    for line in describe_tasks(name):
         Screen().say(line)
 
 
@@ -168,6 +182,10 @@ def schema() -> None:
     from hfft.schema import recipe_schema
 
     sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
+
+
+for command in (report, compare, push, pull, init):
+    app.command()(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

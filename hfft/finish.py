@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from hfft.assemble import Assembly, Company
-from hfft.card import adapter_card, card
+from hfft.card.model_card import adapter_card, card
+from hfft.closing import show_results
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
 from hfft.hooks.checkpoint import summed
 from hfft.hooks.ema import averaged
 from hfft.loop import Progress
-from hfft.score_table import score_table, show_scores
+from hfft.score_table import score_table
 from hfft.scoring import Scored
 from hfft.screen import Screen
-from hfft.soup import Soup, greedy_soup, weights_shown
+from hfft.slices import Part, parts_by_column, parts_by_length, slice_scores
+from hfft.soup import Soup, greedy_soup
+from hfft.tasks.inputs import shown_inputs
 from hfft.tuning.adapter_saving import merged, save_adapter
 
 
@@ -47,7 +49,7 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         if run.accelerator.is_main_process:
             results = _results(assembly, progress, chosen, soup, scored)
             _write(assembly, folder, company, scored, results)
-            _show(results, scored, assembly.recipe.train.best_metric, folder.path, screen)
+            show_results(results, assembly.recipe.train.best_metric, screen)
         run.accelerator.wait_for_everyone()
 
 
@@ -63,9 +65,14 @@ def _write(
     assembly: Assembly, folder: RunFolder, company: Company, scored: dict[str, Scored], results: dict[str, Any]
 ) -> None:
     for split, found in scored.items():
-        rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows())
-        write_text(folder.predictions(split), "".join(rows))
-    _save_model(assembly, folder, results)
+        inputs = shown_inputs(assembly.task, assembly.rows[split].select(found.ids))
+        asked = ({"input": given} if given is not None else {} for given in inputs)
+        both = zip(found.rows(), asked, strict=True)
+        lines = (
+            json.dumps({"id": row["id"], **given, **row}, ensure_ascii=False, allow_nan=False) for row, given in both
+        )
+        write_text(folder.predictions(split), "".join(f"{line}\n" for line in lines))
+    save_model(assembly, folder, results)
     track = company.log.track
     for split in scored:
         values = {name: entry["value"] for name, entry in results[split].items()}
@@ -92,6 +99,8 @@ def _results(
         results[split] = whole
         results |= {f"{split}_labels": by_label} if by_label else {}
         results[f"{split}_examples"] = len(found.labelled[1])
+        parts = slice_scores(found, _parts(assembly, split), recipe.eval.confidence, selected)
+        results |= {f"{split}_slices": parts} if parts else {}
         remarks = found.remarks(split)
         results |= {f"{split}_answers": remarks.facts} if remarks.facts else {}
         said += [str(finding) for finding in remarks.findings]
@@ -109,8 +118,23 @@ def _results(
     }
 
 
-def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> None:
-    """Writes adapter/, and model/ where that merges exactly. Neither names a path of this machine."""
+def _parts(assembly: Assembly, split: str) -> list[Part]:
+    examples = assembly.scorers[split].examples
+    rows, columns = assembly.rows[split].select(examples.ids), assembly.recipe.eval.slices
+    parts = [part for column in columns for part in parts_by_column(rows, split, column)]
+    return parts_by_length(examples.lengths) + parts
+
+
+def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> None:
+    """Writes adapter/, and model/ where that merges exactly. Neither names a path of this machine.
+
+    The model is used up: what belongs into its weights is put there. Give a copy where training goes on.
+
+    Args:
+        assembly: The run, with the weights to save.
+        folder: Gets the two.
+        results: As results.json has them, for the card.
+    """
     run, recipe = assembly.run, assembly.recipe
     model = run.accelerator.unwrap_model(run.model)
     assembly.task.fold(model)
@@ -133,24 +157,3 @@ def _save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) 
 def _save_beside(assembly: Assembly, place: Path, text: str) -> None:
     assembly.task.processor.save_pretrained(place)
     write_text(place / "README.md", text)
-
-
-def _show(results: dict[str, Any], scored: Iterable[str], keep_best: str | None, path: Path, screen: Screen) -> None:
-    tables = {split: results[split] for split in scored}
-    show_scores(f"Scores of {weights_shown(results)}", tables, results["confidence"], screen)
-    for name, value in results["settled"].items():
-        screen.say(f"{name}: {value}")
-    for remark in results["remarks"]:
-        screen.say(remark)
-    if results["ended"]:
-        screen.say(f"The run ended early: {results['ended']}")
-    padding = f", {results['padding_share']:.1%} of the tokens padding" if results["tokens_per_second"] else ""
-    screen.say(f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s{padding}")
-    for split in (name for name in ("test", "eval") if results.get(name)):  # the closing line
-        metric = keep_best if keep_best in results[split] else next(iter(results[split]))
-        best = results[split][metric]
-        interval = "" if best["low"] is None else f" ({best['low']:.4f} to {best['high']:.4f})"
-        count = results[f"{split}_examples"]
-        screen.say(f"{split} {metric} {best['value']:.4f}{interval}, {count} examples; run folder {path}")
-        return
-    screen.say(f"Run folder: {path}")

@@ -35,6 +35,8 @@ class RunFolder:
         self.data = self.path / "data.json"
         self.metrics = self.path / "metrics.jsonl"
         self.results = self.path / "results.json"
+        self.report = self.path / "report.html"
+        self.report_facts = self.path / "report.json"
         self.checkpoints = self.path / "checkpoints"
         self.track = self.path / "track"
         self.model = self.path / "model"

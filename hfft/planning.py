@@ -153,6 +153,11 @@ def show_parameters(rows: Sequence[ParameterRow], screen: Screen) -> None:
 
     Where an adapter adds some, or some learn later than others, that too.
     """
+    screen.table("What learns", *parameter_lines(rows))
+
+
+def parameter_lines(rows: Sequence[ParameterRow]) -> tuple[list[str], list[list[str]]]:
+    """The table of `show_parameters`: its columns, and its lines, the last of which is of all blocks."""
     blocks: dict[tuple[str, int], list[ParameterRow]] = {}
     for row in rows:
         blocks.setdefault((row.stack, row.block), []).append(row)
@@ -163,7 +168,8 @@ def show_parameters(rows: Sequence[ParameterRow], screen: Screen) -> None:
         [stack if depth == 0 else f"{stack} {depth}", *_facts(members, columns[1:])]
         for (stack, depth), members in blocks.items()
     ]
-    screen.table("What learns", columns, [*lines, ["all", *_facts(rows, columns[1:3])]])
+    whole = ["all", *_facts(rows, columns[1:3])]
+    return columns, [*lines, whole + [""] * (len(columns) - len(whole))]
 
 
 def show_warnings(warnings: Sequence[str], screen: Screen) -> None:

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from hfft.errors import RecipeError
 from hfft.folder import write_text
+from hfft.hub_access import local_recipe
+from hfft.publish_section import PublishSection
 from hfft.recipe_text import Source, explain, mended, override, read_source
 from hfft.section import Section
 from hfft.tune_section import TuneSection
@@ -182,7 +184,9 @@ class OptimSection(Section):
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and norms.")
     options: dict[str, Any] = Field(default_factory=dict, description="Further arguments of the optimizer.")
     warmup: float = Field(default=0.06, ge=0, description="Below 1 a share of the steps, else steps.")
-    schedule: Literal["linear", "cosine", "constant", "slanted_triangular"] = "linear"
+    schedule: Literal["linear", "cosine", "constant", "slanted_triangular"] = Field(
+        default="linear", description="How the learning rate goes from its peak to the end, after the warm-up."
+    )
     clip: Annotated[float, Field(gt=0)] | None = Field(
         default=1.0, description="Largest norm of the gradient; null for none."
     )
@@ -197,12 +201,14 @@ class TrainSection(Section):
     """`train`: how long, in which batches, and what is kept on the way."""
 
     epochs: Annotated[float, Field(gt=0)] | None = Field(default=3, description="Null where `steps` is given.")
-    steps: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Instead of `epochs`.")
     batch_size: int = Field(default=32, ge=1, description="Samples per optimizer step, over all processes.")
     micro_batch_size: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Samples a process holds at once; the loss is the same. Default: its whole share."
     )
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(
+        default=0, ge=0, description="Of new weights, of the order of the samples, of dropout and of augmentation."
+    )
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
         default=None,
         description="Train once with each of these seeds, into seed-N/ of the run folder, and give mean, spread and "
@@ -234,9 +240,12 @@ class TrainSection(Section):
         description="Steps, or below 1 a share of an epoch. Default: each epoch; with data.streaming only at the end.",
     )
     checkpoint_every: Cadence | None = Field(default=None, description="As `eval_every`.")
-    keep_checkpoints: int = Field(default=2, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1, description="How many to keep: the newest.")
     log_every: int = Field(
-        default=10, ge=1, description="Steps between lines on the screen and flushes of metrics.jsonl."
+        default=10,
+        ge=1,
+        description="Steps between flushes of metrics.jsonl and news on the screen; where that goes to a file it has "
+        "about 50 lines a run, with --verbose all.",
     )
 
     @field_validator("time_limit", mode="before", json_schema_input_type=float | str | None)
@@ -319,6 +328,11 @@ class EvalSection(Section):
         description="Functions (answers, truths) -> {name: number}, as 'module:name', or modules of the `evaluate` "
         "library, as 'evaluate:f1?average=macro' (both need trust).",
     )
+    slices: list[str] = Field(
+        default_factory=list,
+        description="Columns of the eval and test splits: each of their values (of many numbers, each quarter) is "
+        "scored by itself as well. Parts by length are scored in any case.",
+    )
 
     def with_defaults(self, while_training: int | None, batch_tokens: int | None) -> EvalSection:
         """The same with a task's own values where the recipe gives none."""
@@ -351,6 +365,7 @@ class Recipe(Section):
     train: TrainSection = TrainSection()
     eval: EvalSection = EvalSection()
     track: TrackSection = TrackSection()
+    publish: PublishSection = PublishSection()
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
 
@@ -377,17 +392,30 @@ class Recipe(Section):
                     f"train.{name} is {every}, a share of an epoch, but with data.streaming nobody knows how long an "
                     "epoch is: give steps"
                 )
+        if self.publish.when == "best" and (self.train.keep_best is None or self.train.seeds is not None):
+            raise ValueError(
+                "publish.when is 'best', the best by train.keep_best of one run: give train.keep_best and no "
+                "train.seeds, or leave publish.when out"
+            )
+        if self.publish.adapter and self.tune.adapter is None:
+            raise ValueError("publish.adapter has no effect without tune.adapter: leave one out or give the other")
         return self
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *overrides: str) -> Recipe:
         """Reads a recipe file and applies overrides such as `"optim.lr=3e-5"`.
 
+        Args:
+            path: A file, or `hf://USER/NAME[@REVISION]`, the recipe of a run that hfft published.
+            overrides: Settings to change.
+
         Raises:
             RecipeError: The file is not there, is not YAML, or does not fit; every fault is named with its line.
+            SetupError: The Hub cannot be reached, or has no such recipe.
         """
-        data, source = read_source(Path(path))
-        data.setdefault("name", Path(path).stem)
+        file = local_recipe(os.fspath(path))
+        data, source = read_source(file)
+        data.setdefault("name", file.stem)
         return cls._build(data, source, overrides)
 
     @classmethod

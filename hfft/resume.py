@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hfft.errors import DataError, SetupError
 from hfft.folder import RunFolder, read_json
@@ -11,7 +12,8 @@ from hfft.hooks.checkpoint import fault_of, newest_whole
 from hfft.recipe import Recipe, differences
 
 MAY_DIFFER = ("train.seeds", "train.epochs", "train.steps", "train.micro_batch_size", "train.time_limit")
-MAY_DIFFER_WITHIN = ("eval.", "track.")
+MAY_DIFFER_WITHIN = ("eval.", "track.", "publish.")
+WHERE_TO = ("publish.to", "publish.when", "publish.private", "publish.revision", "publish.adapter")
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
         return Start()
     if resume == "never":
         raise SetupError(f"The folder {folder.path} holds a run already. Choose another with --output.")
-    changed = differences(Recipe.load(folder.recipe), recipe)
-    refused = [row for row in changed if row[0] not in MAY_DIFFER and not row[0].startswith(MAY_DIFFER_WITHIN)]
-    refused += [row for row in changed if row[0] == "train.seeds" and None in row[1:]]  # one run or several
+    old = Recipe.load(folder.recipe)
+    changed = [row for row in differences(old, recipe) if row[0] not in WHERE_TO]  # what is published stays the same
+    refused = of_another_run(old, recipe)
     if recipe.train.keep_best is not None:  # scores of other rows cannot be compared with the best so far
         refused += [row for row in changed if row[0] == "eval.while_training"]
     if refused:
@@ -76,6 +78,13 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
             )
         return Start(checkpoint, continues=True, warnings=warnings)
     return Start(_named(folder, resume), continues=True)
+
+
+def of_another_run(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
+    """The settings, as `hfft.recipe.differences` gives them, that make two recipes those of different runs."""
+    changed = differences(old, new)
+    refused = [row for row in changed if row[0] not in MAY_DIFFER and not row[0].startswith(MAY_DIFFER_WITHIN)]
+    return refused + [row for row in changed if row[0] == "train.seeds" and None in row[1:]]  # one run or several
 
 
 def _named(folder: RunFolder, name: str) -> Path:

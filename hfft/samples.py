@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,19 @@ def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise DataError(f"--samples is '{folder}', which cannot be written to: {error}.") from error
     return place / SHEET
+
+
+def pictures_of(assembly: Assembly, split: str, ids: Sequence[int]) -> dict[int, Image.Image]:
+    """Pictures of a scored split as the model saw them, by the number of the example; none where the task has none."""
+    task, examples = assembly.task, assembly.scorers[split].examples
+    if not isinstance(task, Pictured):
+        return {}
+    place = {number: row for row, number in enumerate(examples.ids.tolist())}
+    found = {}
+    for number in ids:
+        batch = task.collate([examples.rows[place[number]]])
+        found[number] = task.pictures(batch)[0][1]
+    return found
 
 
 def require_pictures(task: Any, name: str) -> Pictured:

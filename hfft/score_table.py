@@ -48,8 +48,11 @@ def show_scores(title: str, tables: Mapping[str, Table], confidence: float, scre
         (f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}", note)
         for split, table in tables.items()
         for metric, entry in table.items()
-        if entry["low"] is not None and not metric.endswith(("_micro", "_weighted"))  # the files have them all
-        for note in ["selected: weights or thresholds were chosen on this split" if entry.get("selected") else ""]
+        if entry["low"] is not None
+        and (screen.verbose or not metric.endswith(("_micro", "_weighted")))  # the files have them all
+        for note in ["selected" if entry.get("selected") else ""]
     ]
     if rows:
         screen.table(title, ("", "value", f"{100 * confidence:g}% interval", ""), rows)
+    if any(row[-1] for row in rows):
+        screen.say("selected: weights or thresholds were chosen on this split, so the score runs high")

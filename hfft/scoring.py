@@ -17,7 +17,7 @@ from accelerate.utils import gather_object
 from hfft.data.loaders import Examples, MicroBatch, load
 from hfft.data.order import Budget, Part, scoring_parts
 from hfft.loop import on_device
-from hfft.metrics.intervals import Intervals, Scores, bootstrap
+from hfft.metrics.intervals import Intervals, Resampled, Scores, bootstrap, intervals_of
 from hfft.tasks.task import Answer, Remarks, Task
 
 STOP_CHECK_BATCHES = 8
@@ -83,10 +83,15 @@ class Scored:
 
     def intervals(self, confidence: float) -> Intervals:
         """A bootstrap interval for each score."""
-        intervals = self.task.intervals(*self.labelled, confidence)
+        return intervals_of(self.resampled, confidence)
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """The scores on resampled examples: paired with those of other answers to the same examples."""
+        resampled = self.task.resampled(*self.labelled)
         if self.extra:
-            intervals |= bootstrap(self._extra, *self.labelled, confidence)
-        return intervals
+            resampled |= bootstrap(self._extra, *self.labelled)
+        return resampled
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the predictions file."""

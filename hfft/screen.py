@@ -21,10 +21,12 @@ class Screen:
     """Prints, unless it is quiet.
 
     Args:
-        quiet: Print nothing: another process speaks.
+        quiet: Print nothing: another process speaks, or nobody wants to read.
+        verbose: Print details too.
     """
 
-    def __init__(self, quiet: bool = False):
+    def __init__(self, quiet: bool = False, verbose: bool = False):
+        self.verbose = verbose and not quiet
         width = None if os.environ.get("COLUMNS") or Console().is_terminal else 120
         self.console = Console(quiet=quiet, highlight=False, width=width, soft_wrap=width is None)
 
@@ -37,11 +39,16 @@ class Screen:
         """Prints a line as it is: no markup, no wrapping."""
         self.console.print(text, markup=False, soft_wrap=True)
 
+    def detail(self, text: str = "") -> None:
+        """Prints a line, as `say`, where details are wanted."""
+        if self.verbose:
+            self.say(text)
+
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints a table; the first column reads from the left, the others from the right."""
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for number, column in enumerate(columns):
-            table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+            table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

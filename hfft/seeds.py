@@ -17,7 +17,7 @@ from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write
 from hfft.recipe import Recipe
 from hfft.resume import Start, find_start
 from hfft.screen import Screen
-from hfft.training import train_in
+from hfft.training import report_on, train_in
 
 
 def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
@@ -36,7 +36,8 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
         assemble(draft(_of_seed(recipe, seeds[-1]), drafted.trust), accelerator)
         accelerator.free_memory()
     if main:
-        folder.results.unlink(missing_ok=True)
+        for old in (folder.results, folder.report, folder.report_facts):
+            old.unlink(missing_ok=True)
         recipe.save(folder.recipe)
     for number, seed in enumerate(seeds, start=1):
         screen.say(f"\nSeed {seed}, {number} of {len(seeds)}")
@@ -87,6 +88,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
                 card = (place / "README.md").read_text(encoding="utf-8")
                 write_text(place / "README.md", f"{card}\n{note}\n")
     write_json(folder.results, results)
+    report_on(folder, screen)
     _show(results, folder, screen)
 
 

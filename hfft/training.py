@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from hfft.assemble import Assembly, Draft, assemble, attach_hooks
+from hfft.assemble import Assembly, Company, Draft, assemble, attach_hooks
+from hfft.closing import closing_line
 from hfft.environment import describe, keep_freed_memory
 from hfft.errors import TrainingError
 from hfft.finish import finish
 from hfft.folder import RunFolder, read_json, write_json
 from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
+from hfft.hub.on_the_way import PublishBest
 from hfft.loop import fit
-from hfft.planning import show_parameters, show_splits, show_warnings
+from hfft.planning import SHOWN, show_parameters, show_splits, show_warnings
+from hfft.report import Pictures, write_report
 from hfft.resume import Start, check_data, check_length, find_start
+from hfft.samples import pictures_of
 from hfft.scoring import Interrupted
 from hfft.screen import Screen
 from hfft.wrapping import settle_buckets
@@ -48,6 +54,7 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
 def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) -> None:
     run = assembly.run
     company = attach_hooks(assembly, folder, screen)
+    published = _publishing(assembly, folder, company, screen)
     checkpoint = company.checkpoint
     if start.checkpoint is not None:
         settle_buckets(run)
@@ -63,10 +70,14 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
         try:
             if company.evaluate is not None:
                 company.evaluate.catch_up(run)
+            if published is not None:
+                published.catch_up(run)
             Preempt(checkpoint).stop_if_asked(run)
             fit(run)
             company.log.end_progress()
             finish(assembly, folder, company, screen)
+            if run.accelerator.is_main_process:
+                _close(assembly, folder, screen)
         except Interrupted:
             Preempt(checkpoint).stop_if_asked(run)
         except TrainingError as error:
@@ -75,6 +86,29 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
             raise TrainingError(f"{error} The last good weights are in {place}.") from None
         finally:
             company.log.close()
+
+
+def _publishing(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> PublishBest | None:
+    """Gives the run the hook that publishes each best evaluation, where the recipe asks for it."""
+    if assembly.recipe.publish.when != "best" or company.evaluate is None:
+        return None
+    hooks, hook = assembly.run.hooks, PublishBest(assembly, folder, company, screen)
+    hooks.insert(hooks.index(company.evaluate) + 1, hook)  # before the checkpoint, which says that this is done
+    return hook
+
+
+def report_on(folder: RunFolder, screen: Screen, pictures: Pictures | None = None) -> None:
+    """Writes the report of a finished run; where that fails, says so: it must not make a finished run a failed one."""
+    try:
+        screen.say(f"Report: {write_report(folder, pictures)}")
+    except Exception as error:
+        screen.say(f"No report: {type(error).__name__}: {error}. 'hfft report {folder.path}' tries again.")
+
+
+def _close(assembly: Assembly, folder: RunFolder, screen: Screen) -> None:
+    """Writes the report, and ends with a line that says what happened."""
+    report_on(folder, screen, partial(pictures_of, assembly))
+    screen.say(closing_line(read_json(folder.results), assembly.recipe.train.best_metric, folder.path))
 
 
 def _introduce(assembly: Assembly, screen: Screen) -> None:
@@ -87,12 +121,20 @@ def _introduce(assembly: Assembly, screen: Screen) -> None:
         f"({assembly.strategy})"
     )
     show_warnings(assembly.warnings, screen)
+    if screen.verbose:
+        first = next(iter(run.batches(0, 1))).micro_batches[0].batch
+        screen.say("A batch as the model reads it:")
+        for line in assembly.task.decoded(first)[:SHOWN]:
+            screen.say(f"  {line}")
+        versions = describe(run.accelerator, recipe.train.seed, {})["versions"]
+        screen.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 def _write_beginning(folder: RunFolder, assembly: Assembly) -> None:
     """Writes what is known before the first step. An old result goes: the run is not finished any more."""
     folder.remove_unfinished()
-    folder.results.unlink(missing_ok=True)
+    for old in (folder.results, folder.report, folder.report_facts):
+        old.unlink(missing_ok=True)
     assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
     write_json(
         folder.environment, describe(assembly.run.accelerator, assembly.recipe.train.seed, assembly.fingerprints)

@@ -88,9 +88,10 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     if not found and "://" in pattern:
         raise DataError(f"{where} is '{pattern}', an address: download it first, and give the name of the file.")
     if not found:
-        root_hint = "; data.root says where the files lie" if where.startswith("data.") else ""
+        root = "data.root says where the files lie" if where.startswith("data.") else ""
         siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = near(path.name, siblings) if path.parent.is_dir() else f" There is no folder {path.parent}{root_hint}."
+        there = near(path.name, siblings) + (f" {root}." if root else "")
+        hint = there if path.parent.is_dir() else f" There is no folder {path.parent}{f'; {root}' if root else ''}."
         raise DataError(f"{where} is '{pattern}', but there is no file {path.absolute()}.{hint}")
     return found
 

@@ -11,6 +11,8 @@ from hfft.loop import Run, StepReport
 from hfft.scoring import Scored, Scorer
 from hfft.screen import Screen
 
+SHOWN = 3  # scores on the line of an evaluation
+
 
 class Evaluate:
     """Scores when it is due, and where the run ends: the average of the weights, where the run keeps one.
@@ -67,7 +69,8 @@ class Evaluate:
             run.progress.evaluated_step = step
             values = {name: value for name, value in scored.scores.items() if "/" not in name}
             self.log.event(run, "eval", {**values, "examples": len(scored.ids)})
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:3])
+            named = list(values.items())[: None if self.screen.verbose else SHOWN]
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in named)
             better, kept = self._note(run, scored.scores), self._ranks(run, scored.scores)
             rank = "  (best so far)" if better else f"  (among the best {self.keep})" if kept else ""
             self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")

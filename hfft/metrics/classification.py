@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.intervals import Intervals, Scores, WeightedScore, adding, unweighted_scores, weighted_intervals
+from hfft.metrics.intervals import Resampled, Scores, WeightedScore, adding, unweighted_scores, weighted_resampled
 
 TOP = 5
 
@@ -38,15 +38,11 @@ def classification_scores(
     return unweighted_scores(_weighted(answers, truths, probabilities, labels), len(truths))
 
 
-def classification_intervals(
-    answers: Sequence[str],
-    truths: Sequence[str],
-    probabilities: np.ndarray | None,
-    labels: Sequence[str],
-    confidence: float,
-) -> Intervals:
-    """Bootstrap intervals of every value of `classification_scores`."""
-    return weighted_intervals(_weighted(answers, truths, probabilities, labels), len(truths), confidence)
+def classification_resampled(
+    answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
+) -> Resampled:
+    """The resampled values of `classification_scores`."""
+    return weighted_resampled(_weighted(answers, truths, probabilities, labels), len(truths))
 
 
 def _weighted(

@@ -15,7 +15,7 @@ import numpy as np
 from hfft.errors import DataError, RecipeError, near
 from hfft.metrics import bleu, rouge
 from hfft.metrics.classification import quotient
-from hfft.metrics.intervals import Intervals, Scores, WeightedScore, unweighted_scores, weighted_intervals
+from hfft.metrics.intervals import Resampled, Scores, WeightedScore, unweighted_scores, weighted_resampled
 
 GenerationMetric = Literal["rouge", "bleu", "chrf", "ter"]
 LOWER_IS_BETTER = frozenset({"ter"})
@@ -53,15 +53,11 @@ def generation_scores(
     return unweighted_scores(_weighted(answers, truths, metrics, tokenize), len(answers))
 
 
-def generation_intervals(
-    answers: Sequence[str],
-    truths: Sequence[str | Sequence[str]],
-    metrics: Sequence[str],
-    confidence: float,
-    tokenize: str = "13a",
-) -> Intervals:
-    """Bootstrap intervals of every value of `generation_scores`."""
-    return weighted_intervals(_weighted(answers, truths, metrics, tokenize), len(answers), confidence)
+def generation_resampled(
+    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str = "13a"
+) -> Resampled:
+    """The resampled values of `generation_scores`."""
+    return weighted_resampled(_weighted(answers, truths, metrics, tokenize), len(answers))
 
 
 def signatures(
@@ -150,7 +146,7 @@ def _references(truths: Sequence[str | Sequence[str]]) -> References:
     return rows
 
 
-@lru_cache(maxsize=len(get_args(GenerationMetric)))  # scores, intervals and signatures of one set follow one another
+@lru_cache(maxsize=len(get_args(GenerationMetric)))  # scores, resamples and signatures of one set follow one another
 def _measured(metric: str, answers: tuple[str, ...], references: References, tokenize: str) -> tuple[str, np.ndarray]:
     """The signature, and `(examples, numbers)`."""
     if metric == "rouge":

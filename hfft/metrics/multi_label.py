@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hfft.metrics.classification import Levels, area, by_level, levels, mean_of_defined, quotient
-from hfft.metrics.intervals import Intervals, Scores, WeightedScore, unweighted_scores, weighted_intervals
+from hfft.metrics.intervals import Resampled, Scores, WeightedScore, unweighted_scores, weighted_resampled
 
 TIE = 1e-9  # F1 that differ by less are equal: their running sum is rounded
 
@@ -37,15 +37,15 @@ def multi_label_scores(
     return unweighted_scores(_weighted(answers, truths, probabilities, labels), len(truths))
 
 
-def multi_label_intervals(
-    answers: np.ndarray, truths: np.ndarray, probabilities: np.ndarray | None, labels: Sequence[str], confidence: float
-) -> Intervals:
-    """Bootstrap intervals of every value of `multi_label_scores`.
+def multi_label_resampled(
+    answers: np.ndarray, truths: np.ndarray, probabilities: np.ndarray | None, labels: Sequence[str]
+) -> Resampled:
+    """The resampled values of `multi_label_scores`.
 
     A label that is never true in a resample is left out of its ROC-AUC and average precision; in its F1, precision and
     recall it counts as 0, as scikit-learn has it.
     """
-    return weighted_intervals(_weighted(answers, truths, probabilities, labels), len(truths), confidence)
+    return weighted_resampled(_weighted(answers, truths, probabilities, labels), len(truths))
 
 
 def best_threshold(probabilities: np.ndarray, truths: np.ndarray) -> float:

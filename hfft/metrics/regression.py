@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.intervals import Intervals, Scores, WeightedScore, adding, unweighted_scores, weighted_intervals
+from hfft.metrics.intervals import Resampled, Scores, WeightedScore, adding, unweighted_scores, weighted_resampled
 
 
 def regression_scores(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Scores:
@@ -29,9 +29,9 @@ def regression_scores(answers: np.ndarray, truths: np.ndarray, names: Sequence[s
     return unweighted_scores(_weighted(answers, truths, names), len(truths))
 
 
-def regression_intervals(answers: np.ndarray, truths: np.ndarray, names: Sequence[str], confidence: float) -> Intervals:
-    """Bootstrap intervals of every value of `regression_scores`."""
-    return weighted_intervals(_weighted(answers, truths, names), len(truths), confidence)
+def regression_resampled(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Resampled:
+    """The resampled values of `regression_scores`."""
+    return weighted_resampled(_weighted(answers, truths, names), len(truths))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hfft.metrics.classification import mean_of_defined, precision_recall_f1, precision_recall_f1_by_label, quotient
-from hfft.metrics.intervals import Intervals, Scores, WeightedScore, unweighted_scores, weighted_intervals
+from hfft.metrics.intervals import Resampled, Scores, WeightedScore, unweighted_scores, weighted_resampled
 
 Entities = Sequence[tuple[str, Hashable, Hashable]]  # of a document: type, start, end
 
@@ -32,11 +32,9 @@ def entity_scores(answers: Sequence[Entities], truths: Sequence[Entities], words
     return unweighted_scores(_weighted(answers, truths, words), len(truths))
 
 
-def entity_intervals(
-    answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray, confidence: float
-) -> Intervals:
-    """Bootstrap intervals, over documents, of every value of `entity_scores`."""
-    return weighted_intervals(_weighted(answers, truths, words), len(truths), confidence)
+def entity_resampled(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> Resampled:
+    """The values of `entity_scores` on resampled documents."""
+    return weighted_resampled(_weighted(answers, truths, words), len(truths))
 
 
 def _weighted(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> WeightedScore:

@@ -19,8 +19,8 @@ from hfft.data.loaders import Batch, Examples
 from hfft.data.source_target import IGNORED, Pairs, pad_pairs, pair_findings, read_sources
 from hfft.errors import DataError, RecipeError
 from hfft.metrics.bleu import bleu_scorer
-from hfft.metrics.generation import LOWER_IS_BETTER, generation_intervals, generation_scores, signatures
-from hfft.metrics.intervals import Intervals, Scores
+from hfft.metrics.generation import LOWER_IS_BETTER, generation_resampled, generation_scores, signatures
+from hfft.metrics.intervals import Resampled, Scores
 from hfft.metrics.rouge import unread
 from hfft.tasks.task import Answer, Plain, Prepared, Remarks, ScoringDefaults
 from hfft.tasks.writing import generation, wording
@@ -151,9 +151,8 @@ class Seq2Seq(Plain):
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return generation_scores(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        metrics, tokenize = self.options.metrics, self.options.bleu_tokenize
-        return generation_intervals(_texts(answers), truths, metrics, confidence, tokenize)
+    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
+        return generation_resampled(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
 
     def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
         signed = signatures(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)

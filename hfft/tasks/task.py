@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
 from hfft.data.loaders import Batch, Examples
-from hfft.metrics.intervals import Intervals, Scores, bootstrap
+from hfft.metrics.intervals import Resampled, Scores, bootstrap
 
 Answer = dict[str, Any]
 
@@ -222,8 +222,12 @@ class Task(Protocol):
         """
         ...
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        """A bootstrap interval for each value of `score`. `hfft.metrics.intervals.bootstrap` does it for any score."""
+    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
+        """The values of `score` on the resamples of `hfft.metrics.intervals.resamples`, in their order.
+
+        Intervals are made of them, and differences between runs, resample by resample. `bootstrap` there does it for
+        any score.
+        """
         ...
 
 
@@ -270,5 +274,5 @@ class Plain:
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return 0
 
-    def intervals(self: Scoring, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        return bootstrap(self.score, answers, truths, confidence)
+    def resampled(self: Scoring, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
+        return bootstrap(self.score, answers, truths)

@@ -1,17 +1,22 @@
-"""The cards of an adapter run: that of adapter/ holds code that gives the answers of the run, with PEFT alone."""
+"""The cards: their code gives the answers of the run, their metadata are valid, their text says what is not known."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
+import transformers
+import yaml
+from huggingface_hub import ModelCard
 
 import hfft
+from hfft.card.metadata import metadata
 from hfft.errors import ModelError
 
 LILY = "tune.adapter={name: lily, r: 4}"  # which PEFT cannot merge
@@ -75,7 +80,7 @@ def test_the_code_of_an_adapter_of_a_model_that_writes_gives_the_text_of_the_run
     told = names["tokenizer"].decode(names["tokens"][0], skip_special_tokens=True)
     assert told.strip() == first_answer(run)["answer"]
     assert "\nlibrary_name: transformers\n" in card(run, "model")
-    assert "peft" not in card(run, "model")
+    assert "PeftModel" not in card(run, "model")
     assert "strategy adapter ia3, " in card(run, "model")
 
 
@@ -88,3 +93,77 @@ def test_the_code_of_an_adapter_on_a_model_made_for_other_images_gives_the_answe
     assert names["labels"][int(logits.argmax())] == answer["answer"]
     assert float(logits.softmax(-1).max()) == pytest.approx(answer["score"], abs=1e-5)
     assert "strategy adapter lily, " in card(run, "adapter")
+
+
+def test_the_metadata_are_those_that_the_hub_reads(tiny, tmp_path):
+    publish = "publish={license: apache-2.0, language: [en, de]}"
+    run = trained(tiny("text-classification"), tmp_path / "run", publish, "train.keep_best=f1", "train.epochs=1")
+    made: Any = ModelCard.load(run / "model" / "README.md")
+    assert str(made) == card(run, "model")  # it comes out of the client's own reading as it went in
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    told = {(row.dataset_split, row.metric_name): row.metric_value for row in made.data.eval_results}
+    assert told == {
+        (split, name): entry["value"] for split in ("eval", "test") for name, entry in results[split].items()
+    }
+    kinds = {row.metric_name: (row.metric_type, row.metric_args) for row in made.data.eval_results}
+    assert kinds["mcc"] == ("matthews_correlation", None)
+    assert kinds["f1"] == ("f1", {"average": "macro"})
+    assert kinds["f1_weighted"] == ("f1", {"average": "weighted"})
+    data = made.data.to_dict()
+    assert (data["license"], data["language"]) == ("apache-2.0", ["en", "de"])
+    assert (data["pipeline_tag"], data["library_name"], data["tags"]) == (
+        "text-classification",
+        "transformers",
+        ["hfft"],
+    )
+    assert "base_model" not in data  # a local folder is none
+
+
+def test_the_card_says_how_it_was_made_and_what_it_does_not_know(tiny, tmp_path):
+    given = tiny("text-classification")
+    files = {split: file for split, file in given["data"]["files"].items() if split != "test"}
+    recipe = {**given, "data": {**given["data"], "files": files}}
+    run = trained(recipe, tmp_path / "run", "train.keep_best=f1", "train.epochs=1")
+    text = card(run, "model")
+    settings = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    assert settings["train"] == {"epochs": 1.0, "batch_size": 8, "keep_best": "f1", "log_every": 4}
+    assert settings["data"] == {"files": {"train": "train.csv", "eval": "eval.csv"}}
+    assert settings["model"] == {"name": "./model"}
+    assert {"tune", "eval", "track", "publish"}.isdisjoint(settings)
+    assert str(tmp_path.parent.parent) not in text
+    for part in (
+        "Intervals hold 95% of 1,000 bootstrap resamples of the examples",
+        "`f1`, `precision` and `recall` without an ending are means over the labels (macro)",
+        "Its weights were chosen on the only data it was scored on, so it does worse on other data.",
+        "The labels with the lowest F1 on eval: ",
+        "No licence is given",
+        "- train: 61 rows",
+        f"transformers {transformers.__version__}",
+        "python -m hfft.run hf://path/to/model",
+    ):
+        assert part in text
+
+
+def test_a_model_of_the_hub_and_its_data_are_named_and_codes_of_languages_are_understood(tiny, tmp_path):
+    run = trained(tiny("translation"), tmp_path / "run", "train.epochs=1", "optim.lr=1e-2")
+    data = ModelCard.load(run / "model" / "README.md").data.to_dict()
+    assert data["language"] == ["eng", "deu"]
+    drafted: Any = Namespace(
+        recipe=hfft.Recipe.from_dict(
+            {"task": {"name": "translation"}, "data": {"hub": "wmt/wmt16", "config": "de-en", "test": "test[:9]"}}
+            | {"model": "google-t5/t5-small"}
+        ),
+        base="google-t5/t5-small",
+    )
+    results: dict[str, Any] = {"test": {"bleu": {"value": 30.0, "low": 29.0, "high": 31.0}}, "test_examples": 9}
+    relations: dict[Any, str] = {"transformers": "finetune", "peft": "adapter"}
+    for library, relation in relations.items():
+        told = metadata(drafted, results, library).to_dict()
+        assert (told["base_model"], told["base_model_relation"]) == (["google-t5/t5-small"], relation)
+        assert told["datasets"] == ["wmt/wmt16"]
+        assert told["model-index"][0]["results"][0]["dataset"] == {
+            "name": "wmt/wmt16",
+            "type": "wmt/wmt16",
+            "config": "de-en",
+            "split": "test",
+        }

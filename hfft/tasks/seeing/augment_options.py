@@ -35,7 +35,7 @@ class PolicyOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: PolicyName
+    name: PolicyName = Field(description="What draws the operations.")
     operations: Count = Field(default=2, ge=1, description="Of 'randaugment': how many, one after the other.")
     magnitude: Count = Field(default=9, ge=0, le=BINS, description="Of 'randaugment': how strong, 0 to 30.")
 

@@ -42,7 +42,9 @@ class Options(BaseModel):
         description="Which pieces of a word are learnt. With all, those behind the first of a B- are learnt as I-. "
         "Answers are those of the first piece.",
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="The share of the probability that all labels get alike."
+    )
     class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         default=None, description="Weights by tag. 'balanced': words / (tags x words of the tag)."
     )

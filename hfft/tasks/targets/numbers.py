@@ -15,8 +15,8 @@ from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.numbers import read_numbers
 from hfft.errors import DataError
-from hfft.metrics.intervals import Intervals, Scores
-from hfft.metrics.regression import regression_intervals, regression_scores
+from hfft.metrics.intervals import Resampled, Scores
+from hfft.metrics.regression import regression_resampled, regression_scores
 from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import label_settings, named
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
@@ -142,9 +142,8 @@ class Numbers(MeanLoss):
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return regression_scores(_table([a["answer"] for a in answers]), _table(truths), self.names)
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        given, true = _table([answer["answer"] for answer in answers]), _table(truths)
-        return regression_intervals(given, true, self.names, confidence)
+    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
+        return regression_resampled(_table([a["answer"] for a in answers]), _table(truths), self.names)
 
 
 def _as_list(truth: Any) -> list[float]:

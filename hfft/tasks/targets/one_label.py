@@ -15,8 +15,8 @@ from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.labels import choose_names, encode, label_names
 from hfft.errors import RecipeError, near
-from hfft.metrics.classification import classification_intervals, classification_scores
-from hfft.metrics.intervals import Intervals, Scores
+from hfft.metrics.classification import classification_resampled, classification_scores
+from hfft.metrics.intervals import Resampled, Scores
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 LEAST = 1e-8  # of 1 - p in the focal loss, whose gradient at 0 is infinite for a gamma below 1
@@ -102,8 +102,8 @@ class OneLabel(MeanLoss):
     def score(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
         return classification_scores(*_columns(answers, truths), self.labels)
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[str], confidence: float) -> Intervals:
-        return classification_intervals(*_columns(answers, truths), self.labels, confidence)
+    def resampled(self, answers: Sequence[Answer], truths: Sequence[str]) -> Resampled:
+        return classification_resampled(*_columns(answers, truths), self.labels)
 
 
 def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, gamma: float) -> Tensor:

@@ -15,8 +15,8 @@ from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.labels import choose_names, encode_sets, label_sets
 from hfft.errors import DataError
-from hfft.metrics.intervals import Intervals, Scores
-from hfft.metrics.multi_label import best_threshold, multi_label_intervals, multi_label_scores
+from hfft.metrics.intervals import Resampled, Scores
+from hfft.metrics.multi_label import best_threshold, multi_label_resampled, multi_label_scores
 from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import LEAST, check_names, label_settings, named
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
@@ -157,8 +157,8 @@ class SeveralLabels(MeanLoss):
     def score(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
         return multi_label_scores(*self._columns(answers, truths), self.labels)
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[list[str]], confidence: float) -> Intervals:
-        return multi_label_intervals(*self._columns(answers, truths), self.labels, confidence)
+    def resampled(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Resampled:
+        return multi_label_resampled(*self._columns(answers, truths), self.labels)
 
     def _columns(
         self, answers: Sequence[Answer], truths: Sequence[list[str]]

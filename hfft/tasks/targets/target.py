@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
-from hfft.metrics.intervals import Intervals, Scores
+from hfft.metrics.intervals import Resampled, Scores
 
 Problem = Literal["single", "multi", "regression"]
 Answer = dict[str, Any]
@@ -24,7 +24,9 @@ class LossOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal["cross_entropy", "focal", "squared", "huber"]
+    name: Literal["cross_entropy", "focal", "squared", "huber"] = Field(
+        description="Of labels cross_entropy or focal, of numbers squared or huber."
+    )
     gamma: float = Field(default=2.0, ge=0, description="Of 'focal': how little easy examples count.")
     delta: float = Field(
         default=1.0,
@@ -71,7 +73,9 @@ class TargetOptions(BaseModel):
         default=None,
         description="For labels cross_entropy (default) or focal, for numbers squared (default) or huber.",
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="The share of the probability that all labels get alike."
+    )
     class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         default=None,
         description="Weights by label name. 'balanced': rows / (labels x rows of the label); with several labels, for "
@@ -218,6 +222,6 @@ class Target(Protocol):
         """Scores answers to labelled examples."""
         ...
 
-    def intervals(self, answers: Sequence[Answer], truths: Sequence[Any], confidence: float) -> Intervals:
-        """An interval for each score."""
+    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
+        """See `hfft.tasks.task.Task.resampled`."""
         ...

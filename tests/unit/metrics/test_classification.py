@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from hfft.metrics.classification import classification_intervals, classification_scores
-from hfft.metrics.intervals import bootstrap
+from hfft.metrics.classification import classification_resampled, classification_scores
+from hfft.metrics.intervals import bootstrap, intervals_of
 
 ABC = ["a", "b", "c"]
 ZERO: Any = 0  # scikit-learn takes it, its hints do not
@@ -130,25 +130,25 @@ def test_roc_auc_is_left_out_where_a_label_has_no_example(truths, labels):
     found = classification_scores(["a", "a"], list(truths), probabilities, labels)
     assert "roc_auc" not in found
     assert "accuracy" in found
-    assert classification_intervals(["a", "a"], list(truths), probabilities, labels, 0.95).keys() == found.keys()
+    assert classification_resampled(["a", "a"], list(truths), probabilities, labels).keys() == found.keys()
     assert "roc_auc" not in classification_scores(["a", "a"], ["a", "b"], None, labels)
 
 
-def resampled(answers, truths, probabilities, labels, confidence=0.95):
-    """Intervals by scoring each resample as a data set of its own."""
+def resampled(answers, truths, probabilities, labels):
+    """The scores of each resample as a data set of its own."""
 
     def score(drawn, truths):
         answers, rows = zip(*drawn, strict=True)
         return classification_scores(answers, truths, np.array(rows), labels)
 
-    return bootstrap(score, list(zip(answers, probabilities, strict=True)), truths, confidence)
+    return bootstrap(score, list(zip(answers, probabilities, strict=True)), truths)
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], ABC])
 @pytest.mark.parametrize("levels", [None, 3])
 def test_intervals_are_those_of_scoring_each_resample(labels, levels):
     given = (*example(70, labels, seed=1, levels=levels), labels)
-    found, wanted = classification_intervals(*given, 0.95), resampled(*given)
+    found, wanted = (intervals_of(made(*given), 0.95) for made in (classification_resampled, resampled))
     assert found.keys() == wanted.keys() == classification_scores(*given).keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
@@ -156,7 +156,8 @@ def test_intervals_are_those_of_scoring_each_resample(labels, levels):
 
 def test_intervals_are_those_of_scoring_each_resample_where_a_label_is_rare():
     answers, truths, probabilities = list("abb" * 8 + "c"), list("aab" * 8 + "c"), np.full((25, 3), 1 / 3)
-    found, wanted = (made(answers, truths, probabilities, ABC, 0.95) for made in (classification_intervals, resampled))
+    given = answers, truths, probabilities, ABC
+    found, wanted = (intervals_of(made(*given), 0.95) for made in (classification_resampled, resampled))
     for name in ("f1/c", "recall/c", "f1", "precision", "recall"):
         assert found[name] == pytest.approx(wanted[name], abs=1e-12), name
 
@@ -174,25 +175,25 @@ def test_in_resamples_without_some_label_roc_auc_is_that_of_the_others():
         areas = [area(scores, np.equal(truths, label)) for label, scores in by_label if label in truths]
         return {"all": float(len(areas) == len(labels)), "roc_auc": float(np.mean(areas))}
 
-    wanted = bootstrap(score, list(probabilities), truths, 0.9)
-    found = classification_intervals(answers, truths, probabilities, labels, 0.9)
+    wanted = intervals_of(bootstrap(score, list(probabilities), truths), 0.9)
+    found = intervals_of(classification_resampled(answers, truths, probabilities, labels), 0.9)
     assert wanted["all"] == (0, 1)
     assert found["roc_auc"] == pytest.approx(wanted["roc_auc"], abs=1e-12)
 
 
 def test_answers_without_a_fault_have_intervals_without_a_doubt():
     truths = list("ab" * 10 + "c")
-    found = classification_intervals(truths, truths, None, ABC, 0.95)
+    found = intervals_of(classification_resampled(truths, truths, None, ABC), 0.95)
     assert {name: interval for name, interval in found.items() if interval != pytest.approx((1, 1))} == {}
 
 
 def test_intervals_hold_their_value_repeat_and_grow_with_confidence():
     given = (*example(120, ABC, seed=4), ABC)
     np.random.seed(1)
-    first = classification_intervals(*given, 0.95)
+    first = intervals_of(classification_resampled(*given), 0.95)
     np.random.seed(2)
-    assert classification_intervals(*given, 0.95) == first
-    wider, scores = classification_intervals(*given, 0.99), classification_scores(*given)
+    assert intervals_of(classification_resampled(*given), 0.95) == first
+    wider, scores = intervals_of(classification_resampled(*given), 0.99), classification_scores(*given)
     for name, (low, high) in first.items():
         assert low < scores[name] < high
         assert wider[name][0] < low < high < wider[name][1]
@@ -200,14 +201,14 @@ def test_intervals_hold_their_value_repeat_and_grow_with_confidence():
 
 def test_an_interval_of_accuracy_is_as_wide_as_theory_has_it():
     answers, truths = ["a"] * 400, ["a"] * 300 + ["b"] * 100
-    low, high = classification_intervals(answers, truths, None, ["a", "b"], 0.95)["accuracy"]
+    low, high = intervals_of(classification_resampled(answers, truths, None, ["a", "b"]), 0.95)["accuracy"]
     half = 1.96 * (0.75 * 0.25 / 400) ** 0.5
     assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.005)
 
 
-def test_intervals_of_any_metric_go_through_bootstrap_the_same_way():
+def test_any_metric_goes_through_bootstrap_the_same_way():
     answers, truths, _ = example(50, ["no", "yes"], seed=2)
     score = partial(classification_scores, probabilities=None, labels=["no", "yes"])
-    assert bootstrap(score, answers, truths, 0.9)["f1"] == pytest.approx(
-        classification_intervals(answers, truths, None, ["no", "yes"], 0.9)["f1"], abs=1e-12
+    assert bootstrap(score, answers, truths)["f1"] == pytest.approx(
+        classification_resampled(answers, truths, None, ["no", "yes"])["f1"], abs=1e-12
     )

@@ -134,12 +134,12 @@ def test_slow_modules_are_warned_of(write):
 
 
 @pytest.mark.usefixtures("_few_resamples")
-def test_intervals_are_those_of_the_function(write):
+def test_resampled_values_are_those_of_the_function(write):
     def f1(answers, truths):
         return {"evaluate_f1": f1_score(truths, answers, average="macro")}
 
-    found = bootstrap(module(write(**F1) + "?average=macro"), ANSWERS * 4, TRUTHS * 4, 0.9)
-    assert found["evaluate_f1"] == pytest.approx(bootstrap(f1, ANSWERS * 4, TRUTHS * 4, 0.9)["evaluate_f1"])
+    found = bootstrap(module(write(**F1) + "?average=macro"), ANSWERS * 4, TRUTHS * 4)
+    assert found["evaluate_f1"] == pytest.approx(bootstrap(f1, ANSWERS * 4, TRUTHS * 4)["evaluate_f1"])
 
 
 @pytest.mark.parametrize(

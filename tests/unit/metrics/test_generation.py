@@ -19,12 +19,12 @@ from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.generation import (
     GenerationMetric,
     copied,
-    generation_intervals,
+    generation_resampled,
     generation_scores,
     repeating,
     signatures,
 )
-from hfft.metrics.intervals import bootstrap
+from hfft.metrics.intervals import bootstrap, intervals_of
 
 ALL = get_args(GenerationMetric)
 ROUGE = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
@@ -166,8 +166,8 @@ def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
     def plain(answers: Sequence[str], truths: Sequence[Any]) -> dict[str, float]:
         return by_sacrebleu(answers, truths) | by_rouge_score(answers, truths)
 
-    found = generation_intervals(answers, truths, ALL, 0.9)
-    expected = bootstrap(plain, answers, truths, 0.9)
+    found = intervals_of(generation_resampled(answers, truths, ALL), 0.9)
+    expected = intervals_of(bootstrap(plain, answers, truths), 0.9)
     assert found.keys() == {*expected, "length_ratio"}
     for name, interval in expected.items():
         assert found[name] == pytest.approx(interval, abs=1e-6), name
@@ -182,8 +182,9 @@ def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
     ],
 )
 def test_intervals_of_short_answers_are_those_of_plain_resampling(answers, truths):
-    found = generation_intervals(answers, truths, ALL, 0.8)
-    expected = bootstrap(lambda some, true: generation_scores(some, true, ALL), answers, truths, 0.8)
+    found = intervals_of(generation_resampled(answers, truths, ALL), 0.8)
+    drawn = bootstrap(lambda some, true: generation_scores(some, true, ALL), answers, truths)
+    expected = intervals_of(drawn, 0.8)
     assert found.keys() == expected.keys()
     for name, interval in expected.items():
         assert found[name] == pytest.approx(interval, abs=1e-6), name

@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from hfft.metrics.intervals import RESAMPLES, adding, bootstrap, percentiles, resamples, weighted_intervals
+from hfft.metrics.intervals import (
+    RESAMPLES,
+    adding,
+    bootstrap,
+    intervals_of,
+    percentiles,
+    resamples,
+    weighted_resampled,
+)
 
 
 @pytest.mark.parametrize("count", [1, 7, 20_000])  # of 20 000 examples, not all resamples are held at once
@@ -52,9 +60,10 @@ def test_bootstrap_scores_answers_with_their_own_truths():
         return {"mean": sum(truths) / len(truths)}
 
     truths = [0, 1, 1, 0, 1, 0, 1, 1]
-    found = bootstrap(score, [truth * 10 for truth in truths], truths, 0.9)
+    found = bootstrap(score, [truth * 10 for truth in truths], truths)
     means = np.concatenate([counts @ truths / 8 for counts in resamples(8)])
-    assert found == {"mean": pytest.approx(percentiles(means, 0.9))}
+    assert found == {"mean": pytest.approx(means)}
+    assert intervals_of(found, 0.9) == {"mean": pytest.approx(percentiles(means, 0.9))}
     assert seen == [8] * RESAMPLES
 
 
@@ -62,9 +71,21 @@ def test_a_score_that_some_resamples_lack_is_taken_from_the_others():
     def score(answers, truths):
         return {"positives": float(sum(truths))} if any(truths) else {}
 
-    low, high = bootstrap(score, [0, 0, 0], [1, 0, 0], 0.9)["positives"]
+    low, high = intervals_of(bootstrap(score, [0, 0, 0], [1, 0, 0]), 0.9)["positives"]
     assert low == 1
     assert high <= 3
+
+
+def test_a_resample_on_which_a_score_fails_has_no_value_and_where_most_fail_none_has():
+    def score(answers, truths):
+        if 0 not in truths:  # (2/3)^3 of all resamples
+            raise ValueError
+        return {"zeros": float(truths.count(0)), "all zero": 1.0} if set(truths) == {0} else {"zeros": 0.0}
+
+    found = bootstrap(score, [0, 1, 2], [0, 1, 2])
+    without = np.array([row[0] == 0 for counts in resamples(3) for row in counts])
+    assert np.array_equal(np.isnan(found["zeros"]), without)
+    assert np.isnan(found["all zero"]).all()  # of 1 in 27
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
@@ -75,14 +96,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(share):
     assert 0.87 < held < 0.94  # two standard errors of 500 draws are 0.027; so many ties hold a little more
 
 
-def test_a_weighted_score_has_the_intervals_that_bootstrap_gives():
+def test_a_weighted_score_has_the_values_that_bootstrap_gives():
     numbers = [3.0, 1.0, 4.0, 1.0, 5.0]
 
     def weighted(counts):
         return {"mean": numbers @ counts / counts.sum(0), "undefined": np.full(counts.shape[1], np.nan)}
 
-    wanted = bootstrap(lambda _, truths: {"mean": sum(truths) / len(truths)}, numbers, numbers, 0.9)
-    assert weighted_intervals(weighted, len(numbers), 0.9) == {"mean": pytest.approx(wanted["mean"], abs=1e-12)}
+    wanted = bootstrap(lambda _, truths: {"mean": sum(truths) / len(truths)}, numbers, numbers)
+    assert weighted_resampled(weighted, len(numbers)) == {"mean": pytest.approx(wanted["mean"], abs=1e-12)}
 
 
 def test_adding_sums_the_weights_of_each_group():

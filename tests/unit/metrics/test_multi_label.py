@@ -9,8 +9,8 @@ import pytest
 from sklearn import metrics as reference
 
 from hfft.metrics import intervals
-from hfft.metrics.intervals import bootstrap
-from hfft.metrics.multi_label import best_threshold, multi_label_intervals, multi_label_scores
+from hfft.metrics.intervals import bootstrap, intervals_of
+from hfft.metrics.multi_label import best_threshold, multi_label_resampled, multi_label_scores
 
 ABC = ["a", "b", "c"]
 ZERO: Any = 0  # scikit-learn takes it, its hints do not
@@ -114,11 +114,11 @@ def test_ranking_scores_are_left_out_where_a_label_gives_none(true, left_out):
     truths[:, 1] = true
     found = multi_label_scores(answers, truths, probabilities, labels)
     assert whole.keys() - found.keys() == left_out
-    assert multi_label_intervals(answers, truths, probabilities, labels, 0.9).keys() == found.keys()
+    assert multi_label_resampled(answers, truths, probabilities, labels).keys() == found.keys()
 
 
-def resampled(answers, truths, probabilities, labels, confidence=0.95):
-    """Intervals by scoring each resample as a data set of its own; labels with one kind of truth are not ranked."""
+def resampled(answers, truths, probabilities, labels):
+    """The scores of each resample as a data set of its own; labels with one kind of truth are not ranked."""
 
     def score(drawn, truths):
         answers, probabilities = (np.array(rows) for rows in zip(*drawn, strict=True))
@@ -129,25 +129,25 @@ def resampled(answers, truths, probabilities, labels, confidence=0.95):
         rankings = multi_label_scores(answers[:, both], truths[:, both], probabilities[:, both], some)
         return scores | {name: rankings[name] for name in ("roc_auc", "average_precision") if name in rankings}
 
-    return bootstrap(score, list(zip(answers, probabilities, strict=True)), list(truths), confidence)
+    return bootstrap(score, list(zip(answers, probabilities, strict=True)), list(truths))
 
 
 @pytest.mark.parametrize("shares", [[0.5, 0.2], [0.3, 0.0, 0.02]])
 @pytest.mark.parametrize("levels", [None, 4])
 def test_intervals_are_those_of_scoring_each_resample(shares, levels):
     given = example(70, shares, 1, levels)
-    found, wanted = multi_label_intervals(*given, 0.95), resampled(*given)
+    found, wanted = (intervals_of(made(*given), 0.95) for made in (multi_label_resampled, resampled))
     assert found.keys() == wanted.keys() == multi_label_scores(*given).keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
 
 
-def test_intervals_do_not_depend_on_how_many_resamples_are_held_at_once(monkeypatch):
-    given = (*example(70, [0.3, 0.0, 0.02], seed=1), 0.95)
-    found = multi_label_intervals(*given)
+def test_resampled_values_do_not_depend_on_how_many_resamples_are_held_at_once(monkeypatch):
+    given = example(70, [0.3, 0.0, 0.02], seed=1)
+    found = multi_label_resampled(*given)
     monkeypatch.setattr(intervals, "CELLS", 70 * 13)
-    for name, interval in multi_label_intervals(*given).items():
-        assert interval == pytest.approx(found[name], abs=1e-12), name
+    for name, values in multi_label_resampled(*given).items():
+        assert values == pytest.approx(found[name], abs=1e-12, nan_ok=True), name
 
 
 def macro_f1(threshold, probabilities, truths):

@@ -1,0 +1,73 @@
+"""What people see at the end of a run: its scores with their intervals, what is odd about them, and where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hfft.folder import scored_splits
+from hfft.score_table import show_scores
+from hfft.screen import Screen
+from hfft.slices import LENGTH
+from hfft.soup import weights_shown
+
+
+def show_results(results: dict[str, Any], watched: str | None, screen: Screen) -> None:
+    """Prints the scores of every split and of its slices, remarks and cost; where details are wanted, labels too.
+
+    Args:
+        results: As results.json has them.
+        watched: The metric of `keep_best`.
+        screen: Where to.
+    """
+    splits, confidence = scored_splits(results), results["confidence"]
+    show_scores(f"Scores of {weights_shown(results)}", {name: results[name] for name in splits}, confidence, screen)
+    for split in splits if screen.verbose else ():
+        labels = {f"{split} {label}": table for label, table in results.get(f"{split}_labels", {}).items()}
+        show_scores(f"{split}, by label", labels, confidence, screen)
+    for split in splits:
+        _show_slices(split, results, _headline(results[split], watched), screen)
+    for name, value in results["settled"].items():
+        screen.say(f"{name}: {value}")
+    for remark in results["remarks"]:
+        screen.say(remark)
+    if results["ended"]:
+        screen.say(f"The run ended early: {results['ended']}")
+    padding = f", {results['padding_share']:.1%} of the tokens padding" if results["tokens_per_second"] else ""
+    screen.say(f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s{padding}")
+
+
+def closing_line(results: dict[str, Any], watched: str | None, path: Path) -> str:
+    """The last line of a run: the score that counts most, with its interval, and the run folder.
+
+    Args:
+        results: As results.json has them.
+        watched: The metric of `keep_best`.
+        path: The run folder.
+    """
+    split = next((name for name in ("test", "eval") if results.get(name)), None)
+    if split is None:
+        return f"Run folder: {path}"
+    metric = _headline(results[split], watched)
+    best = results[split][metric]
+    interval = "" if best["low"] is None else f" ({best['low']:.4f} to {best['high']:.4f})"
+    return f"{split} {metric} {best['value']:.4f}{interval}, {results[f'{split}_examples']} examples; run folder {path}"
+
+
+def _headline(table: dict[str, Any], watched: str | None) -> str:
+    return watched if watched in table else next(iter(table), "")
+
+
+def _show_slices(split: str, results: dict[str, Any], metric: str, screen: Screen) -> None:
+    """Prints a table for each column by which the split was cut; the lengths, which nobody asked for, as a detail."""
+    parts = results.get(f"{split}_slices", [])
+    for column in dict.fromkeys(part["column"] for part in parts):
+        if column == LENGTH and not screen.verbose:
+            continue
+        rows = []
+        for part in (part for part in parts if part["column"] == column and metric in part["scores"]):
+            entry = part["scores"][metric]
+            interval = "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
+            rows.append((part["value"], str(part["examples"]), f"{entry['value']:.4f}", interval))
+        title = f"{split} {metric} by {column}"
+        screen.table(title, ("", "examples", "value", f"{100 * results['confidence']:g}% interval"), rows)

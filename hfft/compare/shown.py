@@ -1,0 +1,121 @@
+"""A comparison on the screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hfft.compare.words import p_text
+from hfft.screen import Screen
+
+if TYPE_CHECKING:  # which imports this file
+    from hfft.compare.changed import Changed
+    from hfft.compare.result import Against, Comparison, Side
+
+FEW = 5  # examples, unless details are wanted
+WIDE = 110  # characters of a text
+
+COSTS = {
+    "steps": ("steps", "{:.0f}"),
+    "learning_parameters": ("parameters that learn", "{:,}"),
+    "parameters": ("of", "{:,}"),
+    "train_seconds": ("seconds of training", "{:.0f}"),
+    "samples_per_second": ("samples/s", "{:.0f}"),
+}
+"""What is told of the cost: its name for people, and how it is written."""
+
+
+def show(found: Comparison, screen: Screen) -> None:
+    """Prints a comparison: for each run a table of differences, the verdict, what changed, what differs; the cost."""
+    first = found.runs[0]
+    screen.say(f"{found.task}, {found.split}: {found.examples} examples, beside {first.name}{_seeds(first)}")
+    for side, one in zip(found.runs[1:], found.against, strict=True):
+        screen.say()
+        columns = ("", first.name, one.name, "difference", f"{100 * found.confidence:g}% interval", "p")
+        screen.table(f"{one.name}{_seeds(side)} against {first.name}", columns, difference_rows(found, one))
+        screen.say(one.said)
+        screen.say(counts_said(one.changed, first.name, one.name))
+        screen.say(one.covers)
+        for warning in one.warnings:
+            screen.say(f"Warning: {warning}")
+        _show_rows("Settings that differ", one.settings, (first.name, one.name), screen)
+        _show_rows("Versions and machine", one.machine, (first.name, one.name), screen)
+        _show_examples(one.changed, first.name, one.name, screen)
+    screen.say()
+    rows = cost_rows(found.runs)
+    if rows:
+        screen.table("Cost", ("", *(side.name for side in found.runs)), rows)
+    for note in found.notes:
+        screen.say(f"Note: {note}")
+
+
+def difference_rows(found: Comparison, one: Against) -> list[list[str]]:
+    """A row for each metric: both values, the difference, its interval, its p value; the headline comes first."""
+    names = sorted(one.differences, key=lambda name: name != found.headline)
+    rows = []
+    for name in names:
+        each = one.differences[name]
+        interval = "" if math.isnan(each.low) else f"{each.low:+.4f} to {each.high:+.4f}"
+        marks = [" (less is better)"] if name in found.lower_is_better else []
+        numbers = [f"{each.first:.4f}", f"{each.other:.4f}", f"{each.value:+.4f}", interval]
+        rows.append([f"{name}{''.join(marks)}", *numbers, p_text(each.p).removeprefix("= ")])
+    return rows
+
+
+def counts_said(changed: Changed, first: str, other: str) -> str:
+    """How many examples each run has right alone, or answered better, as a sentence."""
+    if changed.by == "right":
+        both = f"Only {first} is right on {changed.first} examples, only {other} on {changed.other}"
+        return f"{both}; alike: {changed.same}."
+    if not changed.by:
+        return "No score is defined for a single example: which answers are better cannot be said."
+    return (
+        f"{first} answers {changed.first} examples better, {other} {changed.other}; alike: {changed.same} (by the "
+        f"{changed.by} of each example alone)."
+    )
+
+
+def cost_rows(runs: Sequence[Side]) -> list[list[str]]:
+    """What the runs took, a row each; what none of them tells is left out."""
+    return [
+        [title, *(form.format(side.cost[name]) if name in side.cost else "" for side in runs)]
+        for name, (title, form) in COSTS.items()
+        if any(name in side.cost for side in runs)
+    ]
+
+
+def worded(value: Any) -> str:
+    """A plain value for people, on one line: a text as it is, several inputs one after the other."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return " | ".join(" ".join(part.split()) for part in value)
+    if value is None:
+        return "-"
+    return " ".join(str(value).split())
+
+
+def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str], screen: Screen) -> None:
+    if rows:
+        cells = [[key, *(_cut(worded(value), WIDE // 2) for value in values)] for key, *values in rows]
+        screen.table(title, ("", *names), cells)
+
+
+def _show_examples(changed: Changed, first: str, other: str, screen: Screen) -> None:
+    count = len(changed.examples) if screen.verbose else FEW
+    if changed.examples:
+        screen.say(
+            f"Some of the examples that changed ({min(count, len(changed.examples))}; --json and --html have more):"
+        )
+    for example in changed.examples[:count]:
+        better = other if example["better"] == "other" else first
+        screen.say(f"  {example['id']}: {_cut(worded(example['input']), WIDE)}")
+        answers = f"{first}: {worded(example['first'])}; {other}: {worded(example['other'])}"
+        screen.say(f"     truth {_cut(worded(example['truth']), WIDE)}; {_cut(answers, WIDE)}; better: {better}")
+
+
+def _seeds(side: Side) -> str:
+    return f" (mean over the seeds {', '.join(map(str, side.seeds))})" if len(side.seeds) > 1 else ""
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."

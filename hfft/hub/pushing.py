@@ -1,0 +1,192 @@
+"""Publishes a run: everything is checked first, then one commit has it all, or nothing has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError
+
+from hfft.errors import SetupError
+from hfft.folder import RunFolder
+from hfft.hub.publication import Publication, publication
+from hfft.hub.target import Target, address, calm, open_target, put_by_hfft, require_same_model, told
+from hfft.hub_access import FAILURES, plainly
+from hfft.recipe import Recipe
+from hfft.screen import Screen
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push came to.
+
+    Attributes:
+        address: The page of the repository.
+        commit: The newest commit.
+        changed: Whether it is a new one; False where all was there already.
+    """
+
+    address: str
+    commit: str
+    changed: bool
+
+
+def push(
+    run: str | os.PathLike[str],
+    repo: str,
+    private: bool = False,
+    revision: str | None = None,
+    adapter: bool = False,
+    overwrite: bool = False,
+    screen: Screen | None = None,
+) -> str:
+    """Publishes a finished run on the Hub: weights, card, recipe and results, in one commit.
+
+    Pushing it again makes no second commit; what an earlier push had and this one has not is deleted.
+
+    Args:
+        run: The run folder.
+        repo: USER/NAME; made where it is not there yet.
+        private: Make a new repository private.
+        revision: A branch other than the main one; made where it is not there yet.
+        adapter: Publish adapter/ rather than model/, where the run has both.
+        overwrite: Replace another model that is there.
+        screen: Gets a line that says what happened.
+
+    Returns:
+        The address of its page.
+
+    Raises:
+        SetupError: There is no finished run; nobody is logged in, or has no right to write there; another model is
+            there; or the Hub, or the way to it, failed. Nothing has changed there then, or the message says what has.
+    """
+    folder, api = RunFolder(run), HfApi()
+    made = publication(folder, repo, revision, adapter)
+    target = open_target(api, repo, revision, private)
+    if not overwrite:
+        require_same_model(target, Recipe.load(folder.recipe), "give --overwrite (overwrite=True) to replace it")
+    pushed = commit(api, target, made, private)
+    if screen is not None:
+        said = "Published" if pushed.changed else "Nothing has changed since it was published"
+        screen.say(f"{said}: {pushed.address} (commit {pushed.commit[:8]})")
+    return pushed.address
+
+
+def publish_finished(folder: RunFolder, recipe: Recipe, screen: Screen) -> None:
+    """Publishes a finished run where its recipe says, if it says so.
+
+    Raises:
+        SetupError: As `push`; the finished run stays as it is.
+    """
+    settings = recipe.publish
+    if settings.to is None:
+        return
+    try:
+        push(folder.path, settings.to, settings.private, settings.revision, settings.adapter, screen=screen)
+    except SetupError as error:
+        options = [
+            *(["--private"] if settings.private else []),
+            *([f"--revision {settings.revision}"] if settings.revision else []),
+            *(["--adapter"] if settings.adapter else []),
+        ]
+        again = " ".join(["hfft push", str(folder.path), settings.to, *options])
+        raise SetupError(
+            f"{error} The run in {folder.path} is finished all the same; `{again}` publishes it."
+        ) from error
+
+
+def commit(api: HfApi, target: Target, made: Publication, private: bool) -> Pushed:
+    """Writes a publication into a repository in one commit, and makes repository and branch where they are missing.
+
+    Args:
+        api: The client.
+        target: The repository, looked at and found right.
+        made: What to write.
+        private: Whether a new repository is private.
+
+    Raises:
+        SetupError: It failed. What was made for it is taken away again.
+    """
+    doing = f"Publishing to {target.repo}"
+    gone = sorted(put_by_hfft(target) - set(made.files))
+    operations = [CommitOperationAdd(name, content) for name, content in made.files.items()]
+    try:
+        with calm(), told(doing, target.repo, target.revision), _made_for_it(api, target, private):
+            done = api.create_commit(
+                target.repo,
+                [*operations, *(CommitOperationDelete(name) for name in gone)],
+                commit_message=made.title,
+                revision=target.revision,
+                parent_commit=target.head,
+            )
+    except _LeftBehind:
+        raise
+    except SetupError as error:
+        raise SetupError(f"{error} {_standing(api, target)}") from error
+    place = address(api, target.repo, target.revision)
+    return Pushed(place, done.oid, changed=done.oid != target.head)
+
+
+class _LeftBehind(SetupError):
+    """Something that was made for a commit could not be taken away."""
+
+
+def _standing(api: HfApi, target: Target) -> str:
+    """What has become of a repository after a failure: the answer to a commit that arrived may have been lost."""
+    if target.head is None:
+        return "Nothing of it is left there."
+    try:
+        head = api.model_info(target.repo, revision=target.revision).sha
+    except FAILURES:
+        return f"Do it again to find out whether it has arrived at {target.repo}: nothing is published twice."
+    if head == target.head:
+        return f"{target.repo} is as it was."
+    return f"A commit has arrived at {target.repo} all the same: do it again, nothing is published twice."
+
+
+@contextmanager
+def _made_for_it(api: HfApi, target: Target, private: bool) -> Iterator[None]:
+    """The repository and the branch are there while inside; on an error those made here go again."""
+    new_branch = target.revision is not None and target.head is None
+    if not target.exists:
+        _make(api, target, private)
+    try:
+        if new_branch:
+            assert target.revision is not None
+            api.create_branch(target.repo, branch=target.revision)
+        yield
+    except BaseException as error:
+        if not target.exists or new_branch:
+            _take_away(api, target, error)
+        raise
+
+
+def _make(api: HfApi, target: Target, private: bool) -> None:
+    try:
+        api.create_repo(target.repo, private=private)
+    except HfHubHTTPError:  # an answer: it was not made
+        raise
+    except FAILURES as error:
+        said = plainly(error, f"Publishing to {target.repo}", target.repo)
+        raise _LeftBehind(
+            f"{said} The repository may have been made, and is empty then; the next push takes it."
+        ) from error
+
+
+def _take_away(api: HfApi, target: Target, error: BaseException) -> None:
+    """Deletes what was made for a commit that failed. Raises SetupError where that fails too."""
+    what = f"the branch {target.revision} of {target.repo}" if target.exists else f"the repository {target.repo}"
+    try:
+        if target.exists:
+            assert target.revision is not None
+            api.delete_branch(target.repo, branch=target.revision)
+        else:
+            api.delete_repo(target.repo, missing_ok=True)
+    except FAILURES:
+        said = plainly(error, f"Publishing to {target.repo}", target.repo, target.revision)
+        raise _LeftBehind(
+            f"{said} It had made {what}, which is empty and could not be deleted again: delete it on its page."
+        ) from error

@@ -1,0 +1,199 @@
+"""All that the report shows of a finished run, read from its folder alone: report.json, and report.html made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hfft.errors import SetupError
+from hfft.folder import RunFolder, read_json, scored_splits, write_json, write_text
+from hfft.planning import parameter_lines
+from hfft.recipe import Recipe
+from hfft.report.curves import curves, read_events
+from hfft.report.labelled import label_facts, other_facts
+from hfft.report.measured import number_facts
+from hfft.report.overview import command_of, facts_of, model_name, strategy_of, summary_of
+from hfft.report.pictures import Pictures, add_pictures, has_pictures
+from hfft.report.predictions import About, Predictions, kind_of, read_predictions
+from hfft.report.seeds import seed_facts
+from hfft.report.several import several_facts
+from hfft.report.tagged import tag_facts
+from hfft.report.written import writing_facts
+from hfft.soup import weights_shown
+from hfft.tuning.groups import ParameterRow
+
+VERSION = 1
+COST = ("train_seconds", "samples", "samples_per_second", "tokens_per_second", "padding_share", "memory")
+
+KINDS: dict[str, Callable[[Predictions, About], dict[str, Any]]] = {
+    "label": label_facts,
+    "labels": several_facts,
+    "numbers": number_facts,
+    "tags": tag_facts,
+    "writing": writing_facts,
+    "other": other_facts,
+}
+
+
+def write_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
+    """Writes report.json and report.html of a finished run; for several seeds, those of each seed too.
+
+    Args:
+        folder: The run folder.
+        pictures: Gives the pictures of examples as the model saw them. None takes those of the report.json that is
+            there already, if any.
+
+    Returns:
+        The page.
+
+    Raises:
+        SetupError: There is no finished run, or a file of it cannot be read.
+    """
+    from hfft.report.page import render
+
+    facts = collect(folder, pictures)
+    for seed in facts.get("seeds", []):
+        write_report(folder.seed(seed["seed"]))
+    write_json(folder.report_facts, facts)
+    write_text(folder.report, render(facts))
+    return folder.report
+
+
+def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, Any]:
+    """What `write_report` writes into report.json.
+
+    Raises:
+        SetupError: As `write_report`.
+    """
+    results = finished_results(folder)
+    recipe = Recipe.load(folder.recipe)
+    inner = folder.seed(results["best_seed"]) if "seeds" in results else folder
+    parameters, environment = _read(inner.parameters, []), _read(inner.environment, {})
+    data = _read(inner.data, {})
+    strategy = strategy_of(recipe, parameters)
+    splits = sorted(scored_splits(results), key=lambda split: not split.startswith("test"))  # what counts comes first
+    facts = {
+        "version": VERSION,
+        "name": recipe.name,
+        "task": recipe.task.name,
+        "model": model_name(recipe),
+        "strategy": strategy,
+        "finished": True,
+        "ended": results.get("ended"),
+        "steps": results["steps"],
+        "best_step": results["best_step"],
+        "weights": weights_shown(dict(results)),
+        "confidence": results["confidence"],
+        "summary": summary_of(recipe, results, data, strategy),
+        "command": command_of(folder.path, recipe, environment),
+        "recipe": folder.recipe.read_text(encoding="utf-8"),
+        "facts": facts_of(recipe, results, data, parameters, environment),
+        **headline_of(results, recipe.train.best_metric),
+        "scores": {split: results[split] for split in splits},
+        "examples": {split: results[f"{split}_examples"] for split in splits},
+        "signatures": _signatures(results, splits),
+        "checks": _checks(results, data),
+        "parameters": _parameter_table(parameters),
+        "cost": {name: results[name] for name in COST if name in results},
+        "environment": environment,
+    }
+    if "seeds" in results:
+        return facts | seed_facts(folder, results)
+    shown = {split: _split_facts(folder, split, recipe, results, data, pictures is not None) for split in splits}
+    add_pictures(shown, pictures, folder.report_facts)
+    return {**facts, "curves": curves(read_events(folder.metrics), parameters, results), "splits": shown}
+
+
+def finished_results(folder: RunFolder) -> dict[str, Any]:
+    """What results.json has.
+
+    Raises:
+        SetupError: There is no finished run in the folder; the message says what there is.
+    """
+    path = folder.path
+    if not path.is_dir():
+        raise SetupError(f"There is no folder {path}: give that of a finished run, such as runs/quickstart.")
+    if folder.results.is_file() and folder.recipe.is_file():
+        found = _read(folder.results, None)
+        if not isinstance(found, dict) or not {"task", "steps", "best_step", "confidence"} <= set(found):
+            raise SetupError(f"{folder.results} is not what a run writes: it was changed afterwards, or is another's.")
+        return found
+    if not folder.recipe.is_file():
+        names = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        holds = f"holds {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else "is empty"
+        raise SetupError(f"{path} {holds} and no run: a run folder has a recipe.yaml. Give that of a finished run.")
+    steps = folder.checkpoint_steps()
+    stands = f"its newest checkpoint is of step {steps[-1]}" if steps else "it has no checkpoint yet"
+    raise SetupError(
+        f"The run in {path} is not finished: there is no results.json, and {stands}. Go on with hfft train "
+        f"{folder.recipe} --output {path}; the report is written at the end."
+    )
+
+
+def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
+    """The score to name first: of the test split, else of eval; that of `metric`, else the first there is."""
+    for split in ("test", "eval", *scored_splits(dict(results))):
+        table = results.get(split)
+        if table:
+            name = metric if metric in table else next(iter(table))
+            examples = results[f"{split}_examples"]
+            entry = {key: table[name][key] for key in ("value", "low", "high", "selected") if key in table[name]}
+            return {"headline": {"split": split, "metric": name, **entry, "examples": examples}}
+    return {}
+
+
+def _split_facts(
+    folder: RunFolder, split: str, recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], seen: bool
+) -> dict[str, Any]:
+    summary = data.get("splits", {}).get("train", {})
+    pictured = seen or recipe.task.name == "image-classification" or has_pictures(folder.report_facts)
+    about = About(recipe.task.name, recipe.task.options, results, summary, "pictures" if pictured else "texts")
+    found = read_predictions(folder.predictions(split), split, [list(summary.get("labels", {})), _labels(folder)])
+    slices = list(results.get(f"{split}_slices", []))
+    if not found.rows:
+        return {"slices": slices} if slices else {}
+    made = KINDS[kind_of(about.task, summary.get("problem"), found)](found, about)
+    slices += made.pop("slices", [])
+    return {**made, **({"slices": slices} if slices else {})}
+
+
+def _labels(folder: RunFolder) -> list[str]:
+    """The labels that the model's configuration names, in order."""
+    for place in (folder.model, folder.adapter):
+        names = _read(place / "config.json", {}).get("id2label", {})
+        if names:
+            return [names[key] for key in sorted(names, key=int)]
+    return []
+
+
+def _signatures(results: Mapping[str, Any], splits: Sequence[str]) -> dict[str, dict[str, str]]:
+    found = {split: results.get(f"{split}_answers", {}).get("signatures", {}) for split in splits}
+    return {split: signed for split, signed in found.items() if signed}
+
+
+def _checks(results: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "splits": data.get("splits", {}),
+        "findings": data.get("findings", []),
+        "warnings": results.get("warnings", []),
+        "remarks": results.get("remarks", []),
+    }
+
+
+def _parameter_table(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = [ParameterRow(**{**row, "shape": tuple(row["shape"])}) for row in parameters]
+    columns, lines = parameter_lines(rows) if rows else ([], [])
+    return {"columns": columns, "rows": lines}
+
+
+def _read(path: Path, otherwise: Any) -> Any:
+    """A JSON file of the run folder.
+
+    Raises:
+        SetupError: It cannot be read.
+    """
+    try:
+        return read_json(path) if path.is_file() else otherwise
+    except ValueError as error:
+        raise SetupError(f"{path} is no JSON ({error}): it was changed or cut after the run.") from error

@@ -1,0 +1,123 @@
+"""Which column is the label, and how it is to be read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hfft.errors import DataError
+from hfft.start.columns import Column
+from hfft.start.wishes import GIVEN, Doubt, Wishes
+
+if TYPE_CHECKING:
+    from hfft.start.guessing import Guess
+
+STRONG = re.compile(
+    "labels?|class|classes|category|categories|intent|sentiment|emotions?|topics?|gold|y|entailment|.*label"
+)
+WEAK = re.compile(
+    "target|tags?|rating|stars|score|similarity|genres?|type|polarity|stance|spam|toxic|team|department|relation|answer|"
+    "price|language|gender|tone|style|priority|status"
+)
+IDS = re.compile(r"(id|idx|index|guid|uuid|key|url|date|time|timestamp|unnamed.*|.*[ _.\-]id|)", re.IGNORECASE)
+LONG = 5  # words in the median: labels have fewer
+DELIMITERS = ("|", ";", ",")
+
+
+def label_candidates(columns: Mapping[str, Column], taken: Sequence[str]) -> list[tuple[float, Column]]:
+    """Columns that may be the label, the likeliest first, each with its score; from 4 on it is as good as certain."""
+    found = []
+    for column in columns.values():
+        score = 0.0 if column.name in taken or IDS.fullmatch(column.name) else _score(column)
+        if score > 0:
+            found.append((score, column))
+    return sorted(found, key=lambda pair: -pair[0])
+
+
+def _score(column: Column) -> float:
+    plain = re.sub(r"[^a-z]", "", column.name.lower())
+    named = 3 if STRONG.fullmatch(plain) else 1.5 if WEAK.fullmatch(plain) else 0
+    if column.kind in ("nothing", "other", "image", "languages", "spans"):
+        return 0
+    if column.kind == "text" and column.words >= LONG and not named:
+        return 0
+    if column.kind in ("class", "numbers"):
+        return named + 3
+    if column.kind == "number":
+        return named + 1
+    if column.kind == "flag" or column.repeats or (column.kind == "lists" and column.distinct > 1):
+        return named + (1.5 if column.kind == "whole" else 2)
+    return named  # all different, or all the same: only where its name says so, to be told that
+
+
+def guess_label(columns: Mapping[str, Column], wishes: Wishes, made: Guess, taken: Sequence[str]) -> list[str]:
+    """Takes the column, or columns, of the label. Gives their names.
+
+    Raises:
+        DataError: There is none.
+    """
+    if wishes.label:
+        names = list(wishes.label)
+        made.take("label", names[0] if len(names) == 1 else names, GIVEN)
+        if len(names) == 1:
+            _read_delimiter(columns[names[0]], made)
+        return names
+    found = label_candidates(columns, taken)
+    flags = _marks([column for _, column in found])
+    if len(flags) >= 3 and found[0][0] < 4:
+        made.take("label", flags, f"{len(flags)} columns of 0 and 1: each is a label", "unclear")
+        why = f"{', '.join(flags)} hold nothing but 0 and 1"
+        question = "The column of the label, or several with commas"
+        made.doubts.append(Doubt("label", question, ",".join(flags), tuple(columns), why, True))
+        return flags
+    if not found:
+        raise DataError(
+            f"No column looks like a label. The data has: {'; '.join(map(str, columns.values()))}. Name it with "
+            "--label."
+        )
+    score, best = found[0]
+    rivals = [column.name for other, column in found if other > score - 1]
+    unclear = score < 2 or (len(rivals) > 1 and score < 4)
+    sure = "unclear" if unclear else "certain" if score >= 4 and len(rivals) == 1 else "likely"
+    made.take("label", best.name, _why(best, len(found)), sure)
+    if unclear:
+        why = f"it may be {' or '.join(rivals)}" if len(rivals) > 1 else f"only {best} could be one"
+        choices = tuple(column.name for _, column in found)
+        made.doubts.append(Doubt("label", "The column of the label", best.name, choices, why))
+    _read_delimiter(best, made)
+    return [best.name]
+
+
+def _marks(found: Sequence[Column]) -> list[str]:
+    return [
+        column.name
+        for column in found
+        if column.kind == "flag"
+        or (column.kind == "whole" and {str(value).strip() for value in column.values} <= MARKS)
+    ]
+
+
+MARKS = {"0", "1", "0.0", "1.0"}
+
+
+def _why(column: Column, candidates: int) -> str:
+    if column.kind == "class":
+        return "a class with names"
+    alone = "the only column that can be a label" if candidates == 1 else "by its name and its values"
+    return f"{alone}: {column.distinct} different values" if column.distinct else alone
+
+
+def _read_delimiter(column: Column, made: Guess) -> None:
+    """Takes a delimiter where texts look like several labels in one."""
+    if column.kind != "text":
+        return
+    for delimiter in DELIMITERS:
+        several = [value for value in column.values if delimiter in value]
+        parts = Counter(part.strip() for value in column.values for part in value.split(delimiter) if part.strip())
+        fewer = len(parts) < column.distinct or (delimiter == "|" and len(parts) == column.distinct)
+        short = all(len(part.split()) <= 3 for part in parts)
+        if len(several) >= 0.05 * len(column.values) and fewer and short:
+            made.take("delimiter", delimiter, f"{len(parts)} labels stand between them, several in some rows", "likely")
+            return

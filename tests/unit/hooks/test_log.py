@@ -1,0 +1,72 @@
+"""What a training says on the screen: nothing, calm lines, or every detail."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import hfft
+from hfft.cli import main
+
+LINE = r"step (\d+)/60  loss \d\.\d{4}  lr \d\.\d\de-0\d  \d+ samples/s  \d+\.\d% padding  0:00:\d\d left"
+
+
+@pytest.fixture(scope="module")
+def said(tiny, tmp_path_factory):
+    """What is printed by a run of sixty steps, however much is asked for."""
+
+    def give(capsys, **how: Any) -> str:
+        recipe = hfft.Recipe.from_dict(
+            tiny("text-classification"),
+            "train.epochs=null",
+            "train.steps=60",
+            "train.log_every=1",
+            "eval.slices=[label]",
+        )
+        capsys.readouterr()
+        hfft.train(recipe, tmp_path_factory.mktemp("log") / "run", **how)
+        return capsys.readouterr().out
+
+    return give
+
+
+def test_a_run_tells_where_it_stands_in_about_fifty_lines_and_ends_with_its_scores(said, capsys):
+    text = said(capsys)
+    steps = [int(found) for found in re.findall(LINE, text)]
+    assert steps[0] == 1
+    assert steps[-1] == 60
+    assert 50 <= len(steps) <= 60
+    assert "gradient" not in text
+    assert re.search(r"eval accuracy\s+\d\.\d{4}\s+\d\.\d{4} to \d\.\d{4}", text)
+    assert "eval accuracy by label" in text
+    assert "test accuracy by label" in text
+    assert "Report: " in text.splitlines()[-2]
+    assert text.splitlines()[-1].startswith("test accuracy ")
+
+
+def test_quiet_says_nothing(said, capsys):
+    assert said(capsys, quiet=True) == ""
+
+
+def test_verbose_says_gradients_a_batch_and_the_scores_of_labels(said, capsys):
+    text = said(capsys, verbose=True)
+    assert len(re.findall(r"lr \S+  gradient \S+  \d+ samples/s", text)) == 60
+    for part in ("A batch as the model reads it:", "Versions: python", "eval, by label", "f1_weighted"):
+        assert part in text
+
+
+def test_less_and_more_at_once_are_refused(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "any.yaml", "--quiet", "--verbose"])
+    assert stop.value.code == 2
+    assert "--quiet and --verbose" in capsys.readouterr().err
+
+
+def test_on_a_terminal_there_is_one_line_that_moves(said, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
+    monkeypatch.setenv("COLUMNS", "120")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said(capsys))
+    assert re.search(r"step 60/60 \S+ loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:00 left", plain)
+    assert "step 60/60  loss" not in plain  # no plain line beside it

@@ -1,0 +1,130 @@
+"""hfft pull, and recipes from hf://: a published run is a run again, and repeating it gives the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hfft
+from hfft.card.portable import portable
+from tests.unit.hub.conftest import LILY
+from tests.unit.hub.server import Fault
+
+ARGUMENTS = ("text-classification", "train.keep_best=accuracy", "train.epochs=1", "optim.lr=1e-2")
+
+
+@pytest.fixture
+def run(trained) -> Path:
+    return trained(*ARGUMENTS)
+
+
+def scores(folder: Path) -> dict[str, object]:
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    return {split: results[split] for split in ("eval", "test")}
+
+
+def test_a_pulled_run_answers_as_the_run_does(cli, server, run, tmp_path):
+    assert cli.ask("push", run, "me/model").code == 0
+    pulled = tmp_path / "pulled"
+    said = cli.ask("pull", "me/model", "--output", pulled)
+    assert (said.code, said.out, said.err) == (0, f"Run folder: {pulled}\n", "")
+    names = ["environment.json", "metrics.jsonl", "model", "parameters.json", "recipe.yaml", "results.json"]
+    assert sorted(path.name for path in pulled.iterdir()) == names
+    assert {path.name for path in (pulled / "model").iterdir()} == {path.name for path in (run / "model").iterdir()}
+    recipe = hfft.Recipe.load(run / "recipe.yaml")
+    assert recipe.data.files is not None
+    test = str(Path(recipe.data.root, str(recipe.data.files["test"])))
+    answers = [cli.ask("predict", place, test, "--json") for place in (run, pulled)]
+    assert answers[0].out == answers[1].out
+    evaluations = [cli.ask("evaluate", place, "--data", test, "--json").out for place in (run, pulled)]
+    assert evaluations[0] == evaluations[1]
+    assert json.loads(evaluations[0])["scores"]["accuracy"] == scores(run)["test"]["accuracy"]  # type: ignore[index]
+    again = cli.ask("pull", "me/model", "--output", pulled)
+    assert (again.code, again.err) == (2, f"Error: {pulled} is there already. Choose another folder with --output.\n")
+    assert cli.ask("push", pulled, "me/again").code == 0  # and on it goes
+    assert server.files("me/again")["hfft/recipe.yaml"] == server.files("me/model")["hfft/recipe.yaml"]
+
+
+def test_a_pulled_adapter_is_an_adapter(cli, server, trained, tmp_path):
+    run = trained("text-classification", LILY, "optim.lr=1e-2", "train.epochs=1")
+    assert cli.ask("push", run, "me/adapter", "--revision", "dev").code == 0
+    assert cli.ask("pull", "me/adapter@dev", "--output", tmp_path / "pulled").code == 0
+    assert {p.name for p in (tmp_path / "pulled" / "adapter").iterdir()} == {
+        p.name for p in (run / "adapter").iterdir()
+    }
+    assert "Load" in cli.ask("predict", tmp_path / "pulled", "a text").err  # it says how, as of any such run
+
+
+def test_a_published_recipe_repeats_the_run(cli, server, run, tmp_path):
+    assert cli.ask("push", run, "me/model").code == 0
+    own = hfft.Recipe.load(run / "recipe.yaml")
+    said = cli.run("import hfft; print(hfft.Recipe.load('hf://me/model').flat())")
+    assert said.out.strip() == str(portable(own).flat())
+    where = (f"data.root={own.data.root}", f"model={own.model.name}")
+    lost = cli.ask("plan", "hf://me/model", where[1])
+    assert lost.code == 2
+    assert "data.files.train is 'train.csv', but there is no file " in lost.err
+    assert "data.root says where the files lie." in lost.err
+    lost = cli.ask("plan", "hf://me/model", where[0])
+    assert lost.code == 2
+    assert "model is './model', but there is no folder" in lost.err
+    done = cli.ask("train", "hf://me/model", *where, "--output", tmp_path / "again")
+    assert (done.code, done.err) == (0, "")
+    assert scores(tmp_path / "again") == scores(run)
+    weights = [(folder / "model" / "model.safetensors").read_bytes() for folder in (run, tmp_path / "again")]
+    assert weights[0] == weights[1]
+
+
+def test_a_recipe_from_the_hub_is_trusted_no_more_than_another(cli, server, run):
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text("utf-8"))
+    recipe["task"]["name"] = "os:system"
+    server.put("you/evil", {"hfft/recipe.yaml": yaml.safe_dump(recipe).encode()})
+    said = cli.ask("plan", "hf://you/evil")
+    assert said.code == 2
+    assert "trust" in said.err
+
+
+def test_what_hfft_has_not_published_is_not_pulled(cli, server, tmp_path):
+    server.put("you/plain", {"config.json": b"{}"})
+    server.put("you/broken", {"hfft/recipe.yaml": b"name: x", "hfft/files.json": b"{"})
+    server.put("you/odd", {"hfft/recipe.yaml": b"", "hfft/files.json": b'{"kind": "model", "files": ["../../x"]}'})
+    server.put("you/pickle", {"hfft/recipe.yaml": b"", "hfft/files.json": b'{"kind": "model", "files": ["m.bin"]}'})
+    server.put("you/lost", {"hfft/recipe.yaml": b"", "hfft/files.json": b'{"kind": "model", "files": ["m.json"]}'})
+    for repo, told in (
+        ("you/plain", "was not published by hfft: it has no hfft/recipe.yaml. `hfft predict you/plain ...` works with"),
+        ("you/broken", "hfft/files.json of you/broken is damaged"),
+        ("you/odd", "names what hfft does not publish: ../../x"),
+        ("you/pickle", "names what hfft does not publish: m.bin"),
+        ("you/lost", "lacks files that hfft/files.json names: m.json"),
+        ("you/absent", "the Hub has no repository you/absent that you may read."),
+        ("you/plain@nope", "you/plain has no branch, tag or commit 'nope'."),
+        ("you/plain@", "ends with @ and names no revision"),
+        ("plain", "'plain' names no repository of the Hub"),
+    ):
+        said = cli.ask("pull", repo, "--output", tmp_path / "pulled")
+        assert (said.code, said.out) == (2, ""), repo
+        assert told in said.err
+        assert said.err.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+    for command in (("plan", "hf://you/plain"), ("train", "hf://you/plain")):
+        assert "was not published by hfft" in cli.ask(*command).err
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("GET .*/resolve/.*safetensors", 500), Fault("GET .*/resolve/.*safetensors"), Fault("GET .*/tree/", 500)],
+    ids=["500", "cut", "tree"],
+)
+def test_a_fault_on_the_way_leaves_no_half_folder(cli, server, run, tmp_path, fault):
+    assert cli.ask("push", run, "me/model").code == 0
+    server.faults = [fault]
+    said = cli.ask("pull", "me/model", "--output", tmp_path / "pulled")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("Error: Fetching me/model: ")
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+    server.faults = []
+    assert cli.ask("pull", "me/model", "--output", tmp_path / "pulled").code == 0
