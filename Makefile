@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Where tests put their runs: in memory where 4 GB of it are free, for they sync thousands of small files; else in /tmp.
 MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 
-.PHONY: demo test laws lint dev bench clean
+.PHONY: demo test laws lint docs dev bench clean
 
 demo: .venv/demo.done  ## fine-tune a classifier of twelve intents, without a hub, in about a minute
 	rm -rf runs/quickstart
@@ -25,6 +25,9 @@ lint: .venv/dev.done  ## format, lint, types, and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
+
+docs: .venv/dev.done  ## write docs/recipe_reference.md from the schema of recipes
+	$(BIN)/python docs/make_reference.py
 
 dev: .venv/dev.done  ## what a developer needs
 	$(BIN)/pre-commit install
