@@ -65,8 +65,11 @@ def _show_slices(split: str, results: dict[str, Any], metric: str, screen: Scree
         if column == LENGTH and not screen.verbose:
             continue
         rows = []
-        for part in (part for part in parts if part["column"] == column and metric in part["scores"]):
-            entry = part["scores"][metric]
+        for part in (part for part in parts if part["column"] == column):
+            entry = part["scores"].get(metric)
+            if entry is None:
+                rows.append((part["value"], str(part["examples"]), "-", part.get("failed", "not defined")))
+                continue
             interval = "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
             rows.append((part["value"], str(part["examples"]), f"{entry['value']:.4f}", interval))
         title = f"{split} {metric} by {column}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -17,10 +17,12 @@ from hfft.errors import DataError
 from hfft.score_table import score_table
 from hfft.scoring import Scored
 
-LENGTH = "length"
+LENGTH = "length (tokens)"  # no column is called so
 FEWEST = 40  # examples of a split that is looked at by length: of fewer, parts say nothing
 PARTS = 4  # as many parts, of about the same size, has a column of many numbers
 VALUES = 20  # as many values of a column have scores of their own: those of most examples
+LONGEST = 100  # characters of a value: what is longer is a text, and no kind of example
+NONE = "(none)"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Part:
     """Some examples of a split.
 
     Attributes:
-        column: What they have in common: a column, or "length".
+        column: What they have in common: a column, or their length.
         value: The value they share, for people.
         rows: Their places among the examples.
     """
@@ -39,7 +41,10 @@ class Part:
 
 
 def slice_scores(found: Scored, parts: Sequence[Part], confidence: float, selected: bool) -> list[dict[str, Any]]:
-    """The scores of each part that has an example with a truth: as results.json has them under `SPLIT_slices`.
+    """The task's scores of each part that has an example with a truth: as results.json has them under `SPLIT_slices`.
+
+    Further metrics are of the whole split alone: some are not defined on a part, and all are called a thousand times.
+    Where the task's own score fails on a part, its entry says so under `failed` and has no scores.
 
     Args:
         found: The answers to the whole split.
@@ -54,28 +59,36 @@ def slice_scores(found: Scored, parts: Sequence[Part], confidence: float, select
             ids=[found.ids[row] for row in part.rows],
             answers=[found.answers[row] for row in part.rows],
             truths=[found.truths[row] for row in part.rows],
+            extra=(),
         )
         count = len(some.labelled[1])
-        if count:
-            table, _ = score_table(some, confidence, selected)
-            scored.append({"column": part.column, "value": part.value, "examples": count, "scores": table})
+        if not count:
+            continue
+        entry: dict[str, Any] = {"column": part.column, "value": part.value, "examples": count}
+        try:
+            entry["scores"] = score_table(some, confidence, selected)[0]
+        except Exception as error:  # whatever a task of somebody else's raises: a finished run is not lost by it
+            entry |= {"scores": {}, "failed": f"{type(error).__name__}: {error}"}
+        scored.append(entry)
     return scored
 
 
 def parts_by_length(lengths: np.ndarray | None) -> list[Part]:
     """Cuts a split into parts of about the same size by the lengths of its examples, in tokens.
 
-    None where there are fewer than 40, or where most are of one length.
+    None where there are fewer than 40, or where all are of one length.
     """
     if lengths is None or len(lengths) < FEWEST:
         return []
-    return [replace(part, value=f"{part.value} tokens") for part in _by_number(LENGTH, lengths.tolist())]
+    parts = _by_number(LENGTH, lengths.tolist())
+    return parts if len(parts) > 1 else []
 
 
 def parts_by_column(rows: Dataset, split: str, column: str) -> list[Part]:
-    """Cuts a split by the values of a column: each value a part, or, of more than 20 numbers, four ranges.
+    """Cuts a split by the values of a column: each value a part, or, of more than 20 numbers, ranges.
 
-    Of more than 20 other values, those of most examples are parts, and the rest is one.
+    Of more than 20 other values, those of most examples are parts, and the rest is one. Texts that are all numbers, as
+    in a csv file, are numbers. What is missing, empty or not a number is a part of its own.
 
     Args:
         rows: The raw rows of the examples, in their order.
@@ -83,21 +96,23 @@ def parts_by_column(rows: Dataset, split: str, column: str) -> list[Part]:
         column: Its name; `outer.inner` of a nested one.
 
     Raises:
-        DataError: There is no such column, or it holds lists and the like.
+        DataError: There is no such column, or it holds lists, long texts and the like.
     """
-    values = read_column(rows, split, "eval.slices", column)
+    values = [None if _is_missing(value) else value for value in read_column(rows, split, "eval.slices", column)]
     strange = next((value for value in values if not isinstance(value, (str, Real, type(None)))), None)
+    if strange is None:
+        strange = next((value for value in values if isinstance(value, str) and len(value) > LONGEST), None)
     if strange is not None:
         raise DataError(
             f"eval.slices names '{column}', which in the {split} split holds values such as {str(strange)[:40]}: give "
-            "a column of texts, numbers or booleans."
+            "a column of short texts, numbers or booleans."
         )
-    numbers = [value for value in values if value is not None]
-    if len(set(values)) > VALUES and not any(isinstance(value, (str, bool)) for value in numbers):
-        missing = [row for row, value in enumerate(values) if value is None]
-        return _by_number(column, values) + ([Part(column, "(none)", missing)] if missing else [])
-    names = _names(rows, column)
-    return _by_value(column, ["(none)" if value is None else names.get(value, str(value)) for value in values])
+    numbers = _as_numbers(values)
+    if numbers is not None and len(set(numbers)) > VALUES:
+        missing = [row for row, value in enumerate(numbers) if value is None]
+        return _by_number(column, numbers) + ([Part(column, NONE, missing)] if missing else [])
+    names = dict(enumerate(getattr(rows.features.get(column), "names", None) or ()))  # of a ClassLabel
+    return _by_value(column, [NONE if value is None else names.get(value, str(value)) for value in values])
 
 
 def check_columns(splits: Mapping[str, Dataset], columns: Sequence[str]) -> None:
@@ -107,9 +122,19 @@ def check_columns(splits: Mapping[str, Dataset], columns: Sequence[str]) -> None
             parts_by_column(rows, split, column)
 
 
-def _names(rows: Dataset, column: str) -> dict[Any, str]:
-    """The names of a ClassLabel's numbers."""
-    return dict(enumerate(getattr(rows.features.get(column), "names", None) or ()))
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _as_numbers(values: Sequence[Any]) -> list[Any] | None:
+    """The values as numbers; None where one is none."""
+    if any(isinstance(value, bool) for value in values):
+        return None
+    try:
+        numbers = [None if value is None else float(value) for value in values]
+    except ValueError:
+        return None
+    return numbers if all(number is None or math.isfinite(number) for number in numbers) else None
 
 
 def _by_value(column: str, values: Sequence[str]) -> list[Part]:
@@ -123,18 +148,16 @@ def _by_value(column: str, values: Sequence[str]) -> list[Part]:
 
 
 def _by_number(column: str, values: Sequence[Any]) -> list[Part]:
-    """Ranges of about the same number of rows; both ends of a range are values that occur."""
-    known = np.array([value for value in values if value is not None])
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, PARTS + 1), method="lower"))
-    if len(edges) < 3:  # most are one value
-        return []
-    parts = []
-    for number, (low, high) in enumerate(pairwise(edges)):
-        last = number == len(edges) - 2
-        rows = [
-            row for row, value in enumerate(values) if value is not None and low <= value and (value < high or last)
-        ]
-        inside = [values[row] for row in rows]
-        least, most = min(inside), max(inside)
-        parts.append(Part(column, f"{least:g}" if least == most else f"{least:g} to {most:g}", rows))
-    return parts
+    """Ranges of about the same number of rows, from the lowest: equal values stay together."""
+    rows = sorted((row for row, value in enumerate(values) if value is not None), key=lambda row: values[row])
+    parts: list[list[int]] = [[]]
+    for row in rows:
+        current = parts[-1]
+        if len(current) >= len(rows) / PARTS and values[row] != values[current[-1]]:
+            parts.append([])
+        parts[-1].append(row)
+    return [Part(column, _range(values[part[0]], values[part[-1]]), sorted(part)) for part in parts]
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

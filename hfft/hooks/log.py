@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn
 
 from hfft.errors import TrainingError
 from hfft.folder import write_text
+from hfft.hooks.progress_line import ProgressLine
 from hfft.hooks.track import Track
 from hfft.loop import Run, StepReport, over_processes
 from hfft.screen import Screen
 
 SKIPS_IN_A_ROW = 10  # so many steps without a finite gradient end the run; float16's scaler needs a few to settle
-
-LINES = 50  # of progress in a run, where it goes to a file
-PATIENCE = 600  # seconds after which there is a line in any case
 
 
 class Log:
@@ -39,8 +35,7 @@ class Log:
         self.pending: list[StepReport] = []
         self.skips_in_a_row = 0
         self.last_loss = math.nan
-        self.bar: Progress | None = None
-        self.next_line, self.said_at = 0, time.monotonic()
+        self.line = ProgressLine(screen)
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Takes note of a step."""
@@ -101,9 +96,7 @@ class Log:
 
     def end_progress(self) -> None:
         """Ends the progress line."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        self.line.end()
 
     def close(self) -> None:
         """Ends the progress line and the trackers."""
@@ -132,30 +125,18 @@ class Log:
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
     def _show(self, run: Run, report: StepReport, norm: float) -> None:
-        """Moves the progress line, or, where nobody watches, prints a line: about fifty in a run, or all if verbose."""
-        step, text = run.progress.step, self._standing(run, report, norm)
-        if self.screen.is_terminal:
-            if self.bar is None:
-                columns = (TextColumn("step {task.completed}/{task.total}"), BarColumn(bar_width=24))
-                self.bar = Progress(*columns, TextColumn("{task.description}"), console=self.screen.console)
-                self.bar.add_task("", total=run.total_steps)
-                self.bar.start()
-            self.bar.update(self.bar.task_ids[0], completed=step, description=text)
-            return
-        now, last = time.monotonic(), step == run.total_steps
-        if self.screen.verbose or last or step >= self.next_line or now - self.said_at > PATIENCE:
-            self.screen.say(f"step {step}/{run.total_steps}  {text}")
-            self.next_line, self.said_at = step + run.total_steps // LINES, now
-
-    def _standing(self, run: Run, report: StepReport, norm: float) -> str:
-        """Where the run stands: the loss since the last look, and of the whole run speed, padding and time to go."""
+        """Shows the loss since the last look, and of the whole run speed, padding and the time to go."""
         progress = run.progress
-        parts = [f"loss {self.last_loss:.4f}", f"lr {report.lr:.2e}"]
-        parts += [f"gradient {norm:.3g}"] if self.screen.verbose else []
-        parts.append(f"{progress.samples / max(progress.seconds, 1e-9):.0f} samples/s")
-        parts += [f"{1 - progress.tokens / progress.cells:.1%} padding"] if progress.cells else []
         left = (run.total_steps - progress.step) * progress.seconds / progress.step
-        return "  ".join([*parts, f"{timedelta(seconds=round(left))} left"])
+        facts = [
+            (f"loss {self.last_loss:.4f}", 5),
+            (f"lr {report.lr:.2e}", 2),
+            *([(f"gradient {norm:.3g}", 0)] if self.screen.verbose else []),
+            (f"{progress.samples / max(progress.seconds, 1e-9):.0f} samples/s", 3),
+            *([(f"{1 - progress.tokens / progress.cells:.1%} padding", 1)] if progress.cells else []),
+            (f"{timedelta(seconds=round(left))} left", 4),
+        ]
+        self.line.show(progress.step, run.total_steps, facts)
 
 
 def _place(run: Run, step: int) -> dict[str, Any]:

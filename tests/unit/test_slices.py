@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -49,22 +50,53 @@ def test_of_many_values_the_rarest_are_one_part():
     assert told(parts)[-1] == ("(3 others)", [40, 41, 42])
 
 
-def test_many_numbers_are_cut_in_quarters_and_missing_ones_kept_apart():
-    parts = by_column([*(float(number) for number in range(40)), None])
+def test_many_numbers_are_cut_in_ranges_and_missing_ones_kept_apart():
+    parts = by_column([*(float(number) for number in range(40)), None, math.nan])
     assert [(part.value, len(part.rows)) for part in parts] == [
-        ("0 to 8", 9), ("9 to 18", 10), ("19 to 28", 10), ("29 to 39", 11), ("(none)", 1)
+        ("0 to 9", 10), ("10 to 19", 10), ("20 to 29", 10), ("30 to 39", 10), ("(none)", 2)
     ]  # fmt: skip
-    assert sorted(row for part in parts for row in part.rows) == list(range(41))
+    assert sorted(row for part in parts for row in part.rows) == list(range(42))
+
+
+def test_a_value_of_most_rows_is_a_range_of_its_own():
+    parts = by_column([*([0] * 160), *range(1, 41)])
+    assert [(part.value, len(part.rows)) for part in parts] == [("0", 160), ("1 to 40", 40)]
+
+
+def test_texts_that_are_numbers_as_in_a_csv_file_are_numbers():
+    parts = by_column([*(str(number) for number in range(40)), ""])
+    assert [part.value for part in parts] == ["0 to 9", "10 to 19", "20 to 29", "30 to 39", "(none)"]
+    assert told(by_column(["007", "7"])) == [("007", [0]), ("7", [1])]  # few values stay as they are written
 
 
 def test_lengths_are_cut_in_parts_of_about_the_same_size_where_there_are_enough():
     parts = parts_by_length(np.repeat([3, 5, 7, 20], 10))
     assert [(part.column, part.value, len(part.rows)) for part in parts] == [
-        ("length", "3 tokens", 10), ("length", "5 tokens", 10), ("length", "7 to 20 tokens", 20)
+        ("length (tokens)", "3", 10), ("length (tokens)", "5", 10),
+        ("length (tokens)", "7", 10), ("length (tokens)", "20", 10)
     ]  # fmt: skip
     assert not parts_by_length(np.arange(39))
     assert not parts_by_length(np.full(100, 7))
     assert not parts_by_length(None)
+
+
+class Picky(Right):
+    """Has no score where there is one kind of truth."""
+
+    def score(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
+        if len(set(truths)) == 1:
+            raise ValueError("one class only")
+        return super().score(answers, truths)
+
+
+def test_a_score_that_is_not_defined_on_a_part_is_said_and_no_run_is_lost_by_it():
+    def undefined(answers: list[Any], truths: list[Any]) -> dict[str, float]:
+        raise ValueError("never")
+
+    found = Scored(cast(Any, Picky(None)), [0, 1], [{"answer": "a"}] * 2, ["a", "b"], [undefined])
+    both, one = slice_scores(found, [Part("of", "x", [0, 1]), Part("of", "y", [0])], 0.95, selected=False)
+    assert both["scores"]["accuracy"]["value"] == 0.5
+    assert one == {"column": "of", "value": "y", "examples": 1, "scores": {}, "failed": "ValueError: one class only"}
 
 
 def test_a_part_has_the_scores_of_its_examples_alone():
@@ -79,9 +111,11 @@ def test_a_part_has_the_scores_of_its_examples_alone():
     assert (second["examples"], second["scores"]["accuracy"]["value"]) == (1, 1.0)  # one has no truth
 
 
-@pytest.mark.parametrize(("column", "said"), [("off", "Did you mean 'of'"), ("lists", r"such as \[1\]")])
-def test_a_column_that_is_not_there_or_holds_lists_is_refused(column, said):
-    rows = Dataset.from_dict({"of": ["a"], "lists": [[1]]})
+@pytest.mark.parametrize(
+    ("column", "said"), [("off", "Did you mean 'of'"), ("lists", r"such as \[1\]"), ("text", "short texts")]
+)
+def test_a_column_that_is_not_there_or_holds_lists_or_long_texts_is_refused(column, said):
+    rows = Dataset.from_dict({"of": ["a"], "lists": [[1]], "text": ["a long text " * 20]})
     with pytest.raises(DataError, match=said):
         parts_by_column(rows, "test", column)
 

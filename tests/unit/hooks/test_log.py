@@ -64,9 +64,17 @@ def test_less_and_more_at_once_are_refused(capsys):
     assert "--quiet and --verbose" in capsys.readouterr().err
 
 
-def test_on_a_terminal_there_is_one_line_that_moves(said, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("columns", "facts"),
+    [
+        (120, r"━+ loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:00 left"),
+        (80, r"loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:00 left"),
+        (60, r"loss \d\.\d{4}  \d+ samples/s  0:00:00 left"),
+    ],
+)
+def test_on_a_terminal_there_is_one_line_that_moves(said, capsys, monkeypatch, columns, facts):
     monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", str(columns))
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said(capsys))
-    assert re.search(r"step 60/60 \S+ loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:00 left", plain)
+    assert re.search(rf"step 60/60 {facts} *\n", plain)
     assert "step 60/60  loss" not in plain  # no plain line beside it
