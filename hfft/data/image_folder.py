@@ -1,10 +1,11 @@
-"""Image folders: the name of a subfolder is the label of the images in it. No image is opened here.
+"""Image folders: the name of a subfolder is the label of the images in it. No image is decoded here.
 
 Every visible file counts, whatever its name ends in: what is no image is found and named when the images are looked at.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ IMAGE_ENDINGS = (
     *(".pcx", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"),
 )
 SPLITS = ("train", "test", "val", "valid", "validation", "eval", "dev")
+SNIFFED = 8  # files, to tell texts from images
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
 LAYOUT = "In an image folder each class needs its own subfolder, named as the class, with its images in it."
 
 
@@ -57,7 +60,7 @@ def read_class_folders(folders: Iterable[Path], classes: list[str], where: str) 
     """Rows of `image`, an absolute path, and `label`, one of `classes`: all visible files below their subfolders.
 
     Raises:
-        DataError: There are no files in a folder, or one has a name that is not UTF-8.
+        DataError: There are no files in a folder, or texts and no images, or one has a name that is not UTF-8.
     """
     images, labels = [], []
     for folder in folders:
@@ -68,9 +71,36 @@ def read_class_folders(folders: Iterable[Path], classes: list[str], where: str) 
             labels += [number] * len(found)
         if len(images) == before:
             raise DataError(f"{where}: the subfolders of {folder} hold no files. {LAYOUT}")
+        _refuse_texts(folder, images[before:], where)
     return Dataset.from_dict(
         {"image": images, "label": labels}, Features({"image": Value("string"), "label": ClassLabel(names=classes)})
     )
+
+
+def _refuse_texts(folder: Path, files: Sequence[str], where: str) -> None:
+    """Raises DataError where class folders hold texts: their names would be learnt from in the place of what they say.
+
+    Images need no ending. Files without one of an image are texts if they begin with no zero byte, as others soon do.
+    """
+    if any(Path(name).suffix.lower() in IMAGE_ENDINGS for name in files):
+        return
+    begun = [_beginning(Path(name)) for name in files[:: math.ceil(len(files) / SNIFFED)]]
+    if any(begun) and all(b"\0" not in begin or begin.startswith(UTF16) for begin in begun):
+        named = [str(Path(name).relative_to(folder.absolute())) for name in files]
+        raise DataError(
+            f"{where}: the subfolders of {folder} hold texts, and no images: {_some(named)}. Folders of classes are "
+            "read for images alone. Write the texts into one table, such as a .csv file with the columns text and "
+            "label and a line for each text, and name it in the folder's place."
+        )
+
+
+def _beginning(file: Path) -> bytes:
+    """The first bytes; none where it cannot be read, which is said when the images are looked at."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(2**12)
+    except OSError:
+        return b""
 
 
 def read_flat_folders(folders: Iterable[Path], where: str) -> Dataset:

@@ -32,6 +32,8 @@ MEANINGS: dict[Kind, str] = {
     "other": "something that hfft cannot learn from",
 }
 SPAN_KEYS = {"start", "end", "label"}
+IDS = re.compile(r"(id|idx|index|guid|uuid|key|url|date|time|timestamp|unnamed.*|.*[ _.\-]id|)", re.IGNORECASE)
+"""Names of columns that tell rows apart, and have nothing to learn from."""
 
 
 @dataclass(frozen=True)

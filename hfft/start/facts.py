@@ -41,12 +41,14 @@ class Lengths:
         longest: Words at most.
         tokens: That 99 of 100 have at most, estimated.
         language: Of the texts.
+        counts: `(texts,)`, the tokens of each, estimated.
     """
 
     words: float
     longest: int
     tokens: int
     language: str | None
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
 
 
 @dataclass
@@ -235,6 +237,5 @@ def _images(guess: Guess, rows: Dataset, facts: Facts) -> None:
 
 def _lengths(texts: Sequence[str], language: str | None) -> Lengths:
     words = [len(text.split()) for text in texts]
-    tokens = [tokens_of(text, language) for text in texts]
-    most = int(np.percentile(tokens, NEARLY_ALL))
-    return Lengths(float(np.median(words)), max(words), most, language)
+    tokens = np.array([tokens_of(text, language) for text in texts])
+    return Lengths(float(np.median(words)), max(words), int(np.percentile(tokens, NEARLY_ALL)), language, tokens)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from hfft.start.facts import Facts
 from hfft.start.guessing import Guess
-from hfft.start.languages import shown
-from hfft.start.models import Model
+from hfft.start.known_models import Model
+from hfft.start.languages import factor, shown
 from hfft.start.reading import Split
 from hfft.start.sources import Source
 
@@ -31,7 +31,7 @@ def told(guess: Guess, facts: Facts, splits: Mapping[str, Split], source: Source
         shown_columns = " with ".join(columns) if isinstance(columns, list) else columns
         yield (
             f"{shown_columns}: {lengths.words:g} words in the median, {lengths.longest} at most; 99 of 100 have "
-            f"about {lengths.tokens} tokens at most; {shown(lengths.language)}"
+            f"{lengths.tokens} tokens at most, {factor(lengths.language)}; {shown(lengths.language)}"
         )
     if facts.side is not None:
         yield f"{guess.options['image']}: images of {facts.side[0]:g} x {facts.side[1]:g} pixels in the median"

@@ -19,8 +19,9 @@ from hfft.start.facts import Facts, facts_of, needed
 from hfft.start.findings import about, told
 from hfft.start.guessing import Guess, guess
 from hfft.start.guessing_writing import languages_of
+from hfft.start.known_models import Model
 from hfft.start.languages import LANGUAGES
-from hfft.start.models import Model, choose_model
+from hfft.start.models import choose_model
 from hfft.start.reading import Split, read_hub, read_split
 from hfft.start.settings import Setting, Settings, settings_of
 from hfft.start.sources import Source, find_source, shown_files
@@ -105,6 +106,8 @@ def _look(wishes: Wishes, ask: Ask, say: Say) -> Found:
     splits = read_hub(source) if source.hub else {"train": read_split(source, "train")}
     train = splits["train"]
     columns = columns_of(train.rows)
+    if any(Path(name).is_dir() for name in source.files.get("train", ())):  # images, whatever their names end in
+        columns["image"] = replace(columns["image"], kind="image")
     made = _settled(columns, wishes, ask)
     if not source.hub:
         splits, source = _all_splits(source, made, splits, say)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hfft.errors import DataError
-from hfft.start.columns import Column
+from hfft.start.columns import IDS, Column
+from hfft.start.guessing_texts import pair_of, text_columns
 from hfft.start.wishes import GIVEN, Doubt, Wishes
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ WEAK = re.compile(
     "target|tags?|rating|stars|score|similarity|genres?|type|polarity|stance|spam|toxic|team|department|relation|answer|"
     "price|language|gender|tone|style|priority|status"
 )
-IDS = re.compile(r"(id|idx|index|guid|uuid|key|url|date|time|timestamp|unnamed.*|.*[ _.\-]id|)", re.IGNORECASE)
 LONG = 5  # words in the median: labels have fewer
 DELIMITERS = ("|", ";", ",")
 
@@ -37,8 +37,7 @@ def label_candidates(columns: Mapping[str, Column], taken: Sequence[str]) -> lis
 
 
 def _score(column: Column) -> float:
-    plain = re.sub(r"[^a-z]", "", column.name.lower())
-    named = 3 if STRONG.fullmatch(plain) else 1.5 if WEAK.fullmatch(plain) else 0
+    named = _named(column)
     if column.kind in ("nothing", "other", "image", "languages", "spans"):
         return 0
     if column.kind == "text" and column.words >= LONG and not named:
@@ -50,6 +49,12 @@ def _score(column: Column) -> float:
     if column.kind == "flag" or column.repeats or (column.kind == "lists" and column.distinct > 1):
         return named + (1.5 if column.kind == "whole" else 2)
     return named  # all different, or all the same: only where its name says so, to be told that
+
+
+def _named(column: Column) -> float:
+    """How much the name says that it is a label: 3, 1.5 or nothing."""
+    plain = re.sub(r"[^a-z]", "", column.name.lower())
+    return 3 if STRONG.fullmatch(plain) else 1.5 if WEAK.fullmatch(plain) else 0
 
 
 def guess_label(columns: Mapping[str, Column], wishes: Wishes, made: Guess, taken: Sequence[str]) -> list[str]:
@@ -79,15 +84,30 @@ def guess_label(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
         )
     score, best = found[0]
     rivals = [column.name for other, column in found if other > score - 1]
-    unclear = score < 2 or (len(rivals) > 1 and score < 4)
+    vague = _why_vague(best, columns)
+    unclear = score < 2 or (len(rivals) > 1 and score < 4) or bool(vague)
     sure = "unclear" if unclear else "certain" if score >= 4 and len(rivals) == 1 else "likely"
     made.take("label", best.name, _why(best, len(found)), sure)
     if unclear:
-        why = f"it may be {' or '.join(rivals)}" if len(rivals) > 1 else f"only {best} could be one"
+        why = f"it may be {' or '.join(rivals)}" if len(rivals) > 1 else f"only {best} could be one{vague}"
         choices = tuple(column.name for _, column in found)
         made.doubts.append(Doubt("label", "The column of the label", best.name, choices, why))
     _read_delimiter(best, made)
     return [best.name]
+
+
+def _why_vague(best: Column, columns: Mapping[str, Column]) -> str:
+    """Why a column of texts without a label's name may just repeat, as the titles of articles do; empty if it may not.
+
+    So it is where something else seems to be the answer: one that cannot be learnt from, or one about two texts.
+    """
+    if best.kind != "text" or _named(best):
+        return ""
+    lost = [column.name for column in columns.values() if column.kind == "other" and not IDS.fullmatch(column.name)]
+    if lost:
+        return f", but its name does not say so, and '{lost[0]}', which may be the answer, cannot be learnt from"
+    pair = pair_of([column.name for column in text_columns(columns, [best.name])])
+    return f", but its name does not say so beside the texts {' and '.join(pair)}" if pair else ""
 
 
 def _marks(found: Sequence[Column]) -> list[str]:

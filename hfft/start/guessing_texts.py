@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hfft.errors import DataError
-from hfft.start.columns import Column
-from hfft.start.guessing_labels import IDS
+from hfft.start.columns import IDS, Column
 from hfft.start.wishes import GIVEN, Doubt, Wishes
 
 if TYPE_CHECKING:
@@ -41,8 +40,11 @@ def guess_texts(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
     """Takes the column of the text, or two.
 
     Raises:
-        DataError: There is none.
+        DataError: There is none, or one that was named holds images.
     """
+    for name in wishes.text:
+        if name in columns and columns[name].kind == "image":
+            raise DataError(f"--text is {columns[name]}: that is to be named with --image.")
     if wishes.text:
         made.take("text", wishes.text[0] if len(wishes.text) == 1 else list(wishes.text), GIVEN)
         return
@@ -52,7 +54,7 @@ def guess_texts(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
             f"No column is left for the text beside the label {' and '.join(taken)}. The data has: "
             f"{'; '.join(map(str, columns.values()))}. Name it with --text."
         )
-    pair = _pair([column.name for column in found])
+    pair = pair_of([column.name for column in found])
     if pair is not None:
         made.take("text", list(pair), "a pair, by their names", "likely")
         return
@@ -68,7 +70,8 @@ def guess_texts(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
         made.doubts.append(Doubt("text", question, best.name, tuple(column.name for column in found), why, True))
 
 
-def _pair(names: Sequence[str]) -> tuple[str, str] | None:
+def pair_of(names: Sequence[str]) -> tuple[str, str] | None:
+    """The two columns whose names say that they belong together; None where there are none."""
     lower = {name.lower(): name for name in names}
     for first, second in PAIRS:
         if first in lower and second in lower:

@@ -163,5 +163,5 @@ def tokens_of(text: str, code: str | None) -> float:
 def factor(code: str | None) -> str:
     """How `tokens_of` counts, for people."""
     if code in UNSPACED:
-        return "counted as one a character"
-    return "counted as 1.3 a word" if code == "en" else "counted as 1.7 a word"
+        return "estimated at one a character"
+    return f"estimated at {1.3 if code == 'en' else 1.7} a word"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from hfft.start.facts import Facts
 from hfft.start.guessing import Guess
+from hfft.start.known_models import Model
 from hfft.start.languages import UNSPACED, factor
-from hfft.start.models import Model
 
 STEPS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)  # lengths to choose from
 MARGIN = 1.25  # the estimate is coarse
+SPECIAL = 2  # tokens that stand around a text
 SKEWED = 3.0  # times as many rows of the commonest label as there would be if all were alike
 LARGE = 300  # millions of parameters, from which on an adapter saves most of the memory
 DECAYED = 80  # millions, from which on layers learn at different rates
@@ -66,13 +70,13 @@ def settings_of(guess: Guess, facts: Facts, model: Model) -> Settings:
 
 
 def _lengths(task: str, facts: Facts, model: Model, made: Settings) -> int:
-    """Takes the lengths in tokens; gives the longer one."""
+    """Takes the lengths in tokens; gives how many a row holds: the longer one, and of windows all together."""
     if task == "image-classification":
         return 0
     if task in WRITING:
         source, target = facts.lengths["source"], facts.lengths["target"]
         most = [_rounded(side.tokens, model.limit or 1024) for side in (source, target)]
-        why = "tokens: 99 of 100 have about {} at most, {}; the plan counts what is cut"
+        why = "tokens: of 100 texts 99 have {} at most, {}; hfft plan counts those that are cut"
         made.task.append(Setting("max_source_length", most[0], why.format(source.tokens, factor(source.language))))
         made.task.append(Setting("max_target_length", most[1], why.format(target.tokens, factor(target.language))))
         if task == "summarization":
@@ -81,12 +85,20 @@ def _lengths(task: str, facts: Facts, model: Model, made: Settings) -> int:
         return max(most)
     texts = facts.lengths["text" if task == "text-classification" else "tokens"]
     most_tokens = _rounded(texts.tokens, model.limit or 1024)
-    why = f"tokens: 99 of 100 texts have about {texts.tokens} at most, {factor(texts.language)}"
+    why = f"tokens: of 100 texts 99 have {texts.tokens} at most, {factor(texts.language)}; hfft plan counts them"
     made.task.append(Setting("max_length", most_tokens, why))
-    if task == "text-classification" and texts.tokens > most_tokens:
-        overlap = {"overlap": min(64, most_tokens // 4)}
-        made.task.append(Setting("windows", overlap, "longer texts are read in windows instead of being cut"))
-    return most_tokens
+    if task != "text-classification" or texts.tokens <= most_tokens:
+        return most_tokens
+    overlap = min(64, most_tokens // 4)
+    windows = _windows(texts.counts, most_tokens - SPECIAL, overlap)
+    why = f"longer texts are read in windows instead of being cut: {windows:.2g} a text in the mean, estimated"
+    made.task.append(Setting("windows", {"overlap": overlap}, why))
+    return math.ceil(windows * most_tokens)
+
+
+def _windows(counts: np.ndarray, room: int, overlap: int) -> float:
+    """How many windows texts of so many tokens fill in the mean, each with room for some and sharing `overlap`."""
+    return float(np.mean(1 + np.ceil(np.maximum(0, counts - room) / (room - overlap))))
 
 
 def _rounded(tokens: int, limit: int) -> int:

@@ -74,10 +74,13 @@ def _opened(name: str, flag: str) -> str:
     if not folder.is_dir():
         return name
     visible = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
-    train = next((path for path in visible if TRAIN.fullmatch(path.name) and path.is_dir()), None)
-    if train is not None:
+    folders = [path for path in visible if path.is_dir()]
+    train = next((path for path in folders if TRAIN.fullmatch(path.name)), None)
+    if train is not None and _is_split(train, folders):
         return _opened(str(train), flag)
     tables = [path for path in visible if path.is_file() and path.suffix.lower() in KINDS]
+    if folders:  # classes, beside which stand a readme, or lists, as in IMDB's
+        tables = [path for path in tables if path.suffix.lower() != ".txt"]
     named = [path for path in tables if TRAIN.search(path.stem)]
     if len(tables) == 1:
         return str(tables[0])
@@ -91,6 +94,14 @@ def _opened(name: str, flag: str) -> str:
             f"{', '.join(path.name for path in tables[:8])}. Name the files: --data FILE --eval FILE --test FILE."
         )
     return name
+
+
+def _is_split(train: Path, folders: Sequence[Path]) -> bool:
+    """Whether a folder named train is the split, and not the class of the trains among other classes."""
+    others = [path.name.lower() for path in folders if path != train]
+    if all(name in (*EVAL_NAMES, *TEST_NAMES) for name in others):
+        return True
+    return any(path.is_dir() or path.suffix.lower() in KINDS for path in train.iterdir())
 
 
 def _glob_of(files: Sequence[Path]) -> str | None:

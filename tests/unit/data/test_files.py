@@ -327,6 +327,21 @@ def test_a_folder_that_is_no_image_folder_is_refused(read, tmp_path, files, mess
         assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("names", [["pos/1.txt", "neg/2.txt"], ["space/61001", "hockey/52550"]], ids=["txt", "bare"])
+def test_class_folders_of_texts_are_refused(read, names):
+    with pytest.raises(DataError) as caught:
+        read({f"all/{name}": "Gr\xfc\xdfe".encode("latin1") for name in names}, "all")
+    assert "data.files.train: the subfolders of " in str(caught.value)
+    assert f"hold texts, and no images: {', '.join(sorted(names))}." in str(caught.value)
+    assert "a .csv file with the columns text and label and a line for each text" in str(caught.value)
+
+
+def test_images_need_no_ending_in_class_folders(read, tmp_path):
+    begin = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    found = read({"all/cat/61001": begin, "all/dog/52550": begin}, "all")
+    assert found["image"][:] == paths(tmp_path, "all/cat/61001", "all/dog/52550")
+
+
 def test_what_takes_files_alone_is_not_told_of_a_recipe(read, tmp_path):
     read({"birds/train/cat/a.jpg": "", "birds/test/cat/b.jpg": ""})
     with pytest.raises(DataError) as caught:

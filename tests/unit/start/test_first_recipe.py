@@ -132,7 +132,16 @@ def test_long_texts_are_read_in_windows(tmp_path):
     recipe, _, _ = started("train.csv", model="FacebookAI/roberta-base")
     assert recipe.task.options["max_length"] == 512
     assert recipe.task.options["windows"] == {"overlap": 64}
-    assert recipe.train.batch_size == 16
+    assert (recipe.train.batch_size, recipe.train.micro_batch_size) == (16, 8)
+
+
+def test_the_windows_of_a_text_count_in_what_is_held_at_once(tmp_path):
+    # Each has 1.3 x 1200 = 1560 tokens: a window of 510, and then (1560 - 510) / (510 - 64) = 2.4, so 3 more.
+    tiny.write_csv(tmp_path / "train.csv", [{**row, "text": "the house " * 600} for row in labelled()])
+    recipe, text, _ = started("train.csv", model="FacebookAI/roberta-base")
+    assert recipe.train.micro_batch_size == 4  # times 4 windows of 512: 8192 tokens
+    assert "4 a text in the mean, estimated" in text
+    assert "99 have 1560 at most, estimated at 1.3 a word; hfft plan counts them" in text
 
 
 def test_translations_nested_and_by_columns(tmp_path):
@@ -245,6 +254,37 @@ def test_what_is_unclear_is_asked_and_answers_are_used(tmp_path):
     assert [doubt.flag for doubt in asked] == ["--text"]
     assert recipe.task.options["text"] == ["title", "body"]
     assert "there are several columns of texts: title, body (chosen)" in text
+
+
+def test_a_title_that_repeats_is_asked_for_beside_an_answer_that_cannot_be_learnt(tmp_path):
+    answers = {"text": ["a"], "answer_start": [3]}
+    rows = [
+        {"id": f"x{n}", "title": "ABC"[n % 3], "context": sentence(n), "question": sentence(n + 1), "answers": answers}
+        for n in range(20)
+    ]
+    tiny.write_jsonl(tmp_path / "squad.jsonl", rows)
+    with pytest.raises(RecipeError, match=r"--label: only 'title' .*'answers', which may be the answer, cannot be"):
+        started("squad.jsonl")
+    tiny.write_jsonl(tmp_path / "pairs.jsonl", [{**row, "answers": None} for row in rows])
+    with pytest.raises(RecipeError, match=r"--label: only 'title' .* beside the texts question and context"):
+        started("pairs.jsonl")
+    recipe, _, _ = started("pairs.jsonl", label=("title",))
+    assert recipe.task.options["text"] == ["question", "context"]
+
+
+def test_folders_of_texts_are_refused_and_the_images_of_a_folder_are_no_texts(tmp_path):
+    for name, content in (("txt/pos/1.txt", b"good"), ("txt/neg/2.txt", b"bad"), ("txt/urls.txt", b"a")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"--data: the subfolders of txt hold texts, and no images: neg/2\.txt, pos/1"):
+        started("txt")
+    for number, row in enumerate(tiny.pictures(8, 0)):
+        file = tmp_path / "pics" / "ab"[number % 2] / f"{number}.dat"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        row["image"].save(file, "PNG")
+    assert started("pics")[0].task.name == "image-classification"
+    with pytest.raises(DataError, match=r"--text is 'image' \(images.*\): that is to be named with --image"):
+        started("pics", text=("image",), output="texts.yaml")
 
 
 def test_the_command_refuses_to_guess_without_a_terminal_and_takes_guesses_with_yes(tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ from hfft.errors import RecipeError
 from hfft.recipe import Recipe
 from hfft.schema import PURPOSES, describe_tasks
 from hfft.start.columns import columns_of
+from hfft.start.known_models import TABLES
 from hfft.start.languages import language_of, language_of_name, tokens_of
-from hfft.start.models import TABLES
 from hfft.start.reading import read_hub, read_split
 from hfft.start.sources import Source, find_source, is_hub_name, shown_files
 from hfft.start.text import comment, flow
@@ -74,6 +74,23 @@ def test_a_folder_with_a_table_in_parts_is_a_glob(tmp_path):
     found = find_source(Wishes(data=(str(tmp_path),)))
     assert found.files["train"] == [str(tmp_path / "train-*-of-*.parquet")]
     assert found.files["test"] == [str(tmp_path / "test-*-of-*.parquet")]
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["car/a.png", "train/b.png", "boat/c.png", "README.txt"], ""),
+        (["train/a.png", "test/b.png"], "train"),
+        (["train/car/a.png", "docs/b.png"], "train"),
+        (["train/data.csv", "docs/b.png"], "train/data.csv"),
+    ],
+    ids=["class", "flat", "classes", "table"],
+)
+def test_a_folder_named_train_is_the_split_unless_it_is_a_class_among_others(tmp_path, files, found):
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    assert find_source(Wishes(data=(str(tmp_path),))).files["train"] == [str(tmp_path / found)]
 
 
 def test_names_of_the_hub_are_no_files(tmp_path, monkeypatch):
