@@ -31,7 +31,7 @@ from hfft.score_table import Table, score_table, show_scores
 from hfft.scoring import ExtraMetric, Scored, Scorer
 from hfft.screen import Screen
 from hfft.tasks import find_task, make_task, task_of_architectures
-from hfft.tasks.inputs import inputs_of
+from hfft.tasks.inputs import inputs_of, shown_inputs
 from hfft.tasks.task import Pictured, Task
 
 TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
@@ -221,7 +221,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         by_label=by_label,
         examples=len(scored.labelled[1]),
         confidence=finished.confidence,
-        rows=scored.rows(),
+        rows=scored.rows(shown_inputs(task, rows.select(scored.ids))),
         findings=[*findings, *map(str, remarks.findings)],
         facts=remarks.facts,
     )

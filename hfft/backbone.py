@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from hfft.errors import ModelError, SetupError
+from hfft.hub_access import SCHEME
 from hfft.network import hub_is_reachable
 
 PACKAGE = "package://"
@@ -123,6 +124,13 @@ class Backbone:
                 )
             self._refuse_revision()
             return str(folder)
+        if self.name.startswith(SCHEME):
+            name, at, _ = self.name.removeprefix(SCHEME).partition("@")
+            raise ModelError(
+                f"model is '{self.name}', but {SCHEME} is for recipes: for a model of the Hub write {name}, without "
+                f"{SCHEME}{' and ' + at + ' (a recipe has model.revision)' if at else ''}; for a run that was "
+                f"published, hfft pull {self.name.removeprefix(SCHEME)}, and give its folder."
+            )
         if self.name.startswith((".", "/", "~")) or self.name.count("/") > 1:
             raise ModelError(f"model is '{self.name}', but there is no folder {folder.absolute()}.")
         return self.name

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hfft.folder import scored_splits
-from hfft.score_table import show_scores
+from hfft.score_table import headline_metric, show_scores
 from hfft.screen import Screen
 from hfft.slices import LENGTH
 from hfft.soup import weights_shown
@@ -26,7 +26,7 @@ def show_results(results: dict[str, Any], watched: str | None, screen: Screen) -
         labels = {f"{split} {label}": table for label, table in results.get(f"{split}_labels", {}).items()}
         show_scores(f"{split}, by label", labels, confidence, screen)
     for split in splits:
-        _show_slices(split, results, _headline(results[split], watched), screen)
+        _show_slices(split, results, headline_metric(results[split], watched) or "", screen)
     for name, value in results["settled"].items():
         screen.say(f"{name}: {value}")
     for remark in results["remarks"]:
@@ -48,14 +48,10 @@ def closing_line(results: dict[str, Any], watched: str | None, path: Path) -> st
     split = next((name for name in ("test", "eval") if results.get(name)), None)
     if split is None:
         return f"Run folder: {path}"
-    metric = _headline(results[split], watched)
+    metric = headline_metric(results[split], watched) or ""
     best = results[split][metric]
     interval = "" if best["low"] is None else f" ({best['low']:.4f} to {best['high']:.4f})"
     return f"{split} {metric} {best['value']:.4f}{interval}, {results[f'{split}_examples']} examples; run folder {path}"
-
-
-def _headline(table: dict[str, Any], watched: str | None) -> str:
-    return watched if watched in table else next(iter(table), "")
 
 
 def _show_slices(split: str, results: dict[str, Any], metric: str, screen: Screen) -> None:

@@ -63,13 +63,14 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, -1)
 
 
-def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str]) -> dict[str, Any]:
+def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str], trust: bool = False) -> dict[str, Any]:
     """What environment.json holds. Nothing in it names a user, a host or a path.
 
     Args:
         accelerator: The run's.
         seed: The run's.
         fingerprints: SHA-256 of the rows of each split.
+        trust: Whether code that the recipe names or the model brings was allowed to run.
     """
     return {
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
@@ -84,6 +85,7 @@ def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str]) 
             "mixed_precision": accelerator.mixed_precision,
         },
         "seed": seed,
+        "trust": trust,
         "git_commit": _git_commit(),
         "data": fingerprints,
     }

@@ -66,12 +66,8 @@ def _write(
 ) -> None:
     for split, found in scored.items():
         inputs = shown_inputs(assembly.task, assembly.rows[split].select(found.ids))
-        asked = ({"input": given} if given is not None else {} for given in inputs)
-        both = zip(found.rows(), asked, strict=True)
-        lines = (
-            json.dumps({"id": row["id"], **given, **row}, ensure_ascii=False, allow_nan=False) for row, given in both
-        )
-        write_text(folder.predictions(split), "".join(f"{line}\n" for line in lines))
+        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows(inputs))
+        write_text(folder.predictions(split), "".join(lines))
     save_model(assembly, folder, results)
     track = company.log.track
     for split in scored:
@@ -90,6 +86,7 @@ def _results(
         "steps": progress.step,
         "best_step": chosen,
         **({"soup": soup.as_json()} if soup is not None else {}),
+        **({"ema": recipe.train.ema} if recipe.train.ema is not None else {}),
         "ended": progress.ended,
     }
     said: list[str] = soup.remarks if soup is not None else []
@@ -143,7 +140,7 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
     if recipe.tune.adapter is not None:
         with whole_folder(folder.adapter) as place:
             save_adapter(model, place, assembly.base or Path(recipe.model.shown).name)
-            _save_beside(assembly, place, adapter_card(assembly, results, model))
+            _save_beside(assembly, place, adapter_card(assembly, results, model, folder.path))
             if model.get_base_model().can_generate():
                 model.get_base_model().generation_config.save_pretrained(place)
         if not assembly.tuned.merges:
@@ -151,7 +148,7 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
         model = merged(model)
     with whole_folder(folder.model) as place:
         model.save_pretrained(place)
-        _save_beside(assembly, place, card(assembly, results))
+        _save_beside(assembly, place, card(assembly, results, folder.path))
 
 
 def _save_beside(assembly: Assembly, place: Path, text: str) -> None:

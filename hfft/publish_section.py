@@ -30,6 +30,9 @@ class PublishSection(Section):
     private: bool = Field(default=False, description="Make a new repository private.")
     revision: str | None = Field(default=None, min_length=1, description="The branch to publish to. Default: main.")
     adapter: bool = Field(default=False, description="Publish the adapter itself rather than the merged weights.")
+    overwrite: bool = Field(
+        default=False, description="Replace another model that is there: of other settings, or trained on other rows."
+    )
     license: str | None = Field(
         default=None, description="For the card: an identifier that the Hub knows, such as apache-2.0, mit, cc-by-4.0."
     )
@@ -65,10 +68,16 @@ class PublishSection(Section):
     @model_validator(mode="after")
     def _something_to_do(self) -> PublishSection:
         fields = type(self).model_fields
-        idle = [key for key in ("when", "private", "revision", "adapter") if getattr(self, key) != fields[key].default]
+        places = ("when", "private", "revision", "adapter", "overwrite")
+        idle = [key for key in places if getattr(self, key) != fields[key].default]
         if self.to is None and idle:
             raise ValueError(f"{_listed(idle)} without 'to', the repository: give it, such as to: me/my-model")
         return self
+
+    @property
+    def only_card(self) -> PublishSection:
+        """The same without a place to publish to."""
+        return PublishSection(license=self.license, language=self.language)
 
     @property
     def languages(self) -> list[str]:

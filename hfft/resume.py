@@ -13,7 +13,7 @@ from hfft.recipe import Recipe, differences
 
 MAY_DIFFER = ("train.seeds", "train.epochs", "train.steps", "train.micro_batch_size", "train.time_limit")
 MAY_DIFFER_WITHIN = ("eval.", "track.", "publish.")
-WHERE_TO = ("publish.to", "publish.when", "publish.private", "publish.revision", "publish.adapter")
+WHERE_TO = tuple(f"publish.{key}" for key in ("to", "when", "private", "revision", "adapter", "overwrite"))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hfft.scoring import Scored
@@ -33,6 +33,27 @@ def score_table(found: Scored, confidence: float, selected: bool = False) -> tup
         else:
             whole[name] = entry
     return whole, by_label
+
+
+def headline_metric(metrics: Collection[str], watched: str | None = None, unranked: Collection[str] = ()) -> str | None:
+    """The metric that counts most: the one that is watched, else the first, but f1 where that is precision.
+
+    >>> headline_metric(["precision", "recall", "f1"]), headline_metric(["precision", "recall", "f1"], "recall")
+    ('f1', 'recall')
+
+    Args:
+        metrics: Those there are, in their order.
+        watched: That of `keep_best`, if any.
+        unranked: Those of which neither more nor less is better.
+
+    Returns:
+        Its name; None where there is none.
+    """
+    ranked = [name for name in metrics if name not in unranked] or list(metrics)
+    if watched is not None and watched in ranked:
+        return watched
+    alone = ranked[:1] == ["precision"] and "f1" in ranked  # which says little without recall
+    return "f1" if alone else next(iter(ranked), None)
 
 
 def show_scores(title: str, tables: Mapping[str, Table], confidence: float, screen: Screen) -> None:

@@ -93,11 +93,15 @@ class Scored:
             resampled |= bootstrap(self._extra, *self.labelled)
         return resampled
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of the predictions file."""
+    def rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The rows of the predictions file.
+
+        Args:
+            inputs: What was asked, an input for each answer; None for one that cannot be shown.
+        """
         return [
-            {"id": number, **answer, "truth": truth}
-            for number, answer, truth in zip(self.ids, self.answers, self.truths, strict=True)
+            {"id": number, **({} if asked is None else {"input": asked}), **answer, "truth": truth}
+            for number, asked, answer, truth in zip(self.ids, inputs, self.answers, self.truths, strict=True)
         ]
 
     def _extra(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:

@@ -17,6 +17,9 @@ def quiet_libraries() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
+NAMES = 24  # columns of a terminal that the names of a table's rows keep, however narrow it is
+
+
 class Screen:
     """Prints, unless it is quiet.
 
@@ -47,8 +50,10 @@ class Screen:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints a table; the first column reads from the left, the others from the right."""
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for number, column in enumerate(columns):
-            table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")
+        names = max((len(row[0]) for row in rows), default=0)
+        table.add_column(columns[0], overflow="fold", min_width=min(names, NAMES))
+        for column in columns[1:]:
+            table.add_column(column, justify="right", no_wrap=True, overflow="fold")
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

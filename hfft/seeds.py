@@ -16,6 +16,7 @@ from hfft.assemble import Draft, assemble, draft
 from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.resume import Start, find_start
+from hfft.score_table import headline_metric
 from hfft.screen import Screen
 from hfft.training import report_on, train_in
 
@@ -53,7 +54,8 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
 
 def _of_seed(recipe: Recipe, seed: int) -> Recipe:
     """The recipe of one of several seeds: what it would be for that seed alone."""
-    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed, "seeds": None})})
+    train = recipe.train.model_copy(update={"seed": seed, "seeds": None})
+    return recipe.model_copy(update={"train": train, "publish": recipe.publish.only_card})  # the best one is published
 
 
 def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], screen: Screen) -> None:
@@ -94,7 +96,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
 
 def _best(found: Sequence[dict[str, Any]], recipe: Recipe, lower_is_better: frozenset[str]) -> tuple[int, str | None]:
     """The position of the run with the best eval, and the metric that says so; the first where there is no eval."""
-    metric = recipe.train.best_metric or next(iter(found[0].get("eval", {})), None)
+    metric = recipe.train.best_metric or headline_metric(found[0].get("eval", {}))
     if metric is None:
         return 0, None
     less = recipe.train.less_is_better(lower_is_better) if recipe.train.keep_best else metric in lower_is_better
@@ -160,11 +162,14 @@ def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
                 rows.append((f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['spread']:.4f}", interval, each))
     if rows:
         columns = ("", "mean", "spread", f"{100 * results['confidence']:g}% interval of the mean", "each")
-        screen.table(f"Seeds {', '.join(map(str, results['seeds']))}", columns, rows)
+        named = ", ".join(map(str, results["seeds"]))
+        screen.table(f"Seeds {named} (intervals over seeds alone, the examples as they are)", columns, rows)
     place = folder.model if folder.model.is_dir() else folder.adapter
     screen.say(f"{place} is that of seed {results['best_seed']}, {_chosen(results)}")
     for split in (name for name in ("test", "eval") if results.get(name)):
-        metric, entry = next(iter(results[split].items()))
+        watched = (results["best_by"] or "").removeprefix("eval ")
+        metric = headline_metric(results[split], watched) or ""
+        entry = results[split][metric]
         spread = "" if entry["spread"] is None else f" ± {entry['spread']:.4f} over {len(results['seeds'])} seeds"
         screen.say(f"{split} {metric} {entry['value']:.4f}{spread}; run folder {folder.path}")
         return

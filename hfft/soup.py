@@ -117,11 +117,14 @@ def load_mean(run: Run, files: Sequence[Path]) -> None:
 def weights_shown(results: dict[str, Any]) -> str:
     """Names the weights that results.json is about.
 
-    >>> weights_shown({"best_step": 8, "soup": {"steps": [8, 12]}})
-    'the mean of steps 8, 12'
+    >>> weights_shown({"best_step": 8, "soup": {"steps": [8, 12]}}), weights_shown({"best_step": 8, "ema": 0.9})
+    ('the mean of steps 8, 12', 'the average (EMA 0.9) at step 8')
     """
-    steps = results.get("soup", {}).get("steps", [results["best_step"]])
-    return f"step {steps[0]}" if len(steps) == 1 else f"the mean of steps {', '.join(map(str, steps))}"
+    steps, decay = results.get("soup", {}).get("steps", [results["best_step"]]), results.get("ema")
+    averaged = "" if decay is None else f"average{'' if len(steps) == 1 else 's'} (EMA {decay:g}) at "
+    if len(steps) == 1:
+        return f"{f'the {averaged}' if averaged else ''}step {steps[0]}"
+    return f"the mean of {f'the {averaged}' if averaged else ''}steps {', '.join(map(str, steps))}"
 
 
 def soup_doubts(size: int, cadence: Cadence) -> list[str]:

@@ -16,6 +16,7 @@ from hfft.folder import RunFolder, read_json, write_json
 from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.hub.on_the_way import PublishBest
+from hfft.hub.target import check_rows_before_training
 from hfft.loop import fit
 from hfft.planning import SHOWN, show_parameters, show_splits, show_warnings
 from hfft.report import Pictures, write_report
@@ -44,10 +45,12 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
     assembly = assemble(drafted, accelerator)
     check_data(folder, start, assembly.fingerprints)
     check_length(start, assembly.run.total_steps)
+    if main:
+        check_rows_before_training(assembly.recipe, assembly.fingerprints)
     assembly.warnings.extend(start.warnings)
     _introduce(assembly, screen)
     if main:
-        _write_beginning(folder, assembly)
+        _write_beginning(folder, assembly, drafted.trust)
     _train(assembly, folder, start, screen)
 
 
@@ -130,15 +133,14 @@ def _introduce(assembly: Assembly, screen: Screen) -> None:
         screen.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
-def _write_beginning(folder: RunFolder, assembly: Assembly) -> None:
+def _write_beginning(folder: RunFolder, assembly: Assembly, trust: bool) -> None:
     """Writes what is known before the first step. An old result goes: the run is not finished any more."""
     folder.remove_unfinished()
     for old in (folder.results, folder.report, folder.report_facts):
         old.unlink(missing_ok=True)
     assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
-    write_json(
-        folder.environment, describe(assembly.run.accelerator, assembly.recipe.train.seed, assembly.fingerprints)
-    )
+    accelerator, seed = assembly.run.accelerator, assembly.recipe.train.seed
+    write_json(folder.environment, describe(accelerator, seed, assembly.fingerprints, trust))
     write_json(folder.parameters, [row.as_json() for row in assembly.parameters])
     findings = [finding.as_json() for finding in assembly.prepared.findings]
     write_json(folder.data, {"splits": assembly.prepared.summary, "findings": findings})

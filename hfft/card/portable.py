@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -14,6 +15,8 @@ from hfft.recipe import Recipe
 ELSEWHERE = "evaluate:"  # a prefix of names that may be files
 HERE = "./"
 LONGEST = 4096  # characters of a path
+ABSOLUTE = re.compile(r"""(?<![\w/.:~\\<-])(?:[A-Za-z]:\\|~?/)(?:[^\s'"`,;:()/\\]+[/\\])+([^\s'"`,;:()/\\]*)""")
+"""A path from the root or from home with a folder in it, and its last part."""
 
 
 def portable(recipe: Recipe) -> Recipe:
@@ -79,6 +82,19 @@ def without_paths(value: Any, places: Iterable[tuple[str, str]]) -> Any:
         for path, instead in longest_first:
             value = value.replace(path, instead)
     return value
+
+
+def without_any_path(value: Any) -> Any:
+    """A plain value in whose texts the last part alone stands for an absolute path, of whatever machine.
+
+    For texts that are messages, as data may hold what looks like a path.
+
+    >>> without_any_path("no /home/jo/run/step-4: see https://a.org/b/c")
+    'no step-4: see https://a.org/b/c'
+    """
+    if isinstance(value, list):
+        return [without_any_path(item) for item in value]
+    return ABSOLUTE.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def places_of(recipe: Recipe, run: Path | None = None) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hfft.compare.runs import Read, Run
 from hfft.errors import DataError, near
+from hfft.score_table import headline_metric
 
 SELDOM_WANTED = ("_micro", "_weighted", "_samples")
 WRITTEN = ("bleu", "chrf", "ter", "rouge")
@@ -91,12 +92,8 @@ def _choose(split: str, read: Sequence[Read], wanted: Sequence[str] | None) -> t
     compared = [name for name in whole if not name.endswith(SELDOM_WANTED)]
     if not compared:
         raise DataError(f"The runs have no score of the {split} split in common.")
-    ranked = [name for name in compared if name not in read[0].task.unranked] or compared
-    kept = read[0].run.recipe.train.best_metric
-    if kept in ranked:
-        return kept, compared
-    alone = ranked[0] == "precision" and "f1" in ranked  # which says little without recall
-    return "f1" if alone else ranked[0], compared
+    kept, unranked = read[0].run.recipe.train.best_metric, read[0].task.unranked
+    return headline_metric(compared, kept, unranked) or compared[0], compared
 
 
 def _require_same_signatures(split: str, runs: Sequence[Run], metrics: Sequence[str]) -> None:

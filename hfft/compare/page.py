@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfft.compare.forest import forest
 from hfft.compare.shown import cost_rows, counts_said, difference_rows, worded
-from hfft.compare.words import ALIKE, BETTER, WORSE
+from hfft.compare.words import ALIKE, BETTER, UNKNOWN, WORSE
 from hfft.report.charts_bars import strip
 from hfft.report.page_html import Html, join, tag
 from hfft.report.page_shell import Section, badge, figure, note, page, table
@@ -16,7 +16,7 @@ from hfft.report.page_shell import Section, badge, figure, note, page, table
 if TYPE_CHECKING:  # which imports this file
     from hfft.compare.result import Against, Comparison
 
-KINDS = {BETTER: "good", WORSE: "bad", ALIKE: "plain", None: "plain"}
+KINDS = {BETTER: "good", WORSE: "bad", ALIKE: "plain", UNKNOWN: "plain", None: "plain"}
 
 
 def comparison_page(found: Comparison) -> str:
@@ -51,9 +51,10 @@ def _section(found: Comparison, number: int) -> Section:
     one, first = found.against[number], found.runs[0].name
     columns = ["", first, one.name, "difference", f"{100 * found.confidence:g}% interval", "", "p"]
     rows = []
-    for row in difference_rows(found, one):
-        name = row[0].partition(" ")[0]
-        rows.append([*row[:5], _strip(found, number, name), row[5]])
+    for name, row in difference_rows(found, number).items():
+        sides = (found.runs[0], found.runs[number + 1])
+        values = [_marked(text, side.scores[name]) for text, side in zip(row[1:3], sides, strict=True)]
+        rows.append([row[0], *values, *row[3:5], _strip(found, number, name), row[5]])
     tests = ", ".join(dict.fromkeys(each.test for each in one.differences.values()))
     body = [
         *(note(text, "warning") for text in one.warnings),
@@ -108,10 +109,14 @@ def _cost(found: Comparison) -> Section:
 
 def _number(entry: dict[str, Any]) -> Html:
     """A score with its interval, or the values of its seeds."""
-    mark = join([" ", badge("selected", "warning")]) if entry.get("selected") else ""
     beside = ""
     if "values" in entry:
         beside = f" ({', '.join(f'{value:.4f}' for value in entry['values'])})"
     elif not math.isnan(entry["low"]):
         beside = f" ({entry['low']:.4f} to {entry['high']:.4f})"
-    return join([f"{entry['value']:.4f}{beside}", mark])
+    return _marked(f"{entry['value']:.4f}{beside}", entry)
+
+
+def _marked(text: str, entry: dict[str, Any]) -> Html:
+    """A score as text, with a mark where weights or thresholds were chosen by it."""
+    return join([text, *([" ", badge("selected", "warning")] if entry.get("selected") else [])])

@@ -39,7 +39,8 @@ class Against:
         name: Of the run.
         differences: By metric, in order.
         corrected_p: The p value of the headline metric, corrected for the number of comparisons.
-        verdict: "better", "worse" or "no difference"; None where neither more nor less of the headline is better.
+        verdict: "better", "worse", "no difference", or "cannot be said" where p is not known; None where neither more
+            nor less of the headline is better.
         said: The verdict as a sentence.
         covers: What the intervals cover.
         changed: The examples on which the two differ.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from typing import Any
 from hfft.backbone import Backbone
 from hfft.compare.statistics import Values
 from hfft.errors import DataError, RecipeError, SetupError
-from hfft.folder import RunFolder, read_json, scored_splits
+from hfft.folder import RunFolder, scored_splits
 from hfft.metrics.further import EvaluateModule, find_metric, number_labels
 from hfft.recipe import Recipe
+from hfft.report.reading import answer_lines, prediction_lines, read_results, read_shaped
+from hfft.report.shapes import DATA, ENVIRONMENT
 from hfft.scoring import ExtraMetric, Scored
 from hfft.tasks import find_task, make_task
 from hfft.tasks.targets import OF_MODEL
@@ -120,19 +121,25 @@ def _open(folder: RunFolder, name: str) -> Run:
     seeds = results.get("seeds")
     if seeds is None:
         return Run(name, folder, recipe, results, [_member(folder, recipe.train.seed, results)])
+    if not any(folder.seed(seed).path.is_dir() for seed in seeds):
+        raise SetupError(
+            f"{name} was pulled, as it seems: it has no predictions of its seeds ({', '.join(map(str, seeds))}), which "
+            f"are needed to compare them, nor a {folder.seed(seeds[0]).path.name}/. Compare the folder that it was "
+            "trained in."
+        )
     members = [_member(folder.seed(seed), seed, _results(folder.seed(seed))) for seed in seeds]
     return Run(name, folder, recipe, results, members)
 
 
 def _member(folder: RunFolder, seed: int, results: dict[str, Any]) -> Member:
-    environment = read_json(folder.environment) if folder.environment.is_file() else {}
+    environment = read_shaped(folder.environment, ENVIRONMENT) if folder.environment.is_file() else {}
     return Member(folder, seed, results, environment)
 
 
 def _results(folder: RunFolder) -> dict[str, Any]:
     if not folder.results.is_file():
         raise SetupError(f"The run in {folder.path} is not finished: it has no {folder.results.name} yet.")
-    return read_json(folder.results)
+    return read_results(folder.results)
 
 
 def _names(folders: Sequence[RunFolder]) -> list[str]:
@@ -189,7 +196,7 @@ def _backbone(run: Run, trust: bool) -> Backbone:
             "that folder; its weights may go."
         )
     backbone = Backbone(model.name, model.revision, trust=trust)
-    train = read_json(told)["splits"]["train"]
+    train = read_shaped(told, DATA).get("splits", {}).get("train", {})
     types = {problem: kind for kind, problem in OF_MODEL.items()}
     if train.get("problem") in types:
         names = list(train.get("labels") or train.get("numbers") or ())
@@ -202,29 +209,40 @@ def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[E
     """Reads what one training answered to a split.
 
     Raises:
-        DataError: The file of predictions is not there, or cannot be read.
+        DataError: The file of predictions is not there, or its answers cannot be scored.
+        SetupError: A line of it cannot be read.
     """
-    rows = [row for row in _read(member.folder.predictions(split), run.name) if row["truth"] is not None]
+    file = member.folder.predictions(split)
+    rows = [row for row in _read(file, run) if row.get("truth") is not None]
     rows.sort(key=lambda row: row["id"])
     if not rows:
         raise DataError(f"{run.name} has no example with a truth in its {split} split: there is nothing to compare.")
     answers = [{key: value for key, value in row.items() if key not in NOT_THE_ANSWER} for row in rows]
     scored = Scored(task, [row["id"] for row in rows], answers, [row["truth"] for row in rows], extra)
+    _require_scores(scored, file, run)
     return Answered(scored, [row.get("input") for row in rows])
 
 
-def _read(file: Path, name: str) -> list[dict[str, Any]]:
+def _require_scores(scored: Scored, file: Path, run: Run) -> None:
+    """Refuses answers that the task cannot score, which `Scored` does once, when it is first asked."""
+    try:
+        _ = scored.scores, scored.resampled
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"The answers in {file} cannot be scored as those of {run.recipe.task.name} ({type(error).__name__}: "
+            f"{error}): the file was changed after the run, or is another's."
+        ) from error
+
+
+def _read(file: Path, run: Run) -> list[dict[str, Any]]:
     if not file.is_file():
-        raise DataError(f"{name} has no {file.parent.name}/{file.name}: its answers are needed to compare them.")
-    rows = []
-    with open(file, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-                rows.append({"truth": row["truth"], "id": int(row["id"]), "answer": row["answer"], **row})
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    f"Line {number} of {file} is no row of predictions ({type(error).__name__}: {error}): expected an "
-                    "object with id, answer and truth. The file was changed after the run."
-                ) from None
+        raise DataError(
+            f"{run.name} has no {file.parent.name}/{file.name}: its answers are needed to compare them. A run that was "
+            "pulled has none; compare the folder that it was trained in."
+        )
+    own = ":" in run.recipe.task.name  # a task of somebody's own may have nothing to say
+    rows = [row for _, row in (prediction_lines if own else answer_lines)(file)]
+    lacking = next((row["id"] for row in rows if "answer" not in row), None)
+    if lacking is not None:
+        raise DataError(f"Row {lacking} of {file} has no answer. The file was changed after the run.")
     return rows

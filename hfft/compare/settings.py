@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hfft.compare.runs import Run
-from hfft.folder import read_json
 from hfft.recipe import differences
+from hfft.report.reading import read_shaped
 
 NOT_SETTINGS = ("name", "data.root", "data.files", "data.workers", "track", "publish", "eval.slices", "eval.confidence")
 """What differs between runs and changes no score: names and places, of which the data's fingerprints say more."""
@@ -66,7 +66,7 @@ def cost(run: Run) -> dict[str, Any]:
         if all(each.get(name) is not None for each in results)
     }
     file = run.members[0].folder.parameters
-    rows = read_json(file) if file.is_file() else []
+    rows = read_shaped(file, [{"shape": [int], "trainable": bool}]) if file.is_file() else []
     if rows:
         found["learning_parameters"] = sum(math.prod(row["shape"]) for row in rows if row["trainable"])
         found["parameters"] = sum(math.prod(row["shape"]) for row in rows)

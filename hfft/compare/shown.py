@@ -11,9 +11,9 @@ from hfft.screen import Screen
 
 if TYPE_CHECKING:  # which imports this file
     from hfft.compare.changed import Changed
-    from hfft.compare.result import Against, Comparison, Side
+    from hfft.compare.result import Comparison, Side
 
-FEW = 5  # examples, unless details are wanted
+FEW = 5  # examples
 WIDE = 110  # characters of a text
 
 COSTS = {
@@ -30,10 +30,10 @@ def show(found: Comparison, screen: Screen) -> None:
     """Prints a comparison: for each run a table of differences, the verdict, what changed, what differs; the cost."""
     first = found.runs[0]
     screen.say(f"{found.task}, {found.split}: {found.examples} examples, beside {first.name}{_seeds(first)}")
-    for side, one in zip(found.runs[1:], found.against, strict=True):
+    for number, (side, one) in enumerate(zip(found.runs[1:], found.against, strict=True)):
         screen.say()
-        columns = ("", first.name, one.name, "difference", f"{100 * found.confidence:g}% interval", "p")
-        screen.table(f"{one.name}{_seeds(side)} against {first.name}", columns, difference_rows(found, one))
+        columns = ("", first.name, one.name, "difference", f"{100 * found.confidence:g}% interval", "p, not corrected")
+        screen.table(f"{one.name}{_seeds(side)} against {first.name}", columns, _marked_rows(found, number))
         screen.say(one.said)
         screen.say(counts_said(one.changed, first.name, one.name))
         screen.say(one.covers)
@@ -50,17 +50,34 @@ def show(found: Comparison, screen: Screen) -> None:
         screen.say(f"Note: {note}")
 
 
-def difference_rows(found: Comparison, one: Against) -> list[list[str]]:
-    """A row for each metric: both values, the difference, its interval, its p value; the headline comes first."""
-    names = sorted(one.differences, key=lambda name: name != found.headline)
-    rows = []
-    for name in names:
+def difference_rows(found: Comparison, number: int) -> dict[str, list[str]]:
+    """A row for each metric: its name for people, both values, the difference, its interval, its p value.
+
+    The headline comes first.
+
+    Args:
+        found: The comparison.
+        number: Of the run beside the first, from 0.
+    """
+    one = found.against[number]
+    rows = {}
+    for name in sorted(one.differences, key=lambda name: name != found.headline):
         each = one.differences[name]
         interval = "" if math.isnan(each.low) else f"{each.low:+.4f} to {each.high:+.4f}"
         marks = [" (less is better)"] if name in found.lower_is_better else []
         numbers = [f"{each.first:.4f}", f"{each.other:.4f}", f"{each.value:+.4f}", interval]
-        rows.append([f"{name}{''.join(marks)}", *numbers, p_text(each.p).removeprefix("= ")])
+        rows[name] = [f"{name}{''.join(marks)}", *numbers, p_text(each.p).removeprefix("= ")]
     return rows
+
+
+def _marked_rows(found: Comparison, number: int) -> list[list[str]]:
+    """The same, with a mark at each score by which weights or thresholds were chosen."""
+    sides = (found.runs[0], found.runs[number + 1])
+    rows = difference_rows(found, number)
+    for name, row in rows.items():
+        for column, side in enumerate(sides, start=1):
+            row[column] += " (selected)" if side.scores[name].get("selected") else ""
+    return list(rows.values())
 
 
 def counts_said(changed: Changed, first: str, other: str) -> str:
@@ -101,12 +118,11 @@ def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[st
 
 
 def _show_examples(changed: Changed, first: str, other: str, screen: Screen) -> None:
-    count = len(changed.examples) if screen.verbose else FEW
-    if changed.examples:
-        screen.say(
-            f"Some of the examples that changed ({min(count, len(changed.examples))}; --json and --html have more):"
-        )
-    for example in changed.examples[:count]:
+    shown = changed.examples[:FEW]
+    more = "; --json and --html have more" if len(shown) < len(changed.examples) else ""
+    if shown:
+        screen.say(f"Some of the examples that changed ({len(shown)}{more}):")
+    for example in shown:
         better = other if example["better"] == "other" else first
         screen.say(f"  {example['id']}: {_cut(worded(example['input']), WIDE)}")
         answers = f"{first}: {worded(example['first'])}; {other}: {worded(example['other'])}"

@@ -10,14 +10,19 @@ from hfft.compare.runs import Run
 from hfft.compare.settings import SEEDS, Row
 from hfft.compare.statistics import Difference
 
-BETTER, WORSE, ALIKE = "better", "worse", "no difference"
+BETTER, WORSE, ALIKE, UNKNOWN = "better", "worse", "no difference", "cannot be said"
 
 
 def verdict(found: Difference, corrected_p: float, measure: Measure) -> str | None:
-    """What may be said of a run beside the first: "better", "worse" or "no difference"; None of an unranked score."""
+    """What may be said of a run beside the first: "better", "worse", "no difference", or that it "cannot be said".
+
+    That is where p is not known. Of a score of which neither more nor less is better nothing is: None.
+    """
     if not measure.is_ranked(found.metric):
         return None
-    if not found.value or not corrected_p <= 1 - measure.confidence:
+    if math.isnan(corrected_p):
+        return UNKNOWN
+    if not found.value or corrected_p > 1 - measure.confidence:
         return ALIKE
     return BETTER if (found.value < 0) == measure.is_less(found.metric) else WORSE
 
@@ -33,10 +38,12 @@ def sentence(name: str, said: str | None, found: Difference, corrected_p: float,
         measure: What the runs are compared by.
         count: Of how many comparisons this is one.
     """
+    these = "this one example" if measure.examples == 1 else f"these {measure.examples} examples"
     told = {
         BETTER: f"{name} is better",
         WORSE: f"{name} is worse",
-        ALIKE: f"{name}: no difference that these {measure.examples} examples can show",
+        ALIKE: f"{name}: no difference that {these} can show",
+        UNKNOWN: f"{name}: whether it is better cannot be said, for how {found.metric} varies by chance is unknown",
         None: f"{name}: neither more nor less of {found.metric} is better, so there is no verdict",
     }[said]
     correction = f", corrected for {count} comparisons (Holm)" if count > 1 else ""
@@ -70,7 +77,11 @@ def covers(first: Run, other: Run, paired: bool) -> str:
 def doubts(measure: Measure, first: Run, other: Run, settings: Sequence[Row]) -> list[str]:
     """What makes a comparison doubtful: scores that run high, and settings that cannot be told apart."""
     found, split = [], measure.split
-    chosen = [run.name for run in (first, other) if entry_of(split, run.results, measure.headline).get("selected")]
+    chosen = [
+        run.name
+        for run in (first, other)
+        if any(entry_of(split, run.results, metric).get("selected") for metric in measure.metrics)
+    ]
     if chosen:
         found.append(
             f"Weights or thresholds of {' and '.join(chosen)} were chosen on the {split} split: scores there run high."

@@ -127,7 +127,7 @@ def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
         fault = fault_of(folder, place)
         if fault is None:
             return place, warnings
-        warnings.append(f"The checkpoint {place} is damaged and passed over: {fault}.")
+        warnings.append(f"The checkpoint {place.name} is damaged and passed over: {fault}.")
     return None, warnings
 
 

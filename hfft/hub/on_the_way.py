@@ -15,7 +15,7 @@ from hfft.folder import RunFolder
 from hfft.hooks.ema import averaged
 from hfft.hub.publication import publication_on_the_way
 from hfft.hub.pushing import Pushed, commit
-from hfft.hub.target import open_target, require_same_model
+from hfft.hub.target import OVERWRITE, open_target, require_same_model
 from hfft.loop import Run, StepReport
 from hfft.score_table import score_table
 from hfft.scoring import Scored
@@ -64,7 +64,8 @@ class PublishBest:
         title = f"{recipe.name}, step {run.progress.step}, eval {metric} {run.progress.best_value:.4f}"
         api = HfApi()
         target = open_target(api, publish.to, publish.revision, publish.private)
-        require_same_model(target, recipe, "take another name")
+        if not publish.overwrite:
+            require_same_model(target, recipe, self.assembly.fingerprints, OVERWRITE)
         with tempfile.TemporaryDirectory(dir=self.folder.path, prefix=".tmp-publish-") as place:
             weights = RunFolder(place)
             with averaged(run):

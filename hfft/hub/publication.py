@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hfft.card.portable import as_published, places_of, portable, without_paths
+from hfft.card.portable import as_published, places_of, portable, without_any_path, without_paths
 from hfft.errors import SetupError, near
-from hfft.folder import RunFolder, read_json, scored_splits
+from hfft.folder import RunFolder, scored_splits
 from hfft.hub_access import RECIPE, SCHEME
 from hfft.recipe import Recipe
+from hfft.score_table import headline_metric
 
 BELOW = "hfft"  # the folder of a repository that holds what is not for transformers
 LISTED = f"{BELOW}/files.json"
+RESULTS = f"{BELOW}/results.json"
+ENVIRONMENT = f"{BELOW}/environment.json"
+KNOWN = (RECIPE, LISTED, RESULTS, ENVIRONMENT, f"{BELOW}/parameters.json", f"{BELOW}/metrics.jsonl")
+TOLD = ("warnings", "remarks", "ended")  # texts of results.json that may name a path of any machine
 CARD = "README.md"
 Kind = Literal["model", "adapter"]
 
@@ -29,12 +34,14 @@ class Publication:
         recipe: Of the run, portable.
         kind: Which folder of the run is at the root.
         files: What each file has, by its name there.
+        rows: The fingerprint of each split; none where it is not known.
         title: What the commit is called.
     """
 
     recipe: Recipe
     kind: Kind
     files: dict[str, Path | bytes]
+    rows: Mapping[str, str]
     title: str
 
 
@@ -48,13 +55,14 @@ def publication(run: RunFolder, repo: str, revision: str | None, adapter: bool) 
         adapter: adapter/ rather than model/, where there are both.
 
     Raises:
-        SetupError: There is no finished run with such weights.
+        SetupError: There is no finished run with such weights, or a file of it is damaged.
     """
     _require_finished(run)
-    recipe, results = Recipe.load(run.recipe), read_json(run.results)
-    inner = run.seed(results["best_seed"]) if "best_seed" in results else run
+    recipe = Recipe.load(run.recipe)
+    title, best = _headline(run, recipe)
+    inner = run if best is None or not run.seed(best).path.is_dir() else run.seed(best)  # a pulled run has it all above
     facts = {"results.json": run.results, **_facts(inner)}
-    return _publication(recipe, run, run.path, facts, (repo, revision), adapter, _title(recipe, results))
+    return _publication(recipe, run, run.path, facts, (repo, revision), adapter, title)
 
 
 def publication_on_the_way(
@@ -91,13 +99,14 @@ def _publication(
         if not any(part.startswith(".") for part in name.split("/")):
             files[name] = file
     if CARD in files:
-        files[CARD] = _addressed((root / CARD).read_text(encoding="utf-8"), *target).encode()
+        files[CARD] = addressed(without_paths(_text(root / CARD), places), *target).encode()
     files[RECIPE] = as_published(recipe).encode()
     for name, file in facts.items():
-        files[f"{BELOW}/{name}"] = _text(file, places).encode()
-    listed = {"kind": kind, "files": sorted([*files, LISTED])}
+        files[f"{BELOW}/{name}"] = _published(file, places).encode()
+    listed = {"kind": kind, "repo": target[0], "revision": target[1], "files": sorted([*files, LISTED])}
     files[LISTED] = _json(listed).encode()
-    return Publication(portable(recipe), kind, files, title)
+    rows = _values(facts["environment.json"]).get("data") if "environment.json" in facts else None
+    return Publication(portable(recipe), kind, files, rows or {}, title)
 
 
 def _facts(run: RunFolder) -> dict[str, Path]:
@@ -128,31 +137,72 @@ def _kind(weights: RunFolder, adapter: bool) -> Kind:
     return "adapter" if adapter or not weights.model.is_dir() else "model"
 
 
-def _addressed(card: str, repo: str, revision: str | None) -> str:
+def addressed(card: str, repo: str, revision: str | None) -> str:
     """A card that names the repository where it spoke of a folder."""
     more = f', revision="{revision}"' if revision else ""
     card = re.sub(r'"path/to/(model|adapter)"', f'"{repo}"{more}', card)
-    return re.sub(rf"{SCHEME}path/to/model", f"{SCHEME}{repo}{f'@{revision}' if revision else ''}", card)
+    return card.replace(f"{SCHEME}path/to/model", f"{SCHEME}{repo}{f'@{revision}' if revision else ''}")
 
 
-def _text(file: Path, places: list[tuple[str, str]]) -> str:
-    if file.suffix == ".json":
-        return _json(without_paths(read_json(file), places))
-    return without_paths(file.read_text(encoding="utf-8"), places)
+def unaddressed(card: str, kind: str, repo: str, revision: str | None) -> str:
+    """A card that speaks of a folder again where `addressed` made it name the repository."""
+    more = f', revision="{revision}"' if revision else ""
+    card = card.replace(f'"{repo}"{more}', f'"path/to/{kind}"')
+    return card.replace(f"{SCHEME}{repo}{f'@{revision}' if revision else ''}\n", f"{SCHEME}path/to/model\n")
+
+
+def _published(file: Path, places: list[tuple[str, str]]) -> str:
+    """What a file of the run has, without paths of this machine, or of the one that it was on before."""
+    if file.suffix != ".json":
+        lines = without_paths(_text(file), places).splitlines(keepends=True)
+        return "".join(without_any_path(line) if '"failed"' in line else line for line in lines)
+    values = without_paths(_read(file), places)
+    if isinstance(values, dict):
+        values |= {key: without_any_path(values[key]) for key in TOLD if key in values}
+    return _json(values)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise _damaged(file, "no text in UTF-8") from error
+
+
+def _read(file: Path) -> Any:
+    try:
+        value = json.loads(_text(file))
+        _json(value)
+    except ValueError as error:  # not-a-number too
+        raise _damaged(file, "no JSON") from error
+    return value
+
+
+def _values(file: Path) -> dict[str, Any]:
+    value = _read(file)
+    if not isinstance(value, dict):
+        raise _damaged(file, "not what a run writes")
+    return value
+
+
+def _damaged(file: Path, what: str) -> SetupError:
+    return SetupError(f"{file} is damaged: it is {what}. Put back what the run wrote, or train again.")
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _title(recipe: Recipe, results: dict[str, Any]) -> str:
-    return ", ".join([recipe.name, *_headline(recipe, results)])
-
-
-def _headline(recipe: Recipe, results: dict[str, Any]) -> Iterator[str]:
-    for split in ("test", "eval"):
-        if split in scored_splits(results) and results[split]:
-            watched = recipe.train.best_metric
-            metric = watched if watched in results[split] else next(iter(results[split]))
-            yield f"{split} {metric} {results[split][metric]['value']:.4f}"
-            return
+def _headline(run: RunFolder, recipe: Recipe) -> tuple[str, int | None]:
+    """The title of the commit, with a score; and of several seeds the best."""
+    results, said = _values(run.results), [recipe.name]
+    try:
+        for split in ("test", "eval"):
+            if split in scored_splits(results) and results[split]:
+                metric = headline_metric(results[split], recipe.train.best_metric)
+                said.append(f"{split} {metric} {results[split][metric]['value']:.4f}")
+                break
+        best = results.get("best_seed")
+        return ", ".join(said), None if best is None else int(best)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(run.results, "not what a run writes") from error

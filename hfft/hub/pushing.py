@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError
 
 from hfft.errors import SetupError
 from hfft.folder import RunFolder
+from hfft.hub.client import calm, told
+from hfft.hub.making import LeftBehind, made_for_it
 from hfft.hub.publication import Publication, publication
-from hfft.hub.target import Target, address, calm, open_target, put_by_hfft, require_same_model, told
-from hfft.hub_access import FAILURES, plainly
+from hfft.hub.target import AnotherModel, Target, address, open_target, put_by_hfft, require_same_model
+from hfft.hub_access import FAILURES
 from hfft.recipe import Recipe
 from hfft.screen import Screen
 
@@ -67,7 +66,7 @@ def push(
     made = publication(folder, repo, revision, adapter)
     target = open_target(api, repo, revision, private)
     if not overwrite:
-        require_same_model(target, Recipe.load(folder.recipe), "give --overwrite (overwrite=True) to replace it")
+        require_same_model(target, made.recipe, made.rows, "give --overwrite (overwrite=True) to replace it")
     pushed = commit(api, target, made, private)
     if screen is not None:
         said = "Published" if pushed.changed else "Nothing has changed since it was published"
@@ -85,12 +84,21 @@ def publish_finished(folder: RunFolder, recipe: Recipe, screen: Screen) -> None:
     if settings.to is None:
         return
     try:
-        push(folder.path, settings.to, settings.private, settings.revision, settings.adapter, screen=screen)
+        push(
+            folder.path,
+            settings.to,
+            settings.private,
+            settings.revision,
+            settings.adapter,
+            settings.overwrite,
+            screen=screen,
+        )
     except SetupError as error:
         options = [
             *(["--private"] if settings.private else []),
             *([f"--revision {settings.revision}"] if settings.revision else []),
             *(["--adapter"] if settings.adapter else []),
+            *(["--overwrite"] if settings.overwrite or isinstance(error, AnotherModel) else []),
         ]
         again = " ".join(["hfft push", str(folder.path), settings.to, *options])
         raise SetupError(
@@ -108,30 +116,26 @@ def commit(api: HfApi, target: Target, made: Publication, private: bool) -> Push
         private: Whether a new repository is private.
 
     Raises:
-        SetupError: It failed. What was made for it is taken away again.
+        SetupError: It failed. What was made for it is taken away again, unless something has arrived there.
     """
     doing = f"Publishing to {target.repo}"
     gone = sorted(put_by_hfft(target) - set(made.files))
     operations = [CommitOperationAdd(name, content) for name, content in made.files.items()]
     try:
-        with calm(), told(doing, target.repo, target.revision), _made_for_it(api, target, private):
+        with calm(), told(doing, target.repo, target.revision), made_for_it(api, target, private) as parent:
             done = api.create_commit(
                 target.repo,
                 [*operations, *(CommitOperationDelete(name) for name in gone)],
                 commit_message=made.title,
                 revision=target.revision,
-                parent_commit=target.head,
+                parent_commit=parent,
             )
-    except _LeftBehind:
+    except LeftBehind:
         raise
     except SetupError as error:
         raise SetupError(f"{error} {_standing(api, target)}") from error
     place = address(api, target.repo, target.revision)
     return Pushed(place, done.oid, changed=done.oid != target.head)
-
-
-class _LeftBehind(SetupError):
-    """Something that was made for a commit could not be taken away."""
 
 
 def _standing(api: HfApi, target: Target) -> str:
@@ -145,48 +149,3 @@ def _standing(api: HfApi, target: Target) -> str:
     if head == target.head:
         return f"{target.repo} is as it was."
     return f"A commit has arrived at {target.repo} all the same: do it again, nothing is published twice."
-
-
-@contextmanager
-def _made_for_it(api: HfApi, target: Target, private: bool) -> Iterator[None]:
-    """The repository and the branch are there while inside; on an error those made here go again."""
-    new_branch = target.revision is not None and target.head is None
-    if not target.exists:
-        _make(api, target, private)
-    try:
-        if new_branch:
-            assert target.revision is not None
-            api.create_branch(target.repo, branch=target.revision)
-        yield
-    except BaseException as error:
-        if not target.exists or new_branch:
-            _take_away(api, target, error)
-        raise
-
-
-def _make(api: HfApi, target: Target, private: bool) -> None:
-    try:
-        api.create_repo(target.repo, private=private)
-    except HfHubHTTPError:  # an answer: it was not made
-        raise
-    except FAILURES as error:
-        said = plainly(error, f"Publishing to {target.repo}", target.repo)
-        raise _LeftBehind(
-            f"{said} The repository may have been made, and is empty then; the next push takes it."
-        ) from error
-
-
-def _take_away(api: HfApi, target: Target, error: BaseException) -> None:
-    """Deletes what was made for a commit that failed. Raises SetupError where that fails too."""
-    what = f"the branch {target.revision} of {target.repo}" if target.exists else f"the repository {target.repo}"
-    try:
-        if target.exists:
-            assert target.revision is not None
-            api.delete_branch(target.repo, branch=target.revision)
-        else:
-            api.delete_repo(target.repo, missing_ok=True)
-    except FAILURES:
-        said = plainly(error, f"Publishing to {target.repo}", target.repo, target.revision)
-        raise _LeftBehind(
-            f"{said} It had made {what}, which is empty and could not be deleted again: delete it on its page."
-        ) from error

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,18 +11,18 @@ from typing import Any
 from huggingface_hub import HfApi, ModelCard, ModelCardData, get_token
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-from huggingface_hub.utils import logging as client_logging
 
 from hfft.card.portable import portable
 from hfft.errors import HfftError, RecipeError, SetupError
-from hfft.hub.publication import LISTED
-from hfft.hub_access import FAILURES, LOG_IN, RECIPE, check_name, fetch, plainly
+from hfft.hub.client import told
+from hfft.hub.publication import ENVIRONMENT, LISTED
+from hfft.hub_access import LOG_IN, RECIPE, check_name, fetch
 from hfft.network import hub_is_reachable
 from hfft.recipe import Recipe
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 CONFIGS = ("config.json", "adapter_config.json")
+OVERWRITE = "say publish.overwrite: true to replace it"
 LISTED_ROWS = 5  # differences of recipes in a message
 OURS_TO_KEEP = (".gitattributes",)  # what the Hub itself puts into a repository
 
@@ -38,7 +36,8 @@ class Target:
         revision: The branch, None for the main one.
         exists: Whether there is such a repository.
         head: The newest commit of the branch; None where there is no such branch.
-        files: What is in it.
+        start: The commit that a new branch begins with, which is the newest of the main one.
+        files: What is in the branch; of a new one, what it begins with.
         private: Whether only some may read it.
     """
 
@@ -46,13 +45,23 @@ class Target:
     revision: str | None
     exists: bool = False
     head: str | None = None
+    start: str | None = None
     files: frozenset[str] = frozenset()
     private: bool = False
 
     @property
+    def new_branch(self) -> bool:
+        """Whether a branch other than the main one is to be made."""
+        return self.revision is not None and self.head is None
+
+    @property
     def holds_model(self) -> bool:
         """Whether there are weights, or a configuration of some."""
-        return any(name in CONFIGS or PurePosixPath(name).suffix in WEIGHTS for name in self.files)
+        return any(map(_of_model, self.files))
+
+
+class AnotherModel(SetupError):
+    """A repository holds a model that is not this run's."""
 
 
 def open_target(api: HfApi, repo: str, revision: str | None, private: bool) -> Target:
@@ -112,49 +121,91 @@ def _look(api: HfApi, repo: str, revision: str | None) -> Target:
         return Target(repo, revision)
     private = bool(info.private)
     try:
-        head = api.model_info(repo, revision=revision).sha if revision else info.sha
+        head, start = (api.model_info(repo, revision=revision).sha if revision else info.sha), None
     except RevisionNotFoundError:
-        return Target(repo, revision, exists=True, private=private)
-    tree = api.list_repo_tree(repo, recursive=True, revision=head)
+        head, start = None, info.sha
+    tree = api.list_repo_tree(repo, recursive=True, revision=head or start)
     files = frozenset(entry.path for entry in tree if isinstance(entry, RepoFile))
-    return Target(repo, revision, exists=True, head=head, files=files, private=private)
+    return Target(repo, revision, True, head, start, files, private)
 
 
-def require_same_model(target: Target, recipe: Recipe, how: str) -> None:
-    """Raises SetupError where the repository holds a model that hfft has not published from this recipe.
+def require_same_model(target: Target, recipe: Recipe, rows: Mapping[str, str] | None, how: str) -> None:
+    """Raises SetupError where the branch holds a model other than that of this recipe and these rows.
+
+    A new branch has none of its own: what it begins with stays on the main one.
 
     Args:
         target: Where to.
         recipe: Of the run.
+        rows: The fingerprint of each split, as environment.json has them; None where they are not known yet.
         how: What to do to write all the same.
     """
-    if not target.holds_model:
+    if target.new_branch or not target.holds_model:
         return
     if RECIPE not in target.files:
-        raise SetupError(f"{target.repo} holds a model that hfft has not published. Take another name, or {how}.")
+        raise AnotherModel(f"{target.repo} holds a model that hfft has not published. Take another name, or {how}.")
     from hfft.resume import of_another_run  # which brings torch
 
     try:
         theirs = Recipe.load(fetch(target.repo, target.head, RECIPE))
     except HfftError as error:
         said = f"The recipe of the model in {target.repo} cannot be read: {error}"
-        raise SetupError(f"{said} Take another name, or {how}.") from error
-    rows = of_another_run(theirs, portable(recipe))
-    if rows:
-        listed = "; ".join(f"{key} is {new!r}, there {old!r}" for key, old, new in rows[:LISTED_ROWS])
-        listed += f"; and {len(rows) - LISTED_ROWS} more" if len(rows) > LISTED_ROWS else ""
-        raise SetupError(f"{target.repo} holds a model of another recipe: {listed}. Take another name, or {how}.")
+        raise AnotherModel(f"{said} Take another name, or {how}.") from error
+    different = of_another_run(theirs, portable(recipe))
+    if different:
+        listed = "; ".join(f"{key} is {new!r}, there {old!r}" for key, old, new in different[:LISTED_ROWS])
+        listed += f"; and {len(different) - LISTED_ROWS} more" if len(different) > LISTED_ROWS else ""
+        raise AnotherModel(f"{target.repo} holds a model of another recipe: {listed}. Take another name, or {how}.")
+    try:
+        other = _other_rows(target, rows or {})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AnotherModel(f"{ENVIRONMENT} of {target.repo} is damaged. Take another name, or {how}.") from error
+    if other:
+        raise AnotherModel(
+            f"{target.repo} holds a model of the same recipe and other data: the rows of {', '.join(other)} differ. "
+            f"Take another name, or {how}."
+        )
+
+
+def _other_rows(target: Target, rows: Mapping[str, str]) -> list[str]:
+    """The splits whose rows are not those of the model that is there; none where it does not say."""
+    if not rows or ENVIRONMENT not in target.files:
+        return []
+    theirs = json.loads(fetch(target.repo, target.head, ENVIRONMENT).read_text(encoding="utf-8"))["data"]
+    return [split for split in {**theirs, **rows} if theirs.get(split) != rows.get(split)]
 
 
 def put_by_hfft(target: Target) -> frozenset[str]:
-    """The files that an earlier push put there; all but the Hub's own where another model is overwritten."""
+    """The files that go unless they are written anew: those of an earlier push.
+
+    Of another model that is overwritten all go but the Hub's own. On a new branch the weights and configurations that
+    others put beside those of hfft go too, or they would be loaded in their place.
+    """
     if LISTED not in target.files:
         return target.files - {*OURS_TO_KEEP} if target.holds_model else frozenset()
+    foreign = {name for name in target.files if target.new_branch and _of_model(name)}
     try:
-        listed = json.loads(fetch(target.repo, target.head, LISTED).read_text(encoding="utf-8"))
-        return target.files & {str(name) for name in listed["files"]}
+        listed = json.loads(fetch(target.repo, target.head or target.start, LISTED).read_text(encoding="utf-8"))
+        return target.files & {*foreign, *(str(name) for name in listed["files"])}
     except (ValueError, KeyError, TypeError) as error:
         raise SetupError(f"{LISTED} of {target.repo} is damaged: delete it there, and do it again.") from error
+
+
+def _of_model(name: str) -> bool:
+    """Whether a file has weights, or says which there are."""
+    return name in CONFIGS or PurePosixPath(name).suffix in WEIGHTS or name.endswith(".index.json")
+
+
+def check_rows_before_training(recipe: Recipe, rows: Mapping[str, str]) -> None:
+    """Finds out, once the data are read, whether the model that is there was trained on other rows.
+
+    Raises:
+        SetupError: It was, and the recipe does not say that it may be replaced.
+    """
+    publish = recipe.publish
+    if publish.to is not None and not publish.overwrite:
+        target = open_target(HfApi(), publish.to, publish.revision, publish.private)
+        require_same_model(target, recipe, rows, OVERWRITE)
 
 
 def check_before_training(recipe: Recipe) -> None:
@@ -169,8 +220,8 @@ def check_before_training(recipe: Recipe) -> None:
         return
     api = HfApi()
     target = open_target(api, publish.to, publish.revision, publish.private)
-    later = "leave publish.to out, and `hfft push RUN USER/NAME --overwrite` when the run is finished"
-    require_same_model(target, recipe, later)
+    if not publish.overwrite:
+        require_same_model(target, recipe, None, OVERWRITE)
     put_by_hfft(target)
     data = ModelCardData(license=publish.license, language=publish.languages or None, tags=["hfft"])
     with told(f"Publishing to {publish.to}", publish.to):
@@ -179,35 +230,6 @@ def check_before_training(recipe: Recipe) -> None:
         except ValueError as error:
             said = " ".join(str(error).split())
             raise RecipeError(f"The Hub does not take publish.license or publish.language: {said}") from error
-
-
-@contextmanager
-def told(doing: str, repo: str, revision: str | None = None) -> Iterator[None]:
-    """Turns what the client raises inside into a SetupError in plain words."""
-    try:
-        yield
-    except HfftError:
-        raise
-    except FAILURES as error:
-        raise plainly(error, doing, repo, revision) from error
-
-
-@contextmanager
-def calm() -> Iterator[None]:
-    """The client says nothing of its own while inside, and shows progress to people only.
-
-    It names signed addresses in its warnings; what fails in the end is said in plain words.
-    """
-    level, shown = client_logging.get_verbosity(), not are_progress_bars_disabled()
-    client_logging.set_verbosity_error()
-    if not sys.stderr.isatty():
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        client_logging.set_verbosity(level)
-        if shown:
-            enable_progress_bars()
 
 
 def address(api: HfApi, repo: str, revision: str | None) -> str:

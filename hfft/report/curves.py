@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from hfft.report.reading import whole_lines
+from hfft.report.shapes import NUMBER, Each, Shape, require
 
 POINTS = 1000  # of a curve, at most
 RATE_POINTS = 250  # learning rates have no noise
@@ -17,16 +19,28 @@ SMOOTHED = 0.05  # share of the steps in the mean of the smoothed line
 NOT_DRAWN = ("_micro", "_weighted", "_samples")
 
 Event = dict[str, Any]
+EVENT: Shape = {
+    "event": str,
+    "step": int,
+    "loss?": NUMBER | None,
+    "lr?": NUMBER | None,
+    "gradient_norm?": NUMBER | None,
+}
 
 
 def read_events(path: Path) -> list[Event]:
-    """The rows of metrics.jsonl up to the first that is not whole; none where there is no file."""
+    """The rows of metrics.jsonl, but for a last one that is not whole; none where there is no file.
+
+    Raises:
+        SetupError: A line is something else.
+    """
     events: list[Event] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    for number, event in whole_lines(path) if path.is_file() else ():
+        require(event, EVENT, f"Line {number} of {path}")
+        if event["event"] == "eval":
+            values = {name: value for name, value in event.items() if name != "event"}
+            require(values, Each(NUMBER | None), f"Line {number} of {path}")
+        events.append(event)
     return events
 
 

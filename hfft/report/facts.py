@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hfft.data.checks import Finding
 from hfft.errors import SetupError
-from hfft.folder import RunFolder, read_json, scored_splits, write_json, write_text
+from hfft.folder import RunFolder, scored_splits, write_json, write_text
 from hfft.planning import parameter_lines
 from hfft.recipe import Recipe
 from hfft.report.curves import curves, read_events
@@ -16,10 +17,13 @@ from hfft.report.measured import number_facts
 from hfft.report.overview import command_of, facts_of, model_name, strategy_of, summary_of
 from hfft.report.pictures import Pictures, add_pictures, has_pictures
 from hfft.report.predictions import About, Predictions, kind_of, read_predictions
-from hfft.report.seeds import seed_facts
+from hfft.report.reading import answer_lines, prediction_lines, read_labels, read_results, read_shaped
+from hfft.report.seeds import seed_facts, seed_remarks
 from hfft.report.several import several_facts
+from hfft.report.shapes import DATA, ENVIRONMENT, PARAMETERS, Shape
 from hfft.report.tagged import tag_facts
 from hfft.report.written import writing_facts
+from hfft.score_table import headline_metric
 from hfft.soup import weights_shown
 from hfft.tuning.groups import ParameterRow
 
@@ -69,10 +73,11 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     results = finished_results(folder)
     recipe = Recipe.load(folder.recipe)
     inner = folder.seed(results["best_seed"]) if "seeds" in results else folder
-    parameters, environment = _read(inner.parameters, []), _read(inner.environment, {})
-    data = _read(inner.data, {})
+    parameters, environment = _read(inner.parameters, PARAMETERS, []), _read(inner.environment, ENVIRONMENT, {})
+    data = _read(inner.data, DATA, {})
     strategy = strategy_of(recipe, parameters)
     splits = sorted(scored_splits(results), key=lambda split: not split.startswith("test"))  # what counts comes first
+    each = [finished_results(folder.seed(seed)) for seed in results.get("seeds", [])]
     facts = {
         "version": VERSION,
         "name": recipe.name,
@@ -83,7 +88,6 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
         "ended": results.get("ended"),
         "steps": results["steps"],
         "best_step": results["best_step"],
-        "weights": weights_shown(dict(results)),
         "confidence": results["confidence"],
         "summary": summary_of(recipe, results, data, strategy),
         "command": command_of(folder.path, recipe, environment),
@@ -99,10 +103,17 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
         "environment": environment,
     }
     if "seeds" in results:
-        return facts | seed_facts(folder, results)
+        facts["checks"]["remarks"] += seed_remarks(results, each)
+        return facts | seed_facts(folder, results, each)
+    weights = weights_shown({"ema": recipe.train.ema, **results})
     shown = {split: _split_facts(folder, split, recipe, results, data, pictures is not None) for split in splits}
     add_pictures(shown, pictures, folder.report_facts)
-    return {**facts, "curves": curves(read_events(folder.metrics), parameters, results), "splits": shown}
+    return {
+        **facts,
+        "weights": weights,
+        "curves": curves(read_events(folder.metrics), parameters, results),
+        "splits": shown,
+    }
 
 
 def finished_results(folder: RunFolder) -> dict[str, Any]:
@@ -115,8 +126,8 @@ def finished_results(folder: RunFolder) -> dict[str, Any]:
     if not path.is_dir():
         raise SetupError(f"There is no folder {path}: give that of a finished run, such as runs/quickstart.")
     if folder.results.is_file() and folder.recipe.is_file():
-        found = _read(folder.results, None)
-        if not isinstance(found, dict) or not {"task", "steps", "best_step", "confidence"} <= set(found):
+        found = read_results(folder.results)
+        if not {"task", "steps", "best_step", "confidence"} <= set(found):
             raise SetupError(f"{folder.results} is not what a run writes: it was changed afterwards, or is another's.")
         return found
     if not folder.recipe.is_file():
@@ -136,7 +147,7 @@ def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any
     for split in ("test", "eval", *scored_splits(dict(results))):
         table = results.get(split)
         if table:
-            name = metric if metric in table else next(iter(table))
+            name = headline_metric(table, metric) or ""
             examples = results[f"{split}_examples"]
             entry = {key: table[name][key] for key in ("value", "low", "high", "selected") if key in table[name]}
             return {"headline": {"split": split, "metric": name, **entry, "examples": examples}}
@@ -149,7 +160,9 @@ def _split_facts(
     summary = data.get("splits", {}).get("train", {})
     pictured = seen or recipe.task.name == "image-classification" or has_pictures(folder.report_facts)
     about = About(recipe.task.name, recipe.task.options, results, summary, "pictures" if pictured else "texts")
-    found = read_predictions(folder.predictions(split), split, [list(summary.get("labels", {})), _labels(folder)])
+    lines = prediction_lines if ":" in recipe.task.name else answer_lines  # a task of somebody's own may say nothing
+    known = [list(summary.get("labels", {})), _labels(folder)]
+    found = read_predictions(folder.predictions(split), split, known, lines)
     slices = list(results.get(f"{split}_slices", []))
     if not found.rows:
         return {"slices": slices} if slices else {}
@@ -160,11 +173,8 @@ def _split_facts(
 
 def _labels(folder: RunFolder) -> list[str]:
     """The labels that the model's configuration names, in order."""
-    for place in (folder.model, folder.adapter):
-        names = _read(place / "config.json", {}).get("id2label", {})
-        if names:
-            return [names[key] for key in sorted(names, key=int)]
-    return []
+    places = (folder.model, folder.adapter)
+    return next((names for place in places if (names := read_labels(place / "config.json"))), [])
 
 
 def _signatures(results: Mapping[str, Any], splits: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -173,11 +183,13 @@ def _signatures(results: Mapping[str, Any], splits: Sequence[str]) -> dict[str, 
 
 
 def _checks(results: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    findings = data.get("findings", [])
+    known = {str(Finding(**finding)) for finding in findings}
     return {
         "splits": data.get("splits", {}),
-        "findings": data.get("findings", []),
-        "warnings": results.get("warnings", []),
-        "remarks": results.get("remarks", []),
+        "findings": findings,
+        "warnings": [text for text in results.get("warnings", []) if text not in known],
+        "remarks": [*results.get("remarks", [])],
     }
 
 
@@ -187,13 +199,6 @@ def _parameter_table(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"columns": columns, "rows": lines}
 
 
-def _read(path: Path, otherwise: Any) -> Any:
-    """A JSON file of the run folder.
-
-    Raises:
-        SetupError: It cannot be read.
-    """
-    try:
-        return read_json(path) if path.is_file() else otherwise
-    except ValueError as error:
-        raise SetupError(f"{path} is no JSON ({error}): it was changed or cut after the run.") from error
+def _read(path: Path, shape: Shape, otherwise: Any) -> Any:
+    """A JSON file of the run folder, where there is one."""
+    return read_shaped(path, shape) if path.is_file() else otherwise

@@ -121,10 +121,10 @@ def command_of(folder: Path, recipe: Recipe, environment: Mapping[str, Any]) -> 
         recipe: The run's.
         environment: As in environment.json; empty where it is not known.
     """
-    place = os.path.relpath(folder)
-    place = folder.resolve().name if place.startswith("..") else place
+    below = _below(folder)
+    place = below or f"PATH/TO/{folder.resolve().name}"
     rest = f"{shlex.quote(f'{place}/recipe.yaml')} --output {shlex.quote(f'{place}-again')}"
-    rest += " --trust" if _needs_trust(recipe) else ""
+    rest += " --trust" if environment.get("trust") or _needs_trust(recipe) else ""
     settings, processes = environment.get("accelerate", {}), environment.get("processes", 1)
     precision, on_cpu = settings.get("mixed_precision", "no"), settings.get("device", "cpu") == "cpu"
     start = [] if precision == "no" else [f"ACCELERATE_MIXED_PRECISION={precision}"]
@@ -135,7 +135,18 @@ def command_of(folder: Path, recipe: Recipe, environment: Mapping[str, Any]) -> 
         door = f"torchrun --nproc_per_node {processes} -m hfft.run"
     else:
         door = f"accelerate launch --multi_gpu --num_processes {processes} -m hfft.run"
-    return [*_where(recipe), " ".join([*start, door, rest])]
+    told = [] if below else ["# PATH/TO is the folder in which the run folder lies."]
+    return [*_where(recipe), *told, " ".join([*start, door, rest])]
+
+
+def _below(folder: Path) -> str | None:
+    """A folder as seen from the current one; None where it is not below that, or all folders are."""
+    if Path.cwd() == Path(Path.cwd().anchor):
+        return None
+    for place in (os.path.relpath(folder), os.path.relpath(folder.resolve())):
+        if Path(place).parts[:1] not in ((), ("..",)):
+            return place
+    return None
 
 
 def _where(recipe: Recipe) -> list[str]:

@@ -50,10 +50,15 @@ def _alerts(facts: Mapping[str, Any]) -> list[Html]:
     if len(warnings) > WARNINGS:
         more = tag("a", f"{len(warnings) - WARNINGS} more warnings", href="#checks")
         alerts.append(note(more, "warning"))
-    for finding in checks.get("findings", ()):
+    findings = checks.get("findings", ())
+    for finding in findings:
         if finding["kind"] == "shared":
             told = f"{finding['split']}: {finding['count']:,} of {finding['total']:,} rows {finding['text']}"
             alerts.append(note(told, "warning"))
+    others = sum(finding["kind"] != "shared" for finding in findings)
+    if others:
+        words = "1 thing that is" if others == 1 else f"{others} things that are"
+        alerts.append(note(tag("a", f"The data checks found {words} worth a look.", href="#checks")))
     return alerts
 
 

@@ -191,7 +191,14 @@ def _answer(example: Example, side: str, score: str) -> Html:
     """An answer or a truth with its probability."""
     probability = example.get(score)
     shown = tag("b", answer_text(example.get(side)), dir="auto")
-    return join([shown, f" {score_text(probability, 2)}" if probability is not None else None])
+    return join([shown, f" {_probability_text(probability)}" if probability is not None else None])
+
+
+def _probability_text(probability: float) -> str:
+    """A probability as people read it beside an answer: of two digits."""
+    if 0.995 <= probability < 1:
+        return ">0.99"
+    return "<0.01" if 0 < probability < 0.01 else score_text(probability, 2)
 
 
 def _mark(example: Example) -> Html:

@@ -18,13 +18,13 @@ NOTHING = "\N{EN DASH}"
 def score_text(value: float | None, decimals: int = 4) -> str:
     """A score with as many decimals as its size asks for; a dash where there is none.
 
-    >>> score_text(0.91111), score_text(31.234), score_text(0.00002)
-    ('0.9111', '31.23', '2e-5')
+    >>> score_text(0.91111), score_text(31.234), score_text(0.00002), score_text(0.00221582, 2)
+    ('0.9111', '31.23', '2e-5', '0.0022')
     """
     if value is None or not math.isfinite(value):
         return NOTHING
     if 0 < abs(value) < 10.0**-decimals:
-        return tick_text(value)
+        return tick_text(float(f"{value:.2g}"))
     words = f"{value:.{decimals}f}" if abs(value) <= ONE else f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
     return words.replace("-", MINUS, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
@@ -17,6 +18,7 @@ from hfft.report.page_numbers import (
     score_text,
 )
 from hfft.report.page_shell import Section, badge, details, note, table
+from hfft.tasks.targets.asking import Asking
 
 Facts = Mapping[str, Any]
 ASIDE = ("_micro", "_weighted")
@@ -24,6 +26,8 @@ SELECTED = (
     "Scores marked selected are on the high side: the weights or the thresholds were chosen on that split. "
     "Those of a split without the mark are the ones to rely on."
 )
+CHOSEN_HERE = "The weights or the thresholds were chosen on this split: all its scores are on the high side."
+SEEDS_ALONE = "over seeds alone, the examples as they are"
 
 
 def headline(facts: Facts) -> Html:
@@ -61,7 +65,9 @@ def scores_section(facts: Facts) -> Section | None:
         rows = [(name, tag("code", signature)) for name, signature in signatures.items()]
         body.append(details("How they were computed", table(("score", "signature"), rows, words=(0, 1))))
     if facts.get("seeds"):
-        lead = f"Means over {len(facts['seeds'])} seeds, with {_confidence(facts)} intervals of the mean."
+        lead = (
+            f"Means over {len(facts['seeds'])} seeds, with {_confidence(facts)} intervals of the mean: {SEEDS_ALONE}."
+        )
     else:
         lead = f"With {_confidence(facts)} intervals over the examples."
     return Section("scores", "Scores", join(body), lead)
@@ -79,7 +85,9 @@ def seeds_section(facts: Facts) -> Section | None:
         values = [run["scores"].get(split, {}).get(metric) for run in seeds]
         there = [value for value in values if value is not None]
         whole = [mean(there) if there else None, stdev(there) if len(there) > 1 else None]
-        rows.append((f"{split} {metric}", *map(score_text, [*values, *whole])))
+        entry = facts.get("scores", {}).get(split, {}).get(metric, {})
+        named = join([f"{split} {metric}", selected_badge(entry.get("selected", False))], " ")
+        rows.append((named, *map(score_text, [*values, *whole])))
     chosen = f" The best one was chosen by {facts['best_by']}, so its score there is on the high side."
     lead = f"The same recipe, trained once with each seed.{chosen if facts.get('best_by') else ''}"
     titles = ("", *(_seed_title(run) for run in seeds), "mean", "spread (standard deviation)")
@@ -113,7 +121,11 @@ def slices_part(slices: Sequence[Facts], id_: str, metric: str | None) -> Sectio
             for row in rows
         ]
         titles = (column, "examples", *shown[:1], *("" for _ in shown[:1]), *shown[1:])
-        drawn = table(titles, cells, caption=f"By {column}")
+        words = (0,)
+        if any(row.get("failed") for row in rows):
+            cells = [(*cell, row.get("failed", "")) for cell, row in zip(cells, rows, strict=True)]
+            words, titles = (0, len(titles)), (*titles, "why it has no score")
+        drawn = table(titles, cells, caption=f"By {column}", words=words)
         parts.append(drawn if len(rows) <= WEAKEST else details(f"By {column}: all {len(rows)}", drawn, printed=False))
     return Section(id_, "Slices", join(parts), "Where the model does better and worse.")
 
@@ -122,7 +134,8 @@ def labels_part(labels: Sequence[Facts], id_: str) -> Section:
     """The scores of single labels, the weakest first, with their intervals as bars."""
     metrics = list(dict.fromkeys(name for row in labels for name in row if name not in ("label", "examples")))
     first = "f1" if "f1" in metrics else metrics[0] if metrics else None
-    ordered = sorted(labels, key=lambda row: _value(row.get(first)) if first else 0.0)
+    sign = -1 if first in Asking.lower_is_better else 1
+    ordered = sorted(labels, key=lambda row: _value(row.get(first), sign) if first else 0.0)
     shown = ordered if len(ordered) <= WHOLE else ordered[:WEAKEST]
     body = [_label_table(shown, metrics, first, "Scores by label, the weakest first")]
     if len(ordered) > len(shown):
@@ -163,7 +176,7 @@ def _score_table(facts: Facts, metrics: Sequence[str], splits: Sequence[str]) ->
     """A row for each metric, two columns for each split: the value with its interval, and its bar."""
     scores, titles = facts["scores"], []
     for split in splits:
-        mark = badge("selected", "warning") if any(entry.get("selected") for entry in scores[split].values()) else None
+        mark = selected_badge(is_selected(facts, split))
         count = facts.get("examples", {}).get(split)
         examples = tag("small", f"{count:,} examples") if count is not None else None
         titles += [join([split, mark, join([void("br"), examples]) if examples else None], " "), ""]
@@ -181,9 +194,9 @@ def _score_table(facts: Facts, metrics: Sequence[str], splits: Sequence[str]) ->
 def _card(entry: Facts, split: str, metric: str, facts: Facts, examples: int | None, first: bool) -> Html:
     """One score in large figures."""
     between = range_text(entry, 3)
-    mark = badge("selected", "warning") if entry.get("selected") else None
-    under = [f"mean of {len(facts['seeds'])} seeds"] if facts.get("seeds") else []
-    under += [f"{_confidence(facts)}: {between}"] if between else []
+    mark, seeds = selected_badge(entry.get("selected", False)), facts.get("seeds")
+    under = [f"mean of {len(seeds)} seeds"] if seeds else []
+    under += [f"{_confidence(facts)}{f' ({SEEDS_ALONE})' if seeds else ''}: {between}"] if between else []
     under += [f"{examples:,} examples"] if examples else []
     return tag(
         "div",
@@ -200,14 +213,26 @@ def selected_note(facts: Facts) -> Html:
     return note(SELECTED) if facts.get("headline", {}).get("selected") else EMPTY
 
 
+def is_selected(facts: Facts, split: str) -> bool:
+    """Whether weights or thresholds were chosen on a split."""
+    ece = facts.get("splits", {}).get(split, {}).get("calibration", {}).get("ece", {})
+    entries = [*facts.get("scores", {}).get(split, {}).values(), ece]
+    return any(entry.get("selected") for entry in entries)
+
+
+def selected_badge(selected: bool) -> Html:
+    """The mark of a score that runs high; nothing where it does not."""
+    return badge("selected", "warning") if selected else EMPTY
+
+
 def _confidence(facts: Facts) -> str:
     """The confidence of the intervals in percent."""
     return f"{100 * facts.get('confidence', 0.95):g}%"
 
 
-def _value(entry: Facts | None) -> float:
+def _value(entry: Facts | None, sign: int) -> float:
     """What to order by; labels without a score come first."""
-    return -1.0 if entry is None or entry["value"] is None else entry["value"]
+    return -math.inf if entry is None or entry["value"] is None else sign * entry["value"]
 
 
 def split_ids(splits: Sequence[str]) -> list[str]:

@@ -28,6 +28,7 @@ class Section:
         body: What stands in it.
         lead: A sentence below the heading.
         parts: Sections within it, one deep.
+        mark: Stands beside the heading, such as a badge.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Section:
     body: Html = EMPTY
     lead: str | Html = ""
     parts: Sequence[Section] = ()
+    mark: Html = EMPTY
 
 
 def page(title: str, lead: str, sections: Sequence[Section], top: Html = EMPTY, kind: str = "") -> str:
@@ -180,7 +182,7 @@ def badge(word: str, kind: str = "plain") -> Html:
 def _section(section: Section, level: int = 2) -> Html:
     """A section with its heading and its parts."""
     lead = tag("p", section.lead, class_="section-lead") if section.lead else ""
-    heading = tag(f"h{level}", section.title, dir="auto")
+    heading = tag(f"h{level}", section.title, join([" ", section.mark]) if section.mark else "", dir="auto")
     parts = join(_section(part, level + 1) for part in section.parts)
     return tag("section", heading, lead, section.body, parts, id=section.id)
 

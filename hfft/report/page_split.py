@@ -12,11 +12,12 @@ from hfft.report.charts_points import scatter
 from hfft.report.page_examples import gallery, span_labels
 from hfft.report.page_html import EMPTY, Html, join, tag, void
 from hfft.report.page_numbers import range_text, score_text, share_text
-from hfft.report.page_scores import labels_part, slices_part, split_ids
+from hfft.report.page_scores import CHOSEN_HERE, is_selected, labels_part, selected_badge, slices_part, split_ids
 from hfft.report.page_shell import Section, figure, figures, scroll_box, table
 
 Facts = Mapping[str, Any]
 FULL = 0.5  # from this share on a cell is so dark that its text turns light
+OTHER = "other labels"
 
 
 def split_sections(facts: Facts) -> list[Section]:
@@ -24,12 +25,12 @@ def split_sections(facts: Facts) -> list[Section]:
     splits = facts.get("splits", {})
     metric = facts.get("headline", {}).get("metric")
     return [
-        _split_section(name, found, id_, metric)
+        _split_section(name, found, id_, metric, is_selected(facts, name))
         for (name, found), id_ in zip(splits.items(), split_ids(list(splits)), strict=True)
     ]
 
 
-def _split_section(name: str, found: Facts, id_: str, metric: str | None) -> Section:
+def _split_section(name: str, found: Facts, id_: str, metric: str | None, selected: bool) -> Section:
     """All there is to see of a split."""
     parts = []
     if found.get("labels"):
@@ -41,24 +42,27 @@ def _split_section(name: str, found: Facts, id_: str, metric: str | None) -> Sec
     if found.get("distributions"):
         parts.append(_distributions_part(found["distributions"], f"{id_}-distributions"))
     if found.get("numbers"):
-        parts.append(_numbers_part(found["numbers"], f"{id_}-numbers"))
+        parts.append(_numbers_part(found["numbers"], f"{id_}-numbers", found.get("numbers_left_out", 0)))
     if found.get("slices"):
         parts.append(slices_part(found["slices"], f"{id_}-slices", metric))
     names = span_labels(found)
     for number, shown in enumerate(found.get("galleries", ())):
         parts.append(gallery(shown, f"{id_}-examples-{number}", names))
-    return Section(id_, f"The {name} split", parts=parts)
+    mark, lead = (selected_badge(True), CHOSEN_HERE) if selected else (EMPTY, "")
+    return Section(id_, f"The {name} split", lead=lead, parts=parts, mark=mark)
 
 
 def _confusion_part(found: Facts, id_: str) -> Section:
     """The confusion matrix, and the pairs that are confused most."""
     matrix = found["confusion"]
     lead = "Rows are truths, columns answers. A cell says how many examples, and their share of the row."
-    body = [confusion_table(matrix["labels"], matrix["counts"])]
+    others = matrix.get("other_answers", ())
+    body = [confusion_table(matrix["labels"], matrix["counts"], others)]
     if matrix.get("left_out"):
         left_out = matrix["left_out"]
-        what = "1 label with fewer examples is" if left_out == 1 else f"{left_out} labels with fewer examples are"
-        body.append(tag("p", f"{what} not shown.", class_="quiet small"))
+        what = "1 label with fewer examples has" if left_out == 1 else f"{left_out} labels with fewer examples have"
+        column = f" As answers {'it is' if left_out == 1 else 'they are'} in the column {OTHER}." if others else ""
+        body.append(tag("p", f"{what} no row.{column}", class_="quiet small"))
     if matrix.get("note"):
         body.append(tag("p", matrix["note"], class_="quiet small"))
     if found.get("confused"):
@@ -78,22 +82,27 @@ def _confusion_part(found: Facts, id_: str) -> Section:
     return Section(id_, "Confusion", join(body), lead)
 
 
-def confusion_table(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Html:
+def confusion_table(labels: Sequence[str], counts: Sequence[Sequence[int]], others: Sequence[int] = ()) -> Html:
     """A confusion matrix as a table whose cells are the darker the larger their share of the row.
 
     Args:
         labels: Of rows and columns.
         counts: How many of the row's truth had the column's answer.
+        others: How many of each row's truth had an answer without a column; empty where every answer has one.
     """
     head = tag(
         "tr",
         tag("th", join(["truth ↓", void("br"), "answer →"]), scope="col"),
         *(tag("th", tag("span", name, dir="auto"), scope="col", title=name) for name in labels),
+        tag("th", tag("span", tag("i", OTHER)), scope="col", title="labels without a column") if others else EMPTY,
     )
     rows = []
     for place, (name, row) in enumerate(zip(labels, counts, strict=True)):
-        whole = sum(row)
-        cells = (_cell(count, count / whole if whole else 0.0, place == column) for column, count in enumerate(row))
+        whole_row = [*row, others[place]] if others else row
+        whole = sum(whole_row)
+        shares = [count / whole if whole else 0.0 for count in whole_row]
+        both = enumerate(zip(whole_row, shares, strict=True))
+        cells = (_cell(count, share, place == column) for column, (count, share) in both)
         rows.append(tag("tr", tag("th", name, scope="row", dir="auto", title=name), *cells))
     return scroll_box(tag("table", tag("thead", head), tag("tbody", *rows), class_="matrix"), "Confusion matrix")
 
@@ -122,10 +131,13 @@ def _calibration_part(found: Facts, id_: str) -> Section:
     """The reliability diagram with the expected calibration error."""
     ece, kind = found["ece"], found.get("kind", "the answer's probability")
     between = range_text(ece, 3)
-    lead = (
-        f"Whether probabilities can be believed: here {kind}. Expected calibration error (ECE): "
-        f"{score_text(ece['value'], 3)}{f' ({between})' if between else ''}; 0 is perfect. "
-        "Below the diagonal the model is too sure of itself."
+    lead = join(
+        [
+            f"Whether probabilities can be believed: here {kind}. Expected calibration error (ECE): "
+            f"{score_text(ece['value'], 3)}{f' ({between})' if between else ''}",
+            join([" ", selected_badge(True)]) if ece.get("selected") else EMPTY,
+            "; 0 is perfect. Below the diagonal the model is too sure of itself.",
+        ]
     )
     filled = [part for part in found["bins"] if part["examples"]]
     told = "; ".join(
@@ -171,7 +183,7 @@ def _peak(edges: Sequence[float], counts: Sequence[int]) -> str:
     return f"{sum(counts)} examples, most of them ({counts[place]}) from {edges[place]:g} to {edges[place + 1]:g}"
 
 
-def _numbers_part(found: Sequence[Facts], id_: str) -> Section:
+def _numbers_part(found: Sequence[Facts], id_: str, left_out: int) -> Section:
     """Answers against truths."""
     shown = []
     for number, part in enumerate(part for part in found if part["truth"]):
@@ -184,4 +196,8 @@ def _numbers_part(found: Sequence[Facts], id_: str) -> Section:
         numbers = table(("truth", "answer", "difference"), rows, caption="The first examples", words=())
         drawn = scatter(words, part["truth"], part["answer"])
         shown.append(figure(drawn, join([tag("strong", part["name"]), Html(": answer against truth")]), numbers))
-    return Section(id_, "Answers against truths", figures(shown))
+    lead = (
+        f"The {len(found)} of {len(found) + left_out} numbers with the largest errors, each by the standard deviation "
+        "of its truths. The scores of all of them are in the table above."
+    )
+    return Section(id_, "Answers against truths", figures(shown), lead if left_out else "")

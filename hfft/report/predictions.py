@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hfft.errors import SetupError
+from hfft.report.reading import Row, answer_lines, are_numbers
 
-Row = dict[str, Any]
 WRITING = ("summarization", "translation")
 
 
@@ -84,7 +82,12 @@ class Predictions:
         return np.array(found, dtype=np.float64)
 
 
-def read_predictions(path: Path, split: str, candidates: Sequence[Sequence[str]] = ()) -> Predictions:
+def read_predictions(
+    path: Path,
+    split: str,
+    candidates: Sequence[Sequence[str]] = (),
+    lines: Callable[[Path], Iterator[tuple[int, Row]]] = answer_lines,
+) -> Predictions:
     """Reads the predictions of a split.
 
     Args:
@@ -92,6 +95,7 @@ def read_predictions(path: Path, split: str, candidates: Sequence[Sequence[str]]
         split: Its name.
         candidates: Lists of labels, one of which may name the columns of the probabilities: the first that fits the
             answers does.
+        lines: Reads the rows: `answer_lines`, or of tasks of somebody's own `prediction_lines`.
 
     Raises:
         SetupError: A line cannot be read.
@@ -100,29 +104,20 @@ def read_predictions(path: Path, split: str, candidates: Sequence[Sequence[str]]
         return Predictions(split, [], None, [])
     rows: list[Row] = []
     probabilities: list[Any] = []
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            row = _row(path, number, line)
-            numbers = row.pop("probabilities", None)
-            if row.get("truth") is not None and "answer" in row:
-                rows.append(row)
-                probabilities.append(None if numbers is None else np.array(numbers, dtype=np.float32))
+    for _, row in lines(path):
+        numbers = row.pop("probabilities", None)
+        if row.get("truth") is not None and "answer" in row:
+            rows.append(_with_score(row))
+            probabilities.append(np.array(numbers, dtype=np.float32) if are_numbers(numbers) else None)
     table = _table(probabilities)
     labels = next((list(names) for names in candidates if table is not None and _fit(names, table, rows)), [])
     return Predictions(split, rows, table, labels)
 
 
-def _row(path: Path, number: int, line: str) -> Row:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise SetupError(
-            f"Line {number} of {path} is no JSON ({error.msg}): the file was changed or cut after the run. Score the "
-            "model anew with hfft evaluate."
-        ) from error
-    if not isinstance(row, dict) or "id" not in row:
-        raise SetupError(f"Line {number} of {path} is no prediction: expected an object with an id.")
-    return row
+def _with_score(row: Row) -> Row:
+    """The row; a `score` that is no number, as a task of somebody's own may have, is left out."""
+    plain = type(row.get("score")) in (int, float)
+    return row if plain else {name: value for name, value in row.items() if name != "score"}
 
 
 def _table(probabilities: Sequence[np.ndarray | None]) -> np.ndarray | None:
@@ -161,9 +156,10 @@ def kind_of(task: str, problem: str | None, predictions: Predictions) -> str:
     if problem == "regression" or (_numeric(both) and predictions.probabilities is None and "score" not in rows[0]):
         return "numbers" if _numeric(both) else "other"
     if all("entities" in row and "scores" in row for row in rows):
-        return "tags"
+        return "tags" if all(isinstance(value, (list, str)) for value in both) else "other"
     if task in WRITING or all("flags" in row for row in rows):
-        return "writing" if all(isinstance(answer, str) for answer in predictions.answers) else "other"
+        written = all(isinstance(answer, str) for answer in predictions.answers) and [] not in predictions.truths
+        return "writing" if written else "other"
     if all(isinstance(value, str) for value in both) and (problem == "single" or predictions.labels):
         return "label"
     several = all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in both)

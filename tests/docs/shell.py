@@ -35,7 +35,8 @@ NOT_RUN = {
     "make": "it sets up or tests everything; that the target exists is checked",
     "hf": "it asks for a token of the real Hub",
 }
-"""What is not run, and why. Launchers run once (`REAL`); else their arguments are read by themselves and by hfft."""
+"""What is not run, and why. Launchers run once (`REAL`); else their arguments are read by themselves and by hfft: two
+processes take twenty seconds, and tests/laws launches accelerate_configs/cpu_2proc.yaml."""
 REAL = "accelerate_configs/cpu.yaml -m hfft.run tickets.yaml"
 
 

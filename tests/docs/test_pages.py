@@ -2,8 +2,9 @@
 
 A page's blocks share a workspace, in their order. `bash` blocks are run command by command (`bash fails`: the last one
 ends with 2); `python` blocks too, and each `def test_...` in them is called; `yaml` blocks that begin with the name of
-a file are recipes; `text output` is what the command before printed, numbers and labels aside; `text files` is a run
-folder. Models, data and finished runs that a page names are tiny stand-ins (world.py).
+a file are recipes; `text output` is what the command before printed, numbers and labels aside, or, where the models
+are not in it, `text output exactly`; `text files` is a run folder; `json NAME` are rows for NAME.yaml. Models, data and
+finished runs that a page names are tiny stand-ins (world.py).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-import json
+import math
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ from tests.docs.shell import NOT_RUN, Shell
 from tests.docs.world import World
 
 NUMBER = re.compile(r"([=<] )?[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?%?")
-VERDICTS = re.compile(r" is (worse|better):|: no difference that these # examples can show:")
+VERDICT = re.compile(r" is (?:better: \S+ \+|worse: \S+ -)|: no difference that these \d+ examples can show: \S+ [+-]")
+COMPARED = re.compile(r"\S+ +(0\.\d+) +(0\.\d+) +([+-]\d\.\d+) +([+-]\d\.\d+) to ([+-]\d\.\d+) ")
+OPTIONAL = {"adapter": "with an adapter", "track": "with a tracker"}
+"""Of the files of a run folder those that not every run has, and when it does."""
 LABELS = re.compile(
     r"\b(lights|thermostat|music|volume|timer|alarm|weather|shopping_list|reminder|lock|vacuum|camera|good|bad|odd)\b"
 )
@@ -80,13 +84,16 @@ def check(block: Block, shell: Shell, names: dict[str, Any], place: Path) -> Non
     elif kind == ("yaml", ""):
         check_yaml(block, shell)
     elif kind == ("text", "output"):
-        check_output(block.text, shell.world.as_written(shell.said))
+        check_output(block.text, shell.world.as_written(shell.said), masked)
+    elif kind == ("text", "output exactly"):
+        check_output(block.text, shell.world.as_written(shell.said), str.rstrip)
     elif kind == ("text", "files"):
-        check_files(block.text)
+        shell.world.provide("runs/tickets", shell.folder)
+        check_files(block.text, shell.folder / "runs" / "tickets")
     elif kind == ("toml", ""):
-        assert tomllib.loads(block.text)
-    elif kind == ("json", ""):
-        assert all(json.loads(line) for line in block.text.splitlines())
+        assert set(tomllib.loads(block.text)["project"]["entry-points"]) == {"hfft.tasks"}
+    elif block.language == "json" and block.note:
+        check_rows(block, shell)
     else:
         pytest.fail(f"{block.place}: say what this block is: bash, python, yaml, json, toml, text output or text files")
 
@@ -124,8 +131,20 @@ def check_yaml(block: Block, shell: Shell) -> None:
     recipe.task_options(find_task(recipe.task.name, trust=True).Options)
 
 
-def check_output(expected: str, said: str) -> None:
+def check_rows(block: Block, shell: Shell) -> None:
+    """Checks that the recipe that a block of JSON rows is for reads them, beside rows of its own."""
+    shell.world.provide(f"{block.note}.yaml", shell.folder)
+    own = (hfft.Recipe.load(f"{block.note}.yaml").data.files or {})["train"]
+    Path("shown.jsonl").write_text(block.text, "utf-8")
+    made = (hfft.Recipe.load(f"{block.note}.yaml", *more) for more in ([], [f"data.files.train=[{own}, shown.jsonl]"]))
+    without, read = (sum(part["rows"] for part in hfft.plan(recipe).splits.values()) for recipe in made)
+    assert read == without + len(block.text.splitlines())
+
+
+def check_output(expected: str, said: str, masked: Callable[[str], str]) -> None:
     """Checks that all lines stand in what was said, in their order; `...` stands for others, or the rest of a line."""
+    for text in (expected, said):
+        check_differences(text)
     lines = iter([masked(line) for line in said.splitlines()])
     for line in expected.splitlines():
         wanted = masked(line.removesuffix("..."))
@@ -135,17 +154,45 @@ def check_output(expected: str, said: str) -> None:
 
 
 def masked(line: str) -> str:
-    """A line without what a tiny model answers otherwise: numbers, labels, verdicts."""
-    return " ".join(VERDICTS.sub(" VERDICT", LABELS.sub("LABEL", NUMBER.sub("#", line))).split())
+    """A line without what a tiny model answers otherwise: numbers, labels, verdicts that go with their sign."""
+    return " ".join(LABELS.sub("LABEL", NUMBER.sub("#", VERDICT.sub(" VERDICT #", line))).split())
 
 
-def check_files(text: str) -> None:
-    """Checks that what is listed below a run folder is what a run folder has."""
-    folder = RunFolder(Path("run"))
-    parts = {value.name for value in vars(folder).values() if isinstance(value, Path)} | {"predictions"}
-    listed = [line.split()[0].rstrip("/") for line in text.splitlines()[1:]]
-    assert listed
-    assert set(listed) <= parts
+def check_differences(text: str) -> None:
+    """Checks that each row of a table of differences adds up, and that verdicts are told of what stands in it."""
+    rows = [[float(value) for value in found] for found in COMPARED.findall(text)]
+    for first, second, difference, low, high in rows:
+        assert math.isclose(second - first, difference, abs_tol=1.5e-4)
+        assert low <= difference <= high
+    for verdict, value in re.findall(r" is (worse|better): \S+ ([+-]\d\.\d+) ", text):
+        assert float(value) in [difference for *_, difference, _, _ in rows]
+        assert verdict == ("better" if float(value) > 0 else "worse")
+
+
+def check_files(text: str, run: Path) -> None:
+    """Checks that what is listed below a run folder is what a run has, no less and no more."""
+    listed = {line.split()[0] for line in text.splitlines()[1:]}
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in run.iterdir() if path.name[0] != "."}
+    known = vars(RunFolder(run))
+    optional = {f"{known[name].name}/" for name in OPTIONAL}
+    assert there - listed == set()
+    assert listed - there <= optional <= listed
+    named = re.findall(r"^  predictions/ +(\w+\.jsonl), (\w+\.jsonl):", text, re.MULTILINE)
+    assert {path.name for path in (run / "predictions").iterdir()} == set(*named)
+
+
+def test_what_the_first_recipe_says_in_words_is_what_it_shows():
+    text = (ROOT / "docs" / "first_recipe.md").read_text("utf-8")
+    scores = re.findall(r"^test accuracy (0\.\d+) \((0\.\d+) to (0\.\d+)\)", text, re.MULTILINE)
+    said = re.findall(r"once, at the end: (\d+) % .* (\d+) to (\d+) %\.", text)
+    assert [tuple(f"{float(share):.0%}".rstrip("%") for share in shares) for shares in scores] == said
+    (full,), (head,) = (
+        re.findall(r"^accuracy +(0\.\d+) ", text, re.M),
+        re.findall(r"^accuracy +0\.\d+ +(0\.\d+)", text, re.M),
+    )
+    assert full == scores[0][0]
+    assert float(head) < float(full)  # "It would not"
+    assert "requests-head is worse" in text
 
 
 def test_everything_that_is_not_run_stands_on_some_page():

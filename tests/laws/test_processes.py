@@ -73,7 +73,9 @@ def watched(**options: Any) -> list[str]:
     return [f"task.name={__name__}:Watched", *(f"task.{name}={value}" for name, value in options.items())]
 
 
-@pytest.mark.parametrize(("again", "processes"), [(launch_as_users_do, 2), (launch, 3)])
+@pytest.mark.parametrize(
+    ("again", "processes"), [pytest.param(launch_as_users_do, 2, marks=pytest.mark.wide), (launch, 3)]
+)
 def test_several_processes_resume_exactly_and_one_of_them_reads_first_writes_and_speaks(
     tiny, tmp_path, again, processes
 ):

@@ -45,7 +45,7 @@ def test_no_file_for_others_names_a_path_of_this_machine(tiny, trained, task, st
 @pytest.mark.parametrize("task", LAWFUL)
 def test_the_written_recipe_repeats_the_run(tiny, tmp_path, task):
     recipe = tiny(task)
-    train(recipe, tmp_path / "first", keep_best(task, recipe), "data.workers=0")
+    train(recipe, tmp_path / "first", keep_best(task, recipe), "data.workers=0", "train.epochs=1")
     again = hfft.Recipe.load(tmp_path / "first" / "recipe.yaml")
     hfft.train(again, output=tmp_path / "second", quiet=True, trust=trusted(recipe))
     for name in ("recipe.yaml", "metrics.jsonl", "parameters.json", "model/model.safetensors"):

@@ -9,7 +9,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hfft.tuning.blocks import plain_name
-from tests.laws.runs import CASES, assembled, tensors, train, tuning
+from tests.laws.runs import CASES, assembled, tensors, train, tuning, unscored
 from tests.tiny import EXAMPLES
 
 EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
@@ -17,7 +17,7 @@ EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
 
 @pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, task, strategy):
-    made = assembled(tiny(task), *tuning(task, strategy), *EXTREMES)
+    made = assembled(unscored(tiny(task)), *tuning(task, strategy), *EXTREMES)
     model = made.run.accelerator.unwrap_model(made.run.model)
     names = {parameter: plain_name(name) for name, parameter in model.named_parameters()}
     in_blocks = [name for block in made.tuned.found for name in block.parameters]
@@ -35,11 +35,12 @@ def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, t
 
 @pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, tmp_path, task, strategy):
-    made = assembled(tiny(task), *tuning(task, strategy))
+    recipe = unscored(tiny(task))
+    made = assembled(recipe, *tuning(task, strategy))
     start = {name: p.detach().clone() for name, p in made.run.model.named_parameters()}
     buffers = {name: buffer.clone() for name, buffer in made.run.model.named_buffers()}
     checkpoint = ["train.epochs=null", "train.steps=6", "train.checkpoint_every=6"]
-    train(tiny(task), tmp_path / "run", *tuning(task, strategy), *checkpoint)
+    train(recipe, tmp_path / "run", *tuning(task, strategy), *checkpoint)
     end = tensors(tmp_path / "run" / "checkpoints" / "step-00000006" / "model.safetensors")
     told = {row["name"]: row["trainable"] for row in json.loads((tmp_path / "run" / "parameters.json").read_text())}
     for name, before in start.items():
@@ -53,7 +54,7 @@ def test_frozen_blocks_make_no_noise_unless_told_to(tiny, task):
     frozen = [block for block in assembled(tiny(task), "tune.freeze.blocks=2").tuned.found if block.depth in (1, 2)]
 
     def modules(*overrides):
-        model = assembled(tiny(task), "tune.freeze.blocks=2", *overrides).run.model
+        model = assembled(unscored(tiny(task)), "tune.freeze.blocks=2", *overrides).run.model
         return [module for block in frozen for module in model.get_submodule(block.name).modules()]
 
     assert not any(module.training for module in modules())

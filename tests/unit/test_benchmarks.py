@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from hfft.recipe import Recipe
+from tests.laws.forked import FORKING
 from tests.tiny import (
     bert,
     mobilenet_v2,
@@ -95,8 +96,12 @@ def test_the_last_line_says_whether_a_tool_is_worse(right, verdict):
 
 
 def run(name: str, monkeypatch, *arguments: str) -> Any:
-    """Runs a script as from the command line, with an output file, and gives what that says."""
+    """Runs a script as from the command line, with an output file, and gives what that says.
+
+    The processes in which it trains are forked from one that has imported everything, as those of the laws are.
+    """
     output = Path(arguments[1], "found.json")
+    monkeypatch.setattr(script("measure"), "get_context", lambda _: FORKING)
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments, "--seeds", "3", "--output", str(output)])
     script(name).main()
     return json.loads(output.read_text(encoding="utf-8"))

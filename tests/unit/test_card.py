@@ -17,7 +17,10 @@ from huggingface_hub import ModelCard
 
 import hfft
 from hfft.card.metadata import metadata
+from hfft.card.portable import without_any_path
 from hfft.errors import ModelError
+from hfft.folder import RunFolder
+from hfft.hooks.checkpoint import newest_whole
 
 LILY = "tune.adapter={name: lily, r: 4}"  # which PEFT cannot merge
 
@@ -117,6 +120,19 @@ def test_the_metadata_are_those_that_the_hub_reads(tiny, tmp_path):
         ["hfft"],
     )
     assert "base_model" not in data  # a local folder is none
+
+
+def test_a_warning_of_a_damaged_checkpoint_names_no_path(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.checkpoint(4).mkdir(parents=True)
+    found, warnings = newest_whole(folder)
+    assert found is None
+    assert warnings[0].startswith(
+        "The checkpoint step-00000004 is damaged and passed over: manifest.json cannot be read"
+    )
+    told = without_any_path([*warnings, "see https://a.org/b/c, 3 rows/s and and/or", r"C:\runs\x and ~/runs/y"])
+    assert not any(str(tmp_path) in text for text in told)
+    assert told[1:] == ["see https://a.org/b/c, 3 rows/s and and/or", "x and y"]
 
 
 def test_the_card_says_how_it_was_made_and_what_it_does_not_know(tiny, tmp_path):

@@ -39,6 +39,7 @@ def test_the_description_is_json_and_says_what_the_numbers_depend_on():
     assert (told["processes"], told["threads"], told["seed"]) == (1, torch.get_num_threads(), 3)
     assert told["accelerate"] == {"device": "cpu", "distributed_type": "NO", "mixed_precision": "no"}
     assert told["data"] == {"train": "ab"}
+    assert told["trust"] is False
     assert told["processor"]
 
 

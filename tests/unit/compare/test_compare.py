@@ -13,7 +13,7 @@ import pytest
 
 import hfft
 from hfft.compare import Comparison, compare
-from hfft.compare.statistics import BOOTSTRAP, MCNEMAR, STUDENT
+from hfft.compare.statistics import APPROXIMATED, BOOTSTRAP, MCNEMAR, STUDENT
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.recipe import Recipe
 from hfft.screen import Screen
@@ -184,6 +184,95 @@ def test_a_single_run_beside_several_seeds_is_taken_to_spread_alike(write):
     assert one.warnings == []
 
 
+def test_a_pulled_run_of_several_seeds_has_no_predictions(write):
+    run = seeds(write, "run", {0: [0, 1], 1: [0]})
+    for seed in (0, 1):
+        shutil.rmtree(run / f"seed-{seed}")
+    with pytest.raises(SetupError, match=r"run was pulled, as it seems: it has no predictions of its seeds \(0, 1\)"):
+        compare([run, write("other")])
+    shutil.rmtree(run / "predictions")
+    (run / "results.json").write_text((write("single") / "results.json").read_text())
+    with pytest.raises(DataError, match=r"run has no predictions/test.jsonl.*A run that was pulled has none"):
+        compare([run, run])
+
+
+def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    first, other = write("first", entry={"selected": True}), write("other", wrong=range(5))
+    found = compare([first, other])
+    found.show(Screen())
+    printed = capsys.readouterr().out
+    (line,) = (line for line in printed.splitlines() if line.startswith("accuracy"))
+    assert "1.0000 (selected)" in line
+    assert "0.8750 (selected)" not in line
+    assert "p, not corrected" in printed
+    page = found.page()
+    mark = '<span class="badge warning">selected</span>'
+    assert page.count(mark) == 2  # in the table of scores, and in that of differences
+    assert f"1.0000 {mark}" in page
+    assert "scores there run high" in compare([first, other], metrics=["f1", "accuracy"]).against[0].warnings[0]
+
+
+def test_a_label_of_two_words_is_a_score_like_others(write):
+    run = write("run")
+    config = (run / "model" / "config.json").read_text().replace('"yes"', '"oh yes"')
+    (run / "model" / "config.json").write_text(config)
+    truths = {"yes": "oh yes", "no": "no"}
+    file = run / "predictions" / "test.jsonl"
+    rows = [json.loads(row) for row in file.read_text().splitlines()]
+    rows = [{**row, "answer": truths[row["answer"]], "truth": truths[row["truth"]]} for row in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "f1/oh yes" in compare([run, run], metrics=["f1/oh yes"]).page()
+
+
+def test_one_example_is_never_better(write):
+    first, other = write("first", truths=["yes"], wrong=[0]), write("other", truths=["yes"])
+    (one,) = compare([first, other], metrics=["f1"]).against
+    assert (one.verdict, one.differences["f1"].value) == ("cannot be said", 1)
+    assert "other: whether it is better cannot be said" in one.said
+    assert "f1 +1.0000, p unknown by paired bootstrap" in one.said
+    found = compare([first, other])
+    assert found.against[0].verdict == "no difference"
+    assert "no difference that this one example can show" in found.against[0].said
+    assert "cannot be said" in compare([first, other], metrics=["f1"]).page()
+
+
+def test_more_runs_and_more_confidence_do_not_hide_a_clear_difference(write):
+    first, other = write("first"), write("other", wrong=range(0, 40, 3))
+    found = compare([first, *[other] * 30], metrics=["f1"])
+    assert {one.verdict for one in found.against} == {"worse"}
+    assert found.against[0].differences["f1"].test == APPROXIMATED
+
+
+DAMAGED = [
+    ("results.json", '{"task": 1', "no JSON"),
+    ("results.json", "[]", "it is a list, expected an object"),
+    ("environment.json", "[]", "it is a list, expected an object"),
+    ("environment.json", "{", "no JSON"),
+    ("parameters.json", '{"a": 1}', "it is an object, expected a list"),
+    ("predictions/test.jsonl", b"\xff\xfe", "Line 1 of .*no text in UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_file_is_named(write, name, content, said):
+    run = write("run")
+    (run / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SetupError, match=rf"(?s){said}") as caught:
+        compare([run, run])
+    assert name in str(caught.value)
+
+
+def test_odd_rows_are_refused(write):
+    for number, values in enumerate([{"answer": None}, {"id": 0}, {"score": "x"}, {"answer": math.nan}]):
+        with pytest.raises(SetupError, match=r"Line 3 of .*test.jsonl is no"):
+            compare([replaced(write(f"run{number}"), 2, **values)] * 2)
+    with pytest.raises(DataError, match="cannot be scored as those of text-classification"):
+        compare([replaced(write("unknown"), 2, answer="maybe")] * 2)
+    half = replaced(write("half"), 2, input="a \ud83d b")
+    assert "\ud83d" not in compare([half, replaced(write("alone"), 2, input="a \ud83d b", answer="no")]).page()
+
+
 def replaced(run: Path, line: int, **values: Any) -> Path:
     """The run with other values in a row of its predictions."""
     file = run / "predictions" / "test.jsonl"
@@ -236,7 +325,7 @@ def test_what_is_no_finished_run_or_no_score_is_refused(write, tmp_path, tiny):
     with pytest.raises(RecipeError, match="run does text-classification and tags does token-classification"):
         compare([run, other])
     (run / "predictions" / "test.jsonl").write_text("{}\n")
-    with pytest.raises(DataError, match=r"Line 1 of .*test.jsonl is no row of predictions \(KeyError: 'truth'\)"):
+    with pytest.raises(SetupError, match=r"Line 1 of .*test.jsonl is no prediction: expected an object with an id"):
         compare([run, run])
     (other / "results.json").unlink()
     with pytest.raises(SetupError, match=r"is not finished: it has no results.json yet"):

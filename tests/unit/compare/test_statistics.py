@@ -10,7 +10,9 @@ import pytest
 import scipy.stats
 
 from hfft.compare.statistics import (
+    APPROXIMATED,
     BOOTSTRAP,
+    BOUNDED,
     STUDENT,
     Values,
     bootstrap_p,
@@ -57,11 +59,37 @@ def test_holm_by_hand(given, corrected):
 
 
 def test_the_p_value_of_resamples_by_hand():
-    assert bootstrap_p(np.array([-1.0] * 3 + [1.0] * 96)) == pytest.approx(2 * 4 / 100)
-    assert bootstrap_p(np.array([1.0] * 1000)) == pytest.approx(2 / 1001)
-    assert bootstrap_p(np.zeros(1000)) == 1
-    assert bootstrap_p(np.array([math.nan, -1.0, 1.0])) == 1
-    assert math.isnan(bootstrap_p(np.array([math.nan])))
+    assert bootstrap_p(np.array([-1.0] * 3 + [1.0] * 96), 50) == (pytest.approx(2 * 4 / 100), BOOTSTRAP)
+    assert bootstrap_p(np.zeros(1000), 50) == (1, BOOTSTRAP)
+    assert bootstrap_p(np.array([math.nan, -1.0, 1.0]), 50) == (1, BOOTSTRAP)
+    assert math.isnan(bootstrap_p(np.array([math.nan]), 50)[0])
+
+
+def test_beyond_its_resamples_the_p_value_is_that_of_students_t():
+    drawn = 0.05 + 0.01 * np.random.default_rng(0).standard_normal(1000)  # 5 times its spread away from 0
+    p, test = bootstrap_p(drawn, 400)
+    assert (p, test) == (pytest.approx(2 * scipy.stats.t.sf(drawn.mean() / drawn.std(), 399)), APPROXIMATED)
+    assert p < 1e-5
+    assert 30 * p < 0.001 < 2 / 1001  # thirty runs, and confidence 0.999
+    far = 0.05 + 0.0005 * np.abs(drawn)
+    assert bootstrap_p(far, 10**6)[0] < 1e-100
+
+
+@pytest.mark.parametrize("examples", [1, 2, 5, 8])
+def test_few_examples_show_no_more_than_the_sign_test(examples):
+    drawn = 90 + np.random.default_rng(0).standard_normal(1000)
+    assert bootstrap_p(drawn, examples) == (2 / 2**examples, BOUNDED)
+    assert over_seeds(90.0, (0.01, 2), drawn, examples, 0.95)[1] >= 2 / 2**examples
+
+
+def test_a_difference_that_does_not_vary_is_of_unknown_certainty():
+    assert math.isnan(bootstrap_p(np.full(1000, 0.3), 50)[0])
+    noise = 1e-17 * np.random.default_rng(0).standard_normal(1000)
+    assert math.isnan(bootstrap_p(0.1 + noise, 1)[0])
+    found = difference("bleu", seeds(0.1), seeds(0.3), False, 1, 0.95)
+    assert all(math.isnan(value) for value in (found.low, found.high, found.p))
+    found = difference("bleu", seeds(0.1, 0.1, 0.1), seeds(0.3, 0.3, 0.3), True, 100, 0.95)
+    assert all(math.isnan(value) for value in (found.low, found.high, found.p))
 
 
 def accuracy(right) -> Values:

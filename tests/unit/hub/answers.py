@@ -40,6 +40,7 @@ class Answers(BaseHTTPRequestHandler):
         self.server.requests.append(request)
         early = self.server.fault_of(request, late=False)
         self.body = self._read(half=early is not None and early.status == 0)
+        self.server.let_others_act(request)
         if early is not None:
             self._fail(early.status)
             return
@@ -268,8 +269,17 @@ def branch(asked: Answers, repo: str, branch: str) -> Any:
     elif branch in branches:
         raise Refused(409, "Reference already exists")
     else:
-        branches[branch] = [branches["main"][-1]]
+        branches[branch] = [asked.at(repo, asked.json.get("startingPoint", "main"))]
     return {}
+
+
+def refs(asked: Answers, repo: str) -> Any:
+    branches = asked.repository(repo).branches
+    told = [
+        {"name": name, "ref": f"refs/heads/{name}", "targetCommit": commits[-1].oid}
+        for name, commits in branches.items()
+    ]
+    return {"branches": told, "converts": [], "tags": []}
 
 
 def resolve(asked: Answers, repo: str, revision: str, path: str) -> Any:
@@ -301,6 +311,7 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("POST", rf"{MODEL}/paths-info/(?P<revision>[^/]+)", paths),
     ("POST", rf"{MODEL}/preupload/(?P<revision>[^/]+)", preupload),
     ("POST", rf"{MODEL}/commit/(?P<revision>[^/]+)", commit),
+    ("GET", rf"{MODEL}/refs", refs),
     ("POST DELETE", rf"{MODEL}/branch/(?P<branch>[^/]+)", branch),
     ("POST", rf"/{NAME}\.git/info/lfs/objects/batch", batch),
     ("PUT", r"/storage/(?P<oid>[0-9a-f]{64})", upload),

@@ -35,6 +35,7 @@ def server(lasting_server: Hub) -> Iterator[Hub]:
     """A Hub without faults, whose repositories are all gone; `me` may write."""
     yield lasting_server
     lasting_server.faults.clear()
+    lasting_server.meanwhile.clear()
     lasting_server.requests.clear()
     lasting_server.repositories.clear()
     lasting_server.users = {TOKEN: User("me")}

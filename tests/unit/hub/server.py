@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
@@ -85,6 +85,14 @@ class Fault:
     seen: int = 0
 
 
+@dataclass
+class Meanwhile:
+    """What somebody else does once, just before a request whose `METHOD path` is found by a pattern is answered."""
+
+    pattern: str
+    act: Callable[[], None]
+
+
 class Hub(ThreadingHTTPServer):
     """The server, and all that it holds. Files lie in a folder."""
 
@@ -100,6 +108,7 @@ class Hub(ThreadingHTTPServer):
         self.users = {TOKEN: User("me")}
         self.repositories: dict[str, Repository] = {}
         self.faults: list[Fault] = []
+        self.meanwhile: list[Meanwhile] = []
         self.requests: list[str] = []
         self.lock = threading.RLock()
 
@@ -155,6 +164,13 @@ class Hub(ThreadingHTTPServer):
         made = Commit(hashlib.sha1(repr(told).encode()).hexdigest(), title, files)
         before.append(made)
         return made
+
+    def let_others_act(self, request: str) -> None:
+        """Lets happen what others do before a request."""
+        with self.lock:
+            for other in [other for other in self.meanwhile if re.search(other.pattern, request)]:
+                self.meanwhile.remove(other)
+                other.act()
 
     def fault_of(self, request: str, late: bool) -> Fault | None:
         """What goes wrong with a request, if anything does."""

@@ -44,8 +44,12 @@ def test_a_pulled_run_answers_as_the_run_does(cli, server, run, tmp_path):
     assert json.loads(evaluations[0])["scores"]["accuracy"] == scores(run)["test"]["accuracy"]  # type: ignore[index]
     again = cli.ask("pull", "me/model", "--output", pulled)
     assert (again.code, again.err) == (2, f"Error: {pulled} is there already. Choose another folder with --output.\n")
-    assert cli.ask("push", pulled, "me/again").code == 0  # and on it goes
-    assert server.files("me/again")["hfft/recipe.yaml"] == server.files("me/model")["hfft/recipe.yaml"]
+    assert cli.ask("push", pulled, "me/again", "--revision", "dev").code == 0  # and on it goes
+    there, again = server.files("me/model"), server.files("me/again", "dev")
+    assert {name for name in there if again[name] != there[name]} == {"README.md", "hfft/files.json"}
+    assert "me/model" not in again["README.md"].decode()
+    assert cli.ask("push", pulled, "me/model").out.startswith("Nothing has changed")
+    assert (pulled / "model" / "README.md").read_bytes() == (run / "model" / "README.md").read_bytes()
 
 
 def test_a_pulled_adapter_is_an_adapter(cli, server, trained, tmp_path):
@@ -92,13 +96,27 @@ def test_what_hfft_has_not_published_is_not_pulled(cli, server, tmp_path):
     server.put("you/broken", {"hfft/recipe.yaml": b"name: x", "hfft/files.json": b"{"})
     server.put("you/odd", {"hfft/recipe.yaml": b"", "hfft/files.json": b'{"kind": "model", "files": ["../../x"]}'})
     server.put("you/pickle", {"hfft/recipe.yaml": b"", "hfft/files.json": b'{"kind": "model", "files": ["m.bin"]}'})
-    server.put("you/lost", {"hfft/recipe.yaml": b"", "hfft/files.json": b'{"kind": "model", "files": ["m.json"]}'})
+    needed = ["hfft/recipe.yaml", "hfft/files.json", "hfft/results.json"]
+    for name, files in (
+        ("lost", [*needed, "m.json"]),
+        ("bare", ["m.json"]),
+        ("early", needed[:2]),
+        ("page", [*needed, "hfft/report.html"]),
+        ("checkpoint", [*needed, "hfft/checkpoints/step-00000009/state.json"]),
+        ("inner", [*needed, "HFFT/model/x.json"]),
+    ):
+        listed = json.dumps({"kind": "model", "files": files}).encode()
+        server.put(f"you/{name}", {**dict.fromkeys(files, b""), "hfft/recipe.yaml": b"", "hfft/files.json": listed})
     for repo, told in (
         ("you/plain", "was not published by hfft: it has no hfft/recipe.yaml. `hfft predict you/plain ...` works with"),
         ("you/broken", "hfft/files.json of you/broken is damaged"),
         ("you/odd", "names what hfft does not publish: ../../x"),
         ("you/pickle", "names what hfft does not publish: m.bin"),
-        ("you/lost", "lacks files that hfft/files.json names: m.json"),
+        ("you/bare", "hfft/files.json of you/bare is damaged: it does not name hfft/recipe.yaml, hfft/files.json."),
+        ("you/early", "you/early has no hfft/results.json: its weights are of a run that is not finished."),
+        ("you/page", "names what hfft does not publish: hfft/report.html"),
+        ("you/checkpoint", "names what hfft does not publish: hfft/checkpoints/step-00000009/state.json"),
+        ("you/inner", "names what hfft does not publish: HFFT/model/x.json"),
         ("you/absent", "the Hub has no repository you/absent that you may read."),
         ("you/plain@nope", "you/plain has no branch, tag or commit 'nope'."),
         ("you/plain@", "ends with @ and names no revision"),
@@ -109,8 +127,27 @@ def test_what_hfft_has_not_published_is_not_pulled(cli, server, tmp_path):
         assert told in said.err
         assert said.err.count("\n") == 1
         assert list(tmp_path.iterdir()) == []
+    del server.repositories["you/lost"].branches["main"][-1].files["m.json"]
+    said = cli.ask("pull", "you/lost", "--output", tmp_path / "pulled")
+    assert "lacks files that hfft/files.json names: m.json" in said.err
+    assert list(tmp_path.iterdir()) == []
     for command in (("plan", "hf://you/plain"), ("train", "hf://you/plain")):
         assert "was not published by hfft" in cli.ask(*command).err
+
+
+def test_a_folder_that_cannot_be_made_is_said(cli, server, run, tmp_path):
+    assert cli.ask("push", run, "me/model").code == 0
+    (tmp_path / "file").write_text("x")
+    said = cli.ask("pull", "me/model", "--output", tmp_path / "file" / "run")
+    assert (said.code, said.out) == (2, "")
+    assert "cannot be written" in said.err
+
+
+def test_a_run_is_no_model_by_its_address_but_by_its_name(cli):
+    said = cli.ask("predict", "hf://me/model@dev", "a text")
+    assert (said.code, said.out) == (2, "")
+    assert "for a model of the Hub write me/model, without hf:// and @ (a recipe has model.revision)" in said.err
+    assert "hfft pull me/model@dev, and give its folder" in said.err
 
 
 @pytest.mark.parametrize(

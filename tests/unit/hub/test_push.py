@@ -14,6 +14,9 @@ from peft import PeftModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import hfft
+from hfft.errors import SetupError
+from hfft.folder import RunFolder
+from hfft.hub.publication import publication
 from tests.unit.hub.conftest import LILY
 from tests.unit.hub.server import TOKEN, Fault, User
 
@@ -84,16 +87,24 @@ def test_nothing_published_names_a_path_of_the_machine_or_holds_a_token_or_an_ex
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     results = json.loads((copy / "results.json").read_text("utf-8"))
-    results["warnings"] = [f"The checkpoint {copy}/checkpoints/step-00000001 is damaged and passed over."]
+    before = "/home/jo/runs/x/checkpoints/step-00000002"  # where the run lay when it was trained
+    results["warnings"] = [f"The checkpoint {copy}/checkpoints/step-00000001 is damaged.", f"No {before}: passed over."]
     (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    with open(copy / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": 4, "event": "publish", "failed": f"no space: '{before}'"}) + "\n")
+    card = copy / "model" / "README.md"
+    card.write_text(card.read_text("utf-8") + f"\n- {copy}/checkpoints/step-00000001 is damaged.\n", "utf-8")
     assert cli.ask("push", copy, "me/model", "--revision", "dev").code == 0
     for name, content in server.files("me/model", "dev").items():
         if not name.endswith((".safetensors", "tokenizer.json")):
             text = content.decode()
-            assert not re.search(rf"{re.escape(str(tmp_path.parents[1]))}|{TOKEN}", text), name
+            assert not re.search(rf"{re.escape(str(tmp_path.parents[1]))}|{TOKEN}|/home/jo", text), name
             assert not any(len(given) > 12 and given in text for given in texts(run)), name
     files = server.files("me/model", "dev")
     assert "RUN/checkpoints/step-00000001" in files["hfft/results.json"].decode()
+    assert '"No step-00000002: passed over."' in files["hfft/results.json"].decode()
+    assert "no space: 'step-00000002'" in files["hfft/metrics.jsonl"].decode()
+    assert "- RUN/checkpoints/step-00000001 is damaged." in files["README.md"].decode()
     recipe = yaml.safe_load(files["hfft/recipe.yaml"])
     assert recipe["data"]["root"] == "."
     assert recipe["model"]["name"] == "./model"
@@ -119,16 +130,21 @@ def test_what_is_no_longer_in_a_run_vanishes_in_the_same_commit_and_what_others_
     assert {"LICENSE", "photo.png"} < set(server.files("me/model"))
 
 
-def test_several_seeds_publish_the_best_one(cli, server, trained):
+def test_several_seeds_publish_the_best_one_and_it_can_be_pulled_and_pushed_again(cli, server, trained, tmp_path):
     run = trained("text-classification", "train.seeds=[0,1]", "train.epochs=1")
     assert cli.ask("push", run, "me/seeds").code == 0
     files, best = server.files("me/seeds"), json.loads((run / "results.json").read_text("utf-8"))["best_seed"]
     assert files["model.safetensors"] == (run / f"seed-{best}" / "model" / "model.safetensors").read_bytes()
     assert json.loads(files["hfft/environment.json"])["seed"] == best
     assert "## Seeds" in files["README.md"].decode()
+    assert cli.ask("pull", "me/seeds", "--output", tmp_path / "pulled").code == 0
+    assert cli.ask("push", tmp_path / "pulled", "me/seeds").out.startswith("Nothing has changed")
+    assert cli.ask("push", tmp_path / "pulled", "me/copy").code == 0
+    assert set(server.files("me/copy")) == set(files)
+    assert server.files("me/copy")["README.md"] == files["README.md"].replace(b"me/seeds", b"me/copy")
 
 
-def test_another_model_is_not_overwritten_unless_told(cli, server, run, trained):
+def test_another_model_is_not_overwritten_unless_told(cli, server, run, trained, tmp_path):
     server.put("me/foreign", {"config.json": b"{}", "pytorch_model.bin": b"old", "notes.txt": b"old"})
     said = cli.ask("push", run, "me/foreign")
     assert (said.code, said.out) == (2, "")
@@ -144,6 +160,24 @@ def test_another_model_is_not_overwritten_unless_told(cli, server, run, trained)
     assert "train.keep_best is None, there 'accuracy'" in said.err
     assert len(server.titles("me/foreign")) == 1
     assert len(server.titles("me/other")) == 2
+    elsewhere = tmp_path / "elsewhere"  # the same recipe, as others may have it, trained on other rows
+    shutil.copytree(run, elsewhere)
+    environment = json.loads((run / "environment.json").read_text("utf-8"))
+    environment["data"]["train"] = "0" * 64
+    (elsewhere / "environment.json").write_text(json.dumps(environment), "utf-8")
+    said = cli.ask("push", elsewhere, "me/other")
+    assert said.err == (
+        "Error: me/other holds a model of the same recipe and other data: the rows of train differ. Take another name, "
+        "or give --overwrite (overwrite=True) to replace it.\n"
+    )
+    code = (
+        "import hfft; from hfft.hub.pushing import publish_finished; from hfft.folder import RunFolder\n"
+        f"recipe = hfft.Recipe.load({str(run / 'recipe.yaml')!r}, 'publish.to=me/other')\n"
+        f"try: publish_finished(RunFolder({str(elsewhere)!r}), recipe, None)\n"
+        "except hfft.errors.SetupError as error: print(error)"
+    )
+    assert f"`hfft push {elsewhere} me/other --overwrite` publishes it." in cli.run(code).out
+    assert cli.ask("push", elsewhere, "me/other", "--overwrite").code == 0
     assert cli.ask("push", run, "me/foreign", "--overwrite").code == 0
     assert "pytorch_model.bin" not in server.files("me/foreign")  # or it would be loaded beside the new weights
     assert cli.ask("push", other, "me/other", "--overwrite").code == 0
@@ -170,6 +204,22 @@ def test_who_may_not_is_told_before_anything_is_made(cli, server, run):
         assert not token or token not in said.err
     cli.ask("tasks", settings={"HF_TOKEN": TOKEN})
     assert set(server.repositories) == {"me/closed"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("results.json", b"{", "no JSON"),
+        ("results.json", b'{"eval": {"f1": 1}, "eval_examples": 3}', "not what a run writes"),
+        ("metrics.jsonl", b'{"step": "\xff"}', "no text in UTF-8"),
+        ("model/README.md", b"\xff", "no text in UTF-8"),
+    ],
+)
+def test_a_damaged_file_is_named(run, tmp_path, file, content, told):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / file).write_bytes(content)
+    with pytest.raises(SetupError, match=re.escape(f"{tmp_path / 'run' / file} is damaged: it is {told}.")):
+        publication(RunFolder(tmp_path / "run"), "me/model", None, False)
 
 
 def test_what_is_no_finished_run_is_not_published(cli, run, tmp_path):
@@ -203,7 +253,6 @@ def test_what_is_no_finished_run_is_not_published(cli, run, tmp_path):
         (Fault("PUT /storage", 500), "the Hub answered with error 500; the fault is on its side."),
         (Fault("PUT /storage"), "the connection to the Hub broke"),
         (Fault("POST .*/commit/"), "the connection to the Hub broke"),
-        (Fault("POST .*/commit/", late=True), "the connection to the Hub broke"),
     ],
     ids=lambda value: re.sub(r"\W+", "-", value.pattern) + str(value.status) if isinstance(value, Fault) else "",
 )
@@ -241,6 +290,18 @@ def test_a_fault_leaves_what_was_there(cli, server, run):
     server.faults = []
     assert cli.ask("push", run, "me/model").out.startswith("Nothing has changed")
     assert len(server.titles("me/model")) == 2
+
+
+def test_what_has_arrived_in_a_new_repository_stays_though_its_answer_was_lost(cli, server, run):
+    server.faults = [Fault("POST .*/commit/", late=True)]
+    said = cli.ask("push", run, "me/model")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith(
+        "It had made the repository me/model, where a commit has arrived since: that stays. Do it again, nothing is "
+        "published twice.\n"
+    )
+    server.faults = []
+    assert cli.ask("push", run, "me/model").out.startswith("Nothing has changed")
 
 
 def test_a_connection_that_is_cut_once_is_taken_up_again(cli, server, run):

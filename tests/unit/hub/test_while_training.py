@@ -11,7 +11,7 @@ from safetensors.torch import load, load_file
 import hfft
 from tests.unit.hub.server import TOKEN, Fault
 
-BEST = ("train.keep_best=accuracy", "publish={to: me/best, when: best, license: mit, language: [en]}")
+BEST = ("train.keep_best=roc_auc", "optim.lr=5e-3", "publish={to: me/best, when: best, license: mit, language: [en]}")
 
 
 @pytest.fixture
@@ -65,6 +65,21 @@ def test_a_run_is_published_at_its_end_and_a_failure_leaves_it_finished(cli, ser
     assert "me/model" not in published  # who repeats it publishes nothing
 
 
+def test_a_model_of_other_rows_is_replaced_where_the_recipe_says_so_and_else_not_trained(cli, server, recipe, tmp_path):
+    file = recipe("publish.to=me/nightly", "train.steps=2", "train.epochs=null")
+    assert cli.ask("train", file, "--output", tmp_path / "monday").code == 0
+    fewer = "data.train=train[:40]"
+    rows = json.loads(server.files("me/nightly")["hfft/environment.json"])
+    rows["data"]["train"] = "0" * 64  # the same recipe, and rows of another day
+    server.put("me/nightly", {**server.files("me/nightly"), "hfft/environment.json": json.dumps(rows).encode()})
+    said = cli.ask("train", file, "--output", tmp_path / "tuesday")
+    assert said.code == 2
+    assert "the rows of train differ. Take another name, or say publish.overwrite: true to replace it." in said.err
+    assert not (tmp_path / "tuesday" / "metrics.jsonl").exists()
+    said = cli.ask("train", file, fewer, "publish.overwrite=true", "--output", tmp_path / "tuesday")
+    assert (said.code, "Published: " in said.out) == (0, True)
+
+
 def test_each_best_evaluation_is_published_and_training_is_as_without(cli, server, recipe, tmp_path):
     run, plain = tmp_path / "run", tmp_path / "plain"
     server.faults = [Fault("POST .*/commit/", 500, times=1)]
@@ -74,25 +89,25 @@ def test_each_best_evaluation_is_published_and_training_is_as_without(cli, serve
     results = json.loads((run / "results.json").read_text("utf-8"))
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     told = [row for row in rows if row["event"] == "publish"]
-    values, best = [row["accuracy"] for row in rows if row["event"] == "eval"], []
+    values, best = [row["roc_auc"] for row in rows if row["event"] == "eval"], []
     for step, value in zip(range(4, 28, 4), values, strict=True):
         best += [step] if all(value > earlier for earlier in values[: step // 4 - 1]) else []
     assert [row["step"] for row in told] == best
+    assert len(best) > 1
     assert "failed" in told[0]
     assert all("commit" in row for row in told[1:])
     assert f"Step {best[0]} was not published: Publishing to me/best: the Hub answered with error 500" in said.out
     assert any(text.startswith(f"Step {best[0]} was not published") for text in results["warnings"])
     titles = server.titles("me/best")[1:]
-    middle = [f"recipe, step {step}, eval accuracy {values[step // 4 - 1]:.4f}" for step in best[1:]]
+    middle = [f"recipe, step {step}, eval roc_auc {values[step // 4 - 1]:.4f}" for step in best[1:]]
     assert [title.replace("run, ", "recipe, ") for title in titles][:-1] == middle
     assert "hfft/results.json" in server.files("me/best")
-    assert cli.ask("train", recipe("train.keep_best=accuracy", ema, "train.eval_every=4"), "--output", plain).code == 0
+    assert cli.ask("train", recipe(*BEST[:2], ema, "train.eval_every=4"), "--output", plain).code == 0
     weights = [load_file(place / "model" / "model.safetensors") for place in (run, plain)]
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
     final = load(server.files("me/best")["model.safetensors"])
-    if best[-1] != best[0]:  # the last of them is what was kept, its average and all
-        earlier = server.repositories["me/best"].branches["main"][-2].files["model.safetensors"]
-        assert all(load(server.read(earlier))[name].equal(final[name]) for name in final)
+    earlier = load(server.read(server.repositories["me/best"].branches["main"][-2].files["model.safetensors"]))
+    assert all(earlier[name].equal(final[name]) for name in final)  # the last of them is what was kept, average and all
 
 
 def test_weights_on_the_way_are_of_a_copy(cli, server, recipe, tmp_path):

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 import hfft
+from hfft.closing import closing_line
+from hfft.data.checks import Finding
 from hfft.errors import SetupError
 from hfft.folder import RunFolder, read_json
 from hfft.recipe import Recipe
@@ -34,7 +36,7 @@ RESULTS = {
     "eval": {"accuracy": {**ENTRY, "selected": True}, "f1": {**ENTRY, "selected": True}},
     "eval_labels": {"cat": {"recall": ENTRY}, "dog": {"recall": ENTRY}},
     "eval_examples": 2,
-    "eval_slices": [{"column": "length", "value": "3 tokens", "examples": 2, "scores": {"accuracy": ENTRY}}],
+    "eval_slices": [{"column": "length (tokens)", "value": "3 tokens", "examples": 2, "scores": {"accuracy": ENTRY}}],
     "settled": {},
     "confidence": 0.95,
     "train_seconds": 3.0,
@@ -99,7 +101,7 @@ def test_answers_without_a_truth_are_in_no_gallery(tmp_path: Path):
     assert found["confusion"] == {"labels": ["dog", "cat"], "counts": [[0, 1], [0, 1]], "left_out": 0}
     assert [row["label"] for row in found["labels"]] == ["dog", "cat"]  # in the model's order
     assert [(part["column"], part["value"]) for part in found["slices"]] == [
-        ("length", "3 tokens"),
+        ("length (tokens)", "3 tokens"),
         ("label", "dog"),
         ("label", "cat"),
     ]
@@ -170,6 +172,43 @@ def test_the_command_repeats_the_run_on_as_many_processes(
     assert command == "hfft train 'a b/recipe.yaml' --output 'a b-again' --trust"
 
 
+def test_the_command_names_a_folder_elsewhere_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = run_folder(tmp_path / "runs" / "little").path
+    recipe = Recipe.load(folder / "recipe.yaml")
+    told = "# PATH/TO is the folder in which the run folder lies."
+    command = "hfft train PATH/TO/little/recipe.yaml --output PATH/TO/little-again"
+    for place in (folder, tmp_path / "runs" / "other", Path(tmp_path.anchor)):
+        place.mkdir(exist_ok=True)
+        monkeypatch.chdir(place)
+        assert command_of(folder, recipe, {}) == [told, command]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("runs")
+    for shown in ("runs/little", "link/little"):
+        expected = f"hfft train {shown}/recipe.yaml --output {shown}-again --trust"
+        assert command_of(tmp_path / shown, recipe, {"trust": True}) == [expected]
+
+
+def test_f1_is_named_before_precision_where_none_was_watched(tmp_path: Path):
+    recipe = RECIPE.replace("keep_best: f1, ", "ema: 0.9, ")
+    scores = {"precision": {**ENTRY, "value": 0.75}, "recall": ENTRY, "f1": {**ENTRY, "value": 0.625}}
+    facts = collect(run_folder(tmp_path / "tags", recipe=recipe, eval=scores))
+    assert (facts["headline"]["metric"], facts["headline"]["value"]) == ("f1", 0.625)
+    assert facts["weights"] == "the average (EMA 0.9) at step 2"
+    line = closing_line({**RESULTS, "eval": scores}, None, Path("runs/tags"))
+    assert line == "eval f1 0.6250 (0.2500 to 0.7500), 2 examples; run folder runs/tags"
+
+
+def test_what_the_checks_found_is_said_once(tmp_path: Path):
+    finding = Finding("empty", "train", 2, 8, "have no text: rows 1, 2")
+    folder = run_folder(tmp_path / "little", warnings=["train: odd", str(finding)])
+    folder.data.write_text(json.dumps({**DATA, "findings": [finding.as_json()]}), encoding="utf-8")
+    write_report(folder)
+    assert read_json(folder.report_facts)["checks"]["warnings"] == ["train: odd"]
+    html = folder.report.read_text(encoding="utf-8")
+    assert html.count("have no text: rows 1, 2") == 1
+    assert '<a href="#checks">The data checks found 1 thing that is worth a look.</a>' in html
+
+
 def test_what_is_no_finished_run_is_said(tmp_path: Path):
     with pytest.raises(SetupError, match="There is no folder"):
         collect(RunFolder(tmp_path / "none"))
@@ -203,8 +242,9 @@ def test_a_file_that_was_cut_is_named(tmp_path: Path):
 
 def test_several_seeds_have_a_report_each(tmp_path: Path):
     top = run_folder(tmp_path / "seeds")
-    for seed in (3, 5):
-        run_folder(top.seed(seed).path, recipe=RECIPE.replace("keep_best", f"seed: {seed}, keep_best"))
+    for seed, remarks in ((3, ["of both"]), (5, ["of both", "of one"])):
+        recipe = RECIPE.replace("keep_best", f"seed: {seed}, keep_best")
+        run_folder(top.seed(seed).path, recipe=recipe, ended="time limit of 1 s", remarks=remarks)
     both = {"spread": 0.1, "values": [0.6, 0.4]}
     scores = {"accuracy": {**ENTRY, **both}, "f1": {**ENTRY, **both}}
     results = {**RESULTS, "seeds": [3, 5], "best_seed": 3, "best_by": "eval f1", "eval": scores}
@@ -217,6 +257,9 @@ def test_several_seeds_have_a_report_each(tmp_path: Path):
         {"seed": 5, "scores": values[1], "best": False, "report": "seed-5/report.html"},
     ]
     assert (facts["splits"], facts["scores"]["eval"]["f1"]["spread"]) == ({}, 0.1)
+    assert (facts["ended"], facts["checks"]["remarks"]) == ("time limit of 1 s", ["of both", "seed 5: of one"])
+    assert "weights" not in facts
+    assert "The run ended early: time limit of 1 s" in top.report.read_text(encoding="utf-8")
     assert [(top.seed(seed).report).is_file() for seed in (3, 5)] == [True, True]
     assert read_json(top.seed(5).report_facts)["splits"]["eval"]["galleries"]
 

@@ -92,6 +92,17 @@ def test_errors_of_several_numbers_count_by_their_spread():
     assert largest[0]["note"] == "number 1 +0, number 2 -4"
 
 
+def test_of_many_numbers_the_worst_are_drawn_with_few_points_each():
+    truths = np.random.default_rng(0).normal(size=(600, 100))
+    answers = truths + 0.5 ** np.arange(100)[::-1]  # the last is off most
+    rows = [{"answer": a.tolist(), "truth": t.tolist()} for a, t in zip(answers, truths, strict=True)]
+    facts = number_facts(predictions(rows), about())
+    assert [part["name"] for part in facts["numbers"]] == [f"number {place}" for place in range(89, 101)]
+    assert {len(part["truth"]) for part in facts["numbers"]} == {500 // 12}
+    assert (facts["numbers_left_out"], len(facts["distributions"])) == (88, 12)
+    assert galleries(facts)["Largest errors"][0]["note"].endswith("number 100 +1 and 88 others by less")
+
+
 def test_single_answers_are_scored_as_sacrebleu_does():
     texts = ["the cat sat on the mat", "a dog", "no", "the cat sat"]
     truths = ["the cat sat on a mat", "a dog", "yes", ["the cat sat down", "a cat sat"]]

@@ -247,7 +247,8 @@ def test_the_top_says_what_matters() -> None:
 def test_scores_of_several_seeds() -> None:
     words = seen(render(whole()))
     assert "mean of 2 seeds" in words
-    assert "Means over 2 seeds, with 90% intervals of the mean." in words
+    assert "Means over 2 seeds, with 90% intervals of the mean: over seeds alone, the examples as they are." in words
+    assert "mean of 2 seeds · 90% (over seeds alone, the examples as they are): 0.400 to 0.600 · 6 examples" in words
     # 0.4 and 0.6: the mean is 0.5, the standard deviation of two is their distance by the root of 2.
     assert "test f10.40000.60000.50000.1414" in words.replace(" ", "").replace("testf1", "test f1")
 
@@ -259,6 +260,57 @@ def test_selected_is_marked_and_explained() -> None:
     plain = without("seeds")
     plain["scores"]["eval"]["f1"].pop("selected")
     assert "selected" not in seen(render(plain))
+
+
+def test_all_that_was_chosen_on_a_split_is_marked() -> None:
+    facts = whole()
+    split = facts["splits"].pop("test")
+    split["calibration"]["ece"]["selected"] = True
+    facts["splits"] = {"eval": split}
+    for run in facts["seeds"]:
+        run["scores"]["eval"] = {"f1": 0.5}
+    html, badge = render(facts), '<span class="badge warning">selected</span>'
+    assert f'<h2 dir="auto">The eval split {badge}</h2>' in html
+    assert "were chosen on this split: all its scores are on the high side." in html
+    assert f"0.200 (0.100 to 0.300) {badge}; 0 is perfect" in html
+    assert f"eval f1 {badge}</th>" in html
+    assert "test f1</th>" in html
+
+
+def test_parts_of_a_split_say_why_they_have_no_score() -> None:
+    facts = whole()
+    failed = {"column": "age", "value": "old", "examples": 2, "scores": {}, "failed": f"ValueError: {EVIL}"}
+    facts["splits"]["test"]["slices"] = [{**failed, "value": "young", "scores": {"f1": entry(0.5)}}, failed]
+    facts["splits"]["test"]["slices"][0].pop("failed")
+    html = render(facts)
+    assert "why it has no score" in html
+    assert EVIL in "".join(read(html).words)
+    facts["splits"]["test"]["slices"] = [failed]
+    assert EVIL in "".join(read(render(facts)).words)
+
+
+@pytest.mark.parametrize(("metric", "weakest"), [("mse", "b"), ("pearson", "a")])
+def test_the_weakest_numbers_come_first(metric: str, weakest: str) -> None:
+    facts = whole()
+    rows = [{"label": "a", metric: entry(0.25)}, {"label": "b", metric: entry(0.75)}]
+    facts["splits"]["test"]["labels"] = rows
+    table = render(facts).split("Scores by label, the weakest first</caption>")[1]
+    assert re.findall(r'scope="row">([ab])<', table)[0] == weakest
+
+
+def test_of_many_numbers_those_drawn_are_said() -> None:
+    facts = whole()
+    facts["splits"]["test"]["numbers_left_out"] = 9
+    assert "The 1 of 10 numbers with the largest errors" in seen(render(facts))
+
+
+def test_captions_of_pictures_can_be_read() -> None:
+    facts = whole()
+    example = {"id": 1, "answer": "Coat", "truth": "Shirt", "score": 0.98765, "truth_score": 0.00221582}
+    facts["splits"]["test"]["galleries"] = [{"title": "T", "kind": "pictures", "examples": [example]}]
+    words = "".join(read(render(facts)).words)
+    assert "✗ Coat 0.99" in words
+    assert "truth Shirt <0.01" in words
 
 
 def test_of_many_labels_the_weakest_are_shown_and_all_folded() -> None:
@@ -276,7 +328,20 @@ def test_a_confusion_matrix_has_numbers_and_shares() -> None:
     html = render(whole())
     assert 'class="right full" style="--shade: 0.875">3<small>75%</small>' in html
     assert '<td style="--shade: 0.225">1<small>25%</small>' in html
-    assert "1 label with fewer examples is not shown." in html
+    assert "1 label with fewer examples has no row." in html
+
+
+def test_shares_of_a_confusion_matrix_are_of_all_answers_to_a_truth() -> None:
+    facts = whole()
+    matrix = {"labels": ["a", "b"], "counts": [[1, 1], [0, 5]], "other_answers": [2, 0], "left_out": 3}
+    facts["splits"]["test"]["confusion"] = matrix
+    html = render(facts)
+    assert "<i>other labels</i></span></th></tr>" in html
+    first, second = html.split('<table class="matrix">')[1].split("</tbody>")[0].split("<tr>")[2:]
+    assert re.findall(r"<small>(\d+%)</small>", first) == ["25%", "25%", "50%"]
+    assert re.findall(r"<small>(\d+%)</small>", second) == ["100%"]
+    assert first.count("right") == 1, "the last column is nobody's own"
+    assert "3 labels with fewer examples have no row. As answers they are in the column other labels." in seen(html)
 
 
 def test_spans_are_labelled_and_their_differences_marked() -> None:

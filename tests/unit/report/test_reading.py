@@ -1,0 +1,115 @@
+"""Damaged files of a run folder, and odd rows: each is refused with its name and line, and none ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hfft.errors import SetupError
+from hfft.report import collect, write_report
+from hfft.report.curves import read_events
+from hfft.report.predictions import read_predictions
+from hfft.report.reading import answer_lines, prediction_lines, read_results
+from tests.unit.report.test_facts import PARAMETERS, RECIPE, RESULTS, ROWS, run_folder
+
+TRUTH = {"id": 0, "answer": "cat", "truth": "cat"}
+
+
+def lines(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def without(table: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}
+
+
+FILES = [
+    ("results.json", "[]", "it is a list, expected an object"),
+    ("results.json", {**RESULTS, "steps": "4"}, "steps is a text, expected a whole number"),
+    ("results.json", without(RESULTS, "eval_examples"), "has scores of eval, and no eval_examples"),
+    ("results.json", without(RESULTS, "eval"), "it has no eval"),
+    ("results.json", {**RESULTS, "eval": {"f1": {"value": None}}}, "eval.f1.value is null, expected a whole number or"),
+    ("results.json", json.dumps(RESULTS).replace("0.95", "1e999"), "confidence is no finite number"),
+    ("results.json", json.dumps(RESULTS).replace("0.95", "NaN"), "NaN is no number of JSON"),
+    ("parameters.json", {"a": 1}, "it is an object, expected a list"),
+    ("parameters.json", [*PARAMETERS, without(PARAMETERS[0], "shape")], r"\[2\] has no shape"),
+    ("data.json", [], "it is a list, expected an object"),
+    ("data.json", {"splits": {"train": {"rows": "many"}}}, "splits.train.rows is a text, expected a whole number"),
+    ("environment.json", [], "it is a list, expected an object"),
+    ("environment.json", {"accelerate": []}, "accelerate is a list, expected an object"),
+    ("environment.json", "{", "is no JSON"),
+    ("environment.json", b"\xff\xfe", "is no text in UTF-8"),
+    ("metrics.jsonl", b'{"event": "skip", "step": 1}\n\xff\xfe\n', "Line 2 of"),
+    ("metrics.jsonl", "null\n1\n", "Line 1 of .* it is null, expected an object"),
+    ("metrics.jsonl", '{"step": 1}\n', "Line 1 of .* it has no event"),
+    ("metrics.jsonl", '{"step": 1, "event": "eval", "f1": "x"}\n', "Line 1 of .* f1 is a text"),
+    ("predictions/eval.jsonl", b"\xff\xfe\x00garbage\n", "Line 1 of .* is no text in UTF-8"),
+    ("model/config.json", "[]", "it is a list, expected an object"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), FILES, ids=range(len(FILES)))
+def test_a_damaged_file_is_named_with_what_is_wrong(name, content, said, tmp_path: Path):
+    folder = run_folder(tmp_path / "run")
+    file = folder.path / name
+    file.parent.mkdir(exist_ok=True)
+    text = content if isinstance(content, (str, bytes)) else json.dumps(content)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SetupError, match=said) as caught:
+        write_report(folder)
+    assert name in str(caught.value)
+
+
+ODD = [
+    ({**TRUTH, "answer": None}, "it has a truth and no answer"),
+    ({"id": 0, "truth": "cat"}, "it has a truth and no answer"),
+    ({**TRUTH, "score": "x"}, "its score is a text"),
+    ({**TRUTH, "truth": []}, "its answer is a text and its truth an empty list"),
+    ({**TRUTH, "probabilities": "x"}, "its probabilities are no list of numbers"),
+    ({**TRUTH, "probabilities": [0.5, [0.5]]}, "its probabilities are no list of numbers"),
+    ('{"id": 0, "answer": NaN, "truth": 1.0}', "NaN is no number of JSON"),
+    ('{"id": 0, "answer": [1e999], "truth": [1.0]}', "a number in it is too large"),
+    ('{"id": 0, "answer": 1' + "0" * 400 + ', "truth": 1.0}', "a number in it is too large"),
+    ({**TRUTH, "id": "0"}, "expected an object with an id, a whole number"),
+    ({**TRUTH, "id": 7}, "its id, 7, is that of line 1 too"),
+    ([], "it is a list, expected an object"),
+]
+
+
+@pytest.mark.parametrize(("row", "said"), ODD, ids=range(len(ODD)))
+def test_odd_rows_are_refused_by_line(row, said, tmp_path: Path):
+    file = lines(tmp_path / "eval.jsonl", {**TRUTH, "id": 7}, row)
+    with pytest.raises(SetupError, match=rf"Line 2 of .*eval.jsonl is .*{said}"):
+        list(answer_lines(file))
+
+
+def test_a_task_of_somebodys_own_may_say_nothing(tmp_path: Path):
+    rows = [{"id": 0, "answer": None, "truth": "x", "score": {"a": 1}}, {"id": 1, "answer": "y", "truth": []}]
+    file = lines(tmp_path / "eval.jsonl", *rows)
+    assert [row for _, row in prediction_lines(file)] == rows
+    found = read_predictions(file, "eval", lines=prediction_lines)
+    assert [("score" in row, row["answer"]) for row in found.rows] == [(False, None), (False, "y")]
+    folder = run_folder(tmp_path / "own", rows, RECIPE.replace("text-classification", "own:Task"))
+    assert "galleries" in collect(folder)["splits"]["eval"]
+    assert write_report(folder).is_file()
+
+
+def test_half_a_character_is_shown_as_a_mark(tmp_path: Path):
+    folder = run_folder(tmp_path / "half", [{**ROWS[0], "input": "a \ud83d b, \ud83d\ude00"}, ROWS[1]])
+    assert "a \N{REPLACEMENT CHARACTER} b, \N{GRINNING FACE}" in write_report(folder).read_text(encoding="utf-8")
+
+
+def test_only_a_last_row_may_be_half(tmp_path: Path):
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1, "event": "skip"}\n{"step": 2, "ev\xc3')
+    assert [event["step"] for event in read_events(tmp_path / "metrics.jsonl")] == [1]
+    lines(tmp_path / "metrics.jsonl", '{"step": 2, "ev', {"step": 1, "event": "skip"})
+    with pytest.raises(SetupError, match=r"Line 1 of .*metrics.jsonl is no JSON"):
+        read_events(tmp_path / "metrics.jsonl")
+
+
+def test_results_as_a_run_writes_them_are_read_as_they_are(tmp_path: Path):
+    assert read_results(run_folder(tmp_path / "run").results) == RESULTS
