@@ -38,14 +38,14 @@ def render(facts: Mapping[str, Any]) -> str:
 
 
 def _alerts(facts: Mapping[str, Any]) -> list[Html]:
-    """What a reader must know before the numbers: an early end, warnings, examples of train among those of test."""
+    """What a reader must know before the numbers: an early end, odd answers, warnings, examples of train in test."""
     checks = facts.get("checks", {})
     alerts = []
     if facts.get("finished") is False:
         alerts.append(note("This run has not finished.", "warning"))
     if facts.get("ended"):
         alerts.append(note(f"The run ended early: {facts['ended']}", "warning"))
-    warnings = checks.get("warnings", ())
+    warnings = [*checks.get("remarks", ()), *checks.get("warnings", ())]
     alerts += [note(warning, "warning") for warning in warnings[:WARNINGS]]
     if len(warnings) > WARNINGS:
         more = tag("a", f"{len(warnings) - WARNINGS} more warnings", href="#checks")
