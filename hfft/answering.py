@@ -24,7 +24,7 @@ from hfft.data.image_folder import IMAGE_ENDINGS
 from hfft.data.order import Budget
 from hfft.errors import DataError, ModelError, SetupError
 from hfft.folder import RunFolder, write_text
-from hfft.metrics.further import EvaluateModule, find_metric, number_labels
+from hfft.metrics.further import find_metric, load_modules, number_labels
 from hfft.recipe import Recipe
 from hfft.recipe_text import override
 from hfft.score_table import Table, score_table, show_scores
@@ -178,9 +178,7 @@ def open_finished(
     model, new = task.model(backbone)
     if new:
         raise ModelError(f"'{place}' has no trained head: {', '.join(new[:3])} would start at random. Train it first.")
-    for metric in extra:
-        if isinstance(metric, EvaluateModule):
-            metric.load()
+    load_modules(extra)
     number_labels(extra, model.config.label2id)
     model = accelerator.prepare_model(model.to(accelerator.device), evaluation_mode=True)
     settings = recipe.eval.with_defaults(**vars(kind.scoring))

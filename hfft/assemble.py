@@ -34,7 +34,7 @@ from hfft.hooks.preempt import Preempt
 from hfft.hooks.time_limit import TimeLimit
 from hfft.hooks.track import Track
 from hfft.loop import Run, on_device, seed_everything
-from hfft.metrics.further import EvaluateModule, find_metric, number_labels
+from hfft.metrics.further import find_metric, load_modules, number_labels
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import Ahead, make_schedule, warmup_steps
 from hfft.recipe import ModelSection, Recipe
@@ -150,9 +150,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     """
     recipe, task = drafted.recipe, drafted.task
     with accelerator.main_process_first():
-        for metric in drafted.extra_metrics:
-            if isinstance(metric, EvaluateModule):
-                metric.load()
+        load_modules(drafted.extra_metrics)
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = _pretrained(recipe.model, drafted.trust)
     with accelerator.main_process_first():

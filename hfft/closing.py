@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hfft.folder import scored_splits
-from hfft.score_table import headline_metric, show_scores
+from hfft.score_table import headline, headline_metric, interval_text, show_scores
 from hfft.screen import Screen
 from hfft.slices import LENGTH
 from hfft.soup import weights_shown
@@ -45,12 +45,12 @@ def closing_line(results: dict[str, Any], watched: str | None, path: Path) -> st
         watched: The metric of `keep_best`.
         path: The run folder.
     """
-    split = next((name for name in ("test", "eval") if results.get(name)), None)
-    if split is None:
+    found = headline(results, watched)
+    if found is None:
         return f"Run folder: {path}"
-    metric = headline_metric(results[split], watched) or ""
+    split, metric = found
     best = results[split][metric]
-    interval = "" if best["low"] is None else f" ({best['low']:.4f} to {best['high']:.4f})"
+    interval = f" ({interval_text(best)})" if interval_text(best) else ""
     return f"{split} {metric} {best['value']:.4f}{interval}, {results[f'{split}_examples']} examples; run folder {path}"
 
 
@@ -66,7 +66,6 @@ def _show_slices(split: str, results: dict[str, Any], metric: str, screen: Scree
             if entry is None:
                 rows.append((part["value"], str(part["examples"]), "-", part.get("failed", "not defined")))
                 continue
-            interval = "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
-            rows.append((part["value"], str(part["examples"]), f"{entry['value']:.4f}", interval))
+            rows.append((part["value"], str(part["examples"]), f"{entry['value']:.4f}", interval_text(entry)))
         title = f"{split} {metric} by {column}"
         screen.table(title, ("", "examples", "value", f"{100 * results['confidence']:g}% interval"), rows)

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from hfft.errors import RecipeError
 from hfft.folder import write_text
-from hfft.hub_access import local_recipe
 from hfft.publish_section import PublishSection
 from hfft.recipe_text import Source, explain, mended, override, read_source
 from hfft.section import Section
@@ -413,7 +412,11 @@ class Recipe(Section):
             RecipeError: The file is not there, is not YAML, or does not fit; every fault is named with its line.
             SetupError: The Hub cannot be reached, or has no such recipe.
         """
-        file = local_recipe(os.fspath(path))
+        file = Path(path)
+        if os.fspath(path).startswith("hf:/"):
+            from hfft.hub_access import local_recipe  # which brings the Hub's client
+
+            file = local_recipe(os.fspath(path))
         data, source = read_source(file)
         data.setdefault("name", file.stem)
         return cls._build(data, source, overrides)
@@ -452,7 +455,7 @@ class Recipe(Section):
 
     def flat(self) -> dict[str, Any]:
         """All settings by their dotted keys, as plain values."""
-        return dict(_flat(self.model_dump(mode="json")))
+        return dict(flattened(self.model_dump(mode="json")))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the recipe as YAML with every default."""
@@ -472,9 +475,10 @@ def differences(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
     return found
 
 
-def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields what lies in nested mappings, by dotted key."""
     for key, item in value.items():
         if isinstance(item, dict) and item:
-            yield from _flat(item, f"{prefix}{key}.")
+            yield from flattened(item, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from hfft.scoring import Scored
@@ -56,6 +56,26 @@ def headline_metric(metrics: Collection[str], watched: str | None = None, unrank
     return "f1" if alone else next(iter(ranked), None)
 
 
+def headline(
+    results: Mapping[str, Any], watched: str | None = None, splits: Iterable[str] = ("test", "eval")
+) -> tuple[str, str] | None:
+    """The split and the metric that a run is named by; None where none of the splits has a score.
+
+    Args:
+        results: As results.json has them.
+        watched: That of `keep_best`, if any.
+        splits: The one to take first, first.
+    """
+    split = next((name for name in splits if results.get(name)), None)
+    metric = None if split is None else headline_metric(results[split], watched)
+    return None if split is None or metric is None else (split, metric)
+
+
+def interval_text(entry: Mapping[str, Any]) -> str:
+    """The interval of a score, `0.8889 to 0.9611`; an empty text where it has none."""
+    return "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
+
+
 def show_scores(title: str, tables: Mapping[str, Table], confidence: float, screen: Screen) -> None:
     """Prints the scores of each split that have an interval.
 
@@ -66,7 +86,7 @@ def show_scores(title: str, tables: Mapping[str, Table], confidence: float, scre
         screen: Where to.
     """
     rows = [
-        (f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}", note)
+        (f"{split} {metric}", f"{entry['value']:.4f}", interval_text(entry), note)
         for split, table in tables.items()
         for metric, entry in table.items()
         if entry["low"] is not None

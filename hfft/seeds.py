@@ -16,7 +16,7 @@ from hfft.assemble import Draft, assemble, draft
 from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.resume import Start, find_start
-from hfft.score_table import headline_metric
+from hfft.score_table import headline, interval_text
 from hfft.screen import Screen
 from hfft.training import report_on, train_in
 
@@ -158,21 +158,20 @@ def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
         for metric, entry in results[split].items():
             if entry["spread"] is not None and not metric.endswith(("_micro", "_weighted")):
                 each = " ".join(f"{value:.4f}" for value in entry["values"])
-                interval = f"{entry['low']:.4f} to {entry['high']:.4f}"
-                rows.append((f"{split} {metric}", f"{entry['value']:.4f}", f"{entry['spread']:.4f}", interval, each))
+                spread = f"{entry['spread']:.4f}"
+                rows.append((f"{split} {metric}", f"{entry['value']:.4f}", spread, interval_text(entry), each))
     if rows:
         columns = ("", "mean", "spread", f"{100 * results['confidence']:g}% interval of the mean", "each")
         named = ", ".join(map(str, results["seeds"]))
         screen.table(f"Seeds {named} (intervals over seeds alone, the examples as they are)", columns, rows)
     place = folder.model if folder.model.is_dir() else folder.adapter
     screen.say(f"{place} is that of seed {results['best_seed']}, {_chosen(results)}")
-    for split in (name for name in ("test", "eval") if results.get(name)):
-        watched = (results["best_by"] or "").removeprefix("eval ")
-        metric = headline_metric(results[split], watched) or ""
+    found = headline(results, (results["best_by"] or "").removeprefix("eval "))
+    if found is not None:
+        split, metric = found
         entry = results[split][metric]
         spread = "" if entry["spread"] is None else f" ± {entry['spread']:.4f} over {len(results['seeds'])} seeds"
         screen.say(f"{split} {metric} {entry['value']:.4f}{spread}; run folder {folder.path}")
-        return
 
 
 def _chosen(results: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from hfft.hub.on_the_way import PublishBest
 from hfft.hub.target import check_rows_before_training
 from hfft.loop import fit
 from hfft.planning import SHOWN, show_parameters, show_splits, show_warnings
-from hfft.report import Pictures, write_report
+from hfft.report import Pictures, write_own_report
 from hfft.resume import Start, check_data, check_length, find_start
 from hfft.samples import pictures_of
 from hfft.scoring import Interrupted
@@ -103,7 +103,7 @@ def _publishing(assembly: Assembly, folder: RunFolder, company: Company, screen:
 def report_on(folder: RunFolder, screen: Screen, pictures: Pictures | None = None) -> None:
     """Writes the report of a finished run; where that fails, says so: it must not make a finished run a failed one."""
     try:
-        screen.say(f"Report: {write_report(folder, pictures)}")
+        screen.say(f"Report: {write_own_report(folder, pictures)}")
     except Exception as error:
         screen.say(f"No report: {type(error).__name__}: {error}. 'hfft report {folder.path}' tries again.")
 

@@ -14,6 +14,7 @@ from hfft.card.metadata import languages, metric_names, public_data
 from hfft.card.portable import portable
 from hfft.folder import scored_splits
 from hfft.metrics.intervals import RESAMPLES
+from hfft.score_table import interval_text
 from hfft.soup import weights_shown
 
 PACKAGES = ("hfft", "transformers", "torch", "peft", "accelerate", "datasets", "tokenizers", "huggingface-hub")
@@ -64,7 +65,7 @@ def scores(assembly: Assembly, results: dict[str, Any]) -> str:
     lines = ["| split | metric | value | interval | examples |", "| --- | --- | --- | --- | --- |"]
     for split in scored_splits(results):
         for metric, entry in results[split].items():
-            interval = "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
+            interval = interval_text(entry)
             mark = " (selected)" if entry.get("selected") else ""
             examples = results[f"{split}_examples"]
             lines.append(f"| {split} | {metric} | {entry['value']:.4f}{mark} | {interval} | {examples} |")

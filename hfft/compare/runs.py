@@ -12,7 +12,7 @@ from hfft.backbone import Backbone
 from hfft.compare.statistics import Values
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.folder import RunFolder, scored_splits
-from hfft.metrics.further import EvaluateModule, find_metric, number_labels
+from hfft.metrics.further import find_metric, load_modules, number_labels
 from hfft.recipe import Recipe
 from hfft.report.reading import answer_lines, prediction_lines, read_results, read_shaped
 from hfft.report.shapes import DATA, ENVIRONMENT
@@ -177,9 +177,7 @@ def extra_of(run: Run, settings: Sequence[str], trust: bool) -> list[ExtraMetric
         RecipeError: They are not trusted.
     """
     extra = [find_metric(setting, trust) for setting in settings]
-    for metric in extra:
-        if isinstance(metric, EvaluateModule):
-            metric.load()
+    load_modules(extra)
     if extra:
         number_labels(extra, _backbone(run, trust).config.label2id)
     return extra

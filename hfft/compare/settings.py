@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from hfft.compare.runs import Run
-from hfft.recipe import differences
+from hfft.recipe import differences, flattened
 from hfft.report.reading import read_shaped
 
 NOT_SETTINGS = ("name", "data.root", "data.files", "data.workers", "track", "publish", "eval.slices", "eval.confidence")
@@ -44,17 +43,9 @@ def _is_noise(key: str) -> bool:
 
 def machine_rows(first: Run, other: Run) -> list[Row]:
     """Versions, hardware and the like in which two runs differ, by dotted key of environment.json."""
-    mine, theirs = (dict(_flat(run.members[0].environment)) for run in (first, other))
-    keys = [key for key in dict.fromkeys([*mine, *theirs]) if key != "seed" and not key.startswith("data.")]
+    mine, theirs = (dict(flattened(run.members[0].environment)) for run in (first, other))
+    keys = [key for key in dict.fromkeys([*mine, *theirs]) if key.partition(".")[0] not in ("seed", "data")]
     return [(key, mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)]
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if isinstance(item, dict):
-            yield from _flat(item, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", item
 
 
 def cost(run: Run) -> dict[str, Any]:

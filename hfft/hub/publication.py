@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from hfft.card.portable import as_published, places_of, portable, without_any_path, without_paths
 from hfft.errors import SetupError, near
-from hfft.folder import RunFolder, scored_splits
+from hfft.folder import RunFolder
 from hfft.hub_access import RECIPE, SCHEME
 from hfft.recipe import Recipe
-from hfft.score_table import headline_metric
+from hfft.score_table import headline
 
 BELOW = "hfft"  # the folder of a repository that holds what is not for transformers
 LISTED = f"{BELOW}/files.json"
@@ -197,11 +197,10 @@ def _headline(run: RunFolder, recipe: Recipe) -> tuple[str, int | None]:
     """The title of the commit, with a score; and of several seeds the best."""
     results, said = _values(run.results), [recipe.name]
     try:
-        for split in ("test", "eval"):
-            if split in scored_splits(results) and results[split]:
-                metric = headline_metric(results[split], recipe.train.best_metric)
-                said.append(f"{split} {metric} {results[split][metric]['value']:.4f}")
-                break
+        found = headline(results, recipe.train.best_metric)
+        if found is not None:
+            split, metric = found
+            said.append(f"{split} {metric} {results[split][metric]['value']:.4f}")
         best = results.get("best_seed")
         return ", ".join(said), None if best is None else int(best)
     except (KeyError, TypeError, ValueError) as error:

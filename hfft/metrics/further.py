@@ -193,6 +193,13 @@ class EvaluateModule:
         return {f"evaluate_{name}": number for name, number in numbers.items() if math.isfinite(number)}
 
 
+def load_modules(metrics: Iterable[Any]) -> None:
+    """Loads the modules of `evaluate` among the metrics."""
+    for metric in metrics:
+        if isinstance(metric, EvaluateModule):
+            metric.load()
+
+
 def number_labels(metrics: Iterable[Any], label2id: Mapping[str, Any] | None) -> None:
     """Tells the modules of `evaluate` among the metrics which number the model's configuration gives each label."""
     for metric in metrics:

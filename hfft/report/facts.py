@@ -8,13 +8,14 @@ from typing import Any
 
 from hfft.data.checks import Finding
 from hfft.errors import SetupError
-from hfft.folder import RunFolder, scored_splits, write_json, write_text
+from hfft.folder import RunFolder, read_json, scored_splits, write_json, write_text
 from hfft.planning import parameter_lines
 from hfft.recipe import Recipe
 from hfft.report.curves import curves, read_events
 from hfft.report.labelled import label_facts, other_facts
 from hfft.report.measured import number_facts
 from hfft.report.overview import command_of, facts_of, model_name, strategy_of, summary_of
+from hfft.report.page import render
 from hfft.report.pictures import Pictures, add_pictures, has_pictures
 from hfft.report.predictions import About, Predictions, kind_of, read_predictions
 from hfft.report.reading import answer_lines, prediction_lines, read_labels, read_results, read_shaped
@@ -23,7 +24,7 @@ from hfft.report.several import several_facts
 from hfft.report.shapes import DATA, ENVIRONMENT, PARAMETERS, Shape
 from hfft.report.tagged import tag_facts
 from hfft.report.written import writing_facts
-from hfft.score_table import headline_metric
+from hfft.score_table import headline
 from hfft.soup import weights_shown
 from hfft.tuning.groups import ParameterRow
 
@@ -54,11 +55,19 @@ def write_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
     Raises:
         SetupError: There is no finished run, or a file of it cannot be read.
     """
-    from hfft.report.page import render
-
-    facts = collect(folder, pictures)
-    for seed in facts.get("seeds", []):
+    page = write_own_report(folder, pictures)
+    for seed in read_json(folder.report_facts).get("seeds", []):
         write_report(folder.seed(seed["seed"]))
+    return page
+
+
+def write_own_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
+    """Writes a report as `write_report` does; for several seeds that over them alone, where theirs are there already.
+
+    Raises:
+        SetupError: As `write_report`.
+    """
+    facts = collect(folder, pictures)
     write_json(folder.report_facts, facts)
     write_text(folder.report, render(facts))
     return folder.report
@@ -144,14 +153,13 @@ def finished_results(folder: RunFolder) -> dict[str, Any]:
 
 def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
     """The score to name first: of the test split, else of eval; that of `metric`, else the first there is."""
-    for split in ("test", "eval", *scored_splits(dict(results))):
-        table = results.get(split)
-        if table:
-            name = headline_metric(table, metric) or ""
-            examples = results[f"{split}_examples"]
-            entry = {key: table[name][key] for key in ("value", "low", "high", "selected") if key in table[name]}
-            return {"headline": {"split": split, "metric": name, **entry, "examples": examples}}
-    return {}
+    found = headline(results, metric, ["test", "eval", *scored_splits(dict(results))])
+    if found is None:
+        return {}
+    split, name = found
+    told = results[split][name]
+    entry = {key: told[key] for key in ("value", "low", "high", "selected") if key in told}
+    return {"headline": {"split": split, "metric": name, **entry, "examples": results[f"{split}_examples"]}}
 
 
 def _split_facts(
