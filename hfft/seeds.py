@@ -16,7 +16,7 @@ from hfft.assemble import Draft, assemble, draft
 from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.resume import Start, find_start
-from hfft.score_table import headline, interval_text
+from hfft.score_table import headline, headline_metric, interval_text
 from hfft.screen import Screen
 from hfft.training import report_on, train_in
 
