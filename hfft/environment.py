@@ -17,6 +17,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 from hfft.errors import SetupError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+TAKEN = "hfft trains with distributed_type NO or MULTI_GPU (and kin) so far"
 PACKAGES = ("hfft", "torch", "transformers", "accelerate", "datasets", "peft", "safetensors", "tokenizers", "numpy")
 
 
@@ -29,6 +30,7 @@ def make_accelerator(given: Accelerator | None = None) -> Accelerator:
     Raises:
         SetupError: Processes that know nothing of each other, accumulation by Accelerate itself, or sharded weights.
     """
+    _refuse_sharding()
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=3))  # the others wait while the main one prepares data
     accelerator = given or Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[patience])
     started = int(os.environ.get("WORLD_SIZE", "1"))
@@ -45,8 +47,15 @@ def make_accelerator(given: Accelerator | None = None) -> Accelerator:
         )
     kind = accelerator.distributed_type.value
     if kind != "NO" and not kind.startswith("MULTI_"):
-        raise SetupError(f"Accelerate's distributed_type is {kind}; hfft trains with NO or MULTI_GPU (and kin) so far.")
+        raise SetupError(f"Accelerate's distributed_type is {kind}; {TAKEN}.")
     return accelerator
+
+
+def _refuse_sharding() -> None:
+    """On a CPU Accelerate takes no notice of these, but transformers would load half of a model only."""
+    for kind in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+        if os.environ.get(f"ACCELERATE_USE_{kind}", "false").lower() in ("true", "1"):
+            raise SetupError(f"Accelerate's configuration asks for {kind}; {TAKEN}.")
 
 
 def keep_freed_memory() -> None:

@@ -32,6 +32,13 @@ def test_accumulation_by_accelerate_is_refused(monkeypatch):
         make_accelerator()
 
 
+@pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED", "MEGATRON_LM"])
+def test_sharding_is_refused_on_a_cpu_too(monkeypatch, kind):
+    monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
+    with pytest.raises(SetupError, match=f"configuration asks for {kind}; hfft trains with distributed_type NO or MUL"):
+        make_accelerator()
+
+
 def test_the_description_is_json_and_says_what_the_numbers_depend_on():
     told = json.loads(json.dumps(describe(Accelerator(cpu=True), seed=3, fingerprints={"train": "ab"})))
     assert told["versions"].keys() == {"python", *PACKAGES}

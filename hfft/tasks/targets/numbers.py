@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from datasets import Dataset
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import huber_loss, mse_loss
 
 from hfft.backbone import Pretrained
@@ -26,7 +26,8 @@ class Numbers(MeanLoss):
     """The squared loss, or Huber's (1964), of standardized numbers (see `Target` for what methods promise).
 
     A head starts near 0 and moves by small steps, so it would take for ever to reach prices in the thousands: the model
-    learns numbers less their mean, over their standard deviation, and at the end both go into its last layer.
+    learns numbers less their mean, over their standard deviation, and at the end both go into its last layer. A trained
+    head, which speaks in the data's own units, has them taken out of its last layer first: it goes on as it began.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()
@@ -37,6 +38,7 @@ class Numbers(MeanLoss):
         self.options = options
         self.names: list[str] = []
         self.mean = self.spread = torch.zeros(0, dtype=torch.float64)
+        self.trained = False  # whether the checkpoint has a head
         self.settles = False
         self.settled: dict[str, Any] = {}
 
@@ -65,10 +67,8 @@ class Numbers(MeanLoss):
         if not spread.all():
             name = self.names[int(np.argmin(spread))]
             raise DataError(f"task.label: all training rows have the same number in '{name}': nothing to learn.")
-        if backbone.labels is None:
-            self.mean, self.spread = torch.from_numpy(known.mean(0)), torch.from_numpy(spread)
-        else:  # a trained head speaks in the data's own units
-            self._take_as_they_are()
+        self.mean, self.spread = torch.from_numpy(known.mean(0)), torch.from_numpy(spread)
+        self.trained = head is not None
 
     def reopen(self, config: Any) -> None:
         self.names = named(config)
@@ -106,6 +106,8 @@ class Numbers(MeanLoss):
         last = last_layer(model, len(self.names))
         if last.bias is None:
             self.mean, self.spread = torch.zeros_like(self.mean), (self.spread**2 + self.mean**2).sqrt()
+        if self.trained:
+            _rescale(last, 1 / self.spread, -self.mean / self.spread)
 
     def tensor(self, encoded: Sequence[Sequence[float]]) -> Tensor:
         return torch.tensor(encoded, dtype=torch.float64)  # the truths are written out from here: not a digit is lost
@@ -131,12 +133,7 @@ class Numbers(MeanLoss):
         return list(answers)
 
     def fold(self, model: Any) -> None:
-        last = last_layer(model, len(self.names))
-        with torch.no_grad():
-            spread, mean = self.spread.to(last.weight), self.mean.to(last.weight)
-            last.weight.mul_(spread[:, None])
-            if last.bias is not None:
-                last.bias.mul_(spread).add_(mean)
+        _rescale(last_layer(model, len(self.names)), self.spread, self.mean)
         self._take_as_they_are()
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
@@ -144,6 +141,14 @@ class Numbers(MeanLoss):
 
     def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
         return regression_resampled(_table([a["answer"] for a in answers]), _table(truths), self.names)
+
+
+@torch.no_grad()
+def _rescale(last: nn.Linear, scale: Tensor, shift: Tensor) -> None:
+    """Makes a layer give `scale` times what it gave, plus `shift`, for each output."""
+    last.weight.copy_(last.weight.cpu().double() * scale[:, None])
+    if last.bias is not None:
+        last.bias.copy_(last.bias.cpu().double() * scale + shift)
 
 
 def _as_list(truth: Any) -> list[float]:

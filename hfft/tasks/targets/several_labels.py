@@ -118,8 +118,8 @@ class SeveralLabels(MeanLoss):
         if options.loss is not None and options.loss.name == "focal":
             # Lin et al. 2017, equation 5, for each label by itself
             wrong = (truth - logits.sigmoid()).abs().clamp(min=LEAST)
-            scale = wrong**options.loss.gamma
-            return binary_cross_entropy_with_logits(logits, truth, scale, pos_weight=weights, reduction="none").mean(-1)
+            plain = binary_cross_entropy_with_logits(logits, truth, pos_weight=weights, reduction="none")
+            return (wrong**options.loss.gamma * plain).mean(-1)
         smoothed = truth * (1 - options.label_smoothing) + options.label_smoothing / 2
         return binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights, reduction="none").mean(-1)
 

@@ -124,9 +124,9 @@ def test_settings_out_of_range_are_refused(options):
 
 def test_the_focal_loss_is_that_of_its_paper():
     """Lin et al. 2017: (1 - p)^gamma times cross entropy; with gamma 0 it is cross entropy."""
-    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]], requires_grad=True)
     labels = torch.tensor([0, 2])
-    p = logits.softmax(-1)[torch.arange(2), labels].double().numpy()
+    p = logits.detach().softmax(-1)[torch.arange(2), labels].double().numpy()
     by_hand = np.mean((1 - p) ** 2 * -np.log(p))
     assert learnt(["a", "b", "c"], loss="focal").loss(logits, labels).item() == pytest.approx(by_hand, rel=1e-6)
     plain = learnt(["a", "b", "c"], loss={"name": "focal", "gamma": 0}).loss(logits, labels)
@@ -134,11 +134,28 @@ def test_the_focal_loss_is_that_of_its_paper():
 
 
 def test_the_focal_loss_of_several_labels_counts_each_entry():
-    logits, truth = torch.tensor([[0.4, -1.2]]), torch.tensor([[1, 0]])
-    p = logits.sigmoid().double().numpy()[0]
+    logits, truth = torch.tensor([[0.4, -1.2]], requires_grad=True), torch.tensor([[1, 0]])
+    p = logits.detach().sigmoid().double().numpy()[0]
     by_hand = np.mean([(1 - p[0]) ** 2 * -np.log(p[0]), p[1] ** 2 * -np.log(1 - p[1])])
     found = learnt([["a"], ["b"]], loss="focal").loss(logits, truth)
     assert found.item() == pytest.approx(by_hand, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "loss", "encoded"),
+    [
+        (["a", "b", "c"], "cross_entropy", [0, 2]),
+        (["a", "b", "c"], {"name": "focal", "gamma": 0.5}, [0, 2]),
+        ([["a"], ["b"], ["c"]], "cross_entropy", [[1, 0, 1], [0, 0, 0]]),
+        ([["a"], ["b"], ["c"]], "focal", [[1, 0, 1], [0, 0, 0]]),
+        ([[1.5, 0.0, 2.0], [2.5, 1.0, 4.0]], "squared", [[1.0, 0.0, 2.0], [3.0, 1.0, 1.0]]),
+        ([[1.5, 0.0, 2.0], [2.5, 1.0, 4.0]], {"name": "huber", "delta": 0.5}, [[1.0, 0.0, 2.0], [3.0, 1.0, 1.0]]),
+    ],
+)
+def test_the_gradient_of_each_loss_is_that_of_its_value(values, loss, encoded):
+    target = learnt(values, loss=loss)
+    logits = torch.tensor([[2.0, 0.3, -1.0], [0.0, 1.0, 0.5]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda given: target.loss(given, target.tensor(encoded)), logits)
 
 
 def test_balanced_weights_of_several_labels_make_both_sides_even():
@@ -197,9 +214,31 @@ def test_the_losses_of_numbers_are_torchs_on_standardized_truths():
     assert huber.loss(logits, encoded).item() == pytest.approx(by_torch.item())
 
 
-def test_a_trained_head_of_numbers_speaks_in_the_datas_own_units():
-    target = learnt([1.0, 2.0, 4.5], head=["LABEL_0"])
-    assert target.answers(torch.tensor([[3.25]])) == [{"answer": 3.25}]
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_trained_head_of_numbers_goes_on_as_it_began_and_its_losses_are_standardized_too(bias):
+    """Its errors are measured in standard deviations of the numbers (without a bias, in their root mean square)."""
+    values = [1000.0, 2000.0, 4500.0]  # their mean is 2500, their standard deviation 1471.96
+    target = learnt(values, head=["LABEL_0"], problem="regression", loss={"name": "huber", "delta": 0.5})
+    last = nn.Linear(2, 1, bias=bias)
+    inputs = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    with torch.no_grad():
+        last.weight.copy_(torch.tensor([[1400.0, 1500.0]]))
+        if bias:
+            last.bias.fill_(300.0)
+    said = last(inputs)
+    target.attach(last)
+    assert [row["answer"] for row in target.answers(last(inputs).detach())] == pytest.approx(said[:, 0].tolist())
+    errors = [1700 - 1000, 1800 - 2000, 1800 - 4500] if bias else [1400 - 1000, 1500 - 2000, 1500 - 4500]
+    unit = 1471.9601 if bias else (2500**2 + 1471.9601**2) ** 0.5
+    far = [abs(error) / unit for error in errors]
+    by_hand = [0.5 * (e - 0.25) if e > 0.5 else e**2 / 2 for e in far]
+    loss = target.loss(last(inputs), target.tensor([[value] for value in values]))
+    assert loss.item() == pytest.approx(np.mean(by_hand), rel=1e-5)
+    target.fold(last)
+    assert torch.allclose(last(inputs), said)
+
+
+def test_a_trained_head_of_another_number_of_numbers_is_refused():
     with pytest.raises(DataError, match="trained head gives 2 numbers, but the data has 1"):
         learnt([1.0, 2.0, 4.5], head=["a", "b"])
 
