@@ -14,12 +14,14 @@ from accelerate import Accelerator
 from hfft.answering import Evaluation, answer, open_finished, score
 from hfft.assemble import assemble, draft
 from hfft.environment import make_accelerator
+from hfft.errors import DiskError
 from hfft.folder import RunFolder, read_json, scored_splits
 from hfft.hub.pushing import publish_finished, push
 from hfft.hub.target import check_before_training
 from hfft.lock import alone_in
 from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
+from hfft.resume import what_is_whole
 from hfft.samples import require_pictures, write_samples
 from hfft.screen import Screen, quiet_libraries
 from hfft.seeds import train_seeds
@@ -96,15 +98,16 @@ def train(
     screen.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
     folder = RunFolder(output or Path("runs", drafted.recipe.name))
     main = accelerator.is_main_process
-    with alone_in(folder) if main else nullcontext():
-        if main:
-            check_before_training(drafted.recipe)
-        if drafted.recipe.train.seeds is not None:
-            train_seeds(folder, drafted, accelerator, resume, screen)
-        else:
-            train_in(folder, drafted, accelerator, resume, screen)
-        if main:
-            publish_finished(folder, drafted.recipe, screen)
+    several = drafted.recipe.train.seeds is not None
+    try:
+        with alone_in(folder) if main else nullcontext():
+            if main:
+                check_before_training(drafted.recipe)
+            (train_seeds if several else train_in)(folder, drafted, accelerator, resume, screen)
+            if main:
+                publish_finished(folder, drafted.recipe, screen)
+    except DiskError as error:
+        raise DiskError(f"{error} {what_is_whole(folder)}") from error
     results = read_json(folder.results)
     return Result(folder.path, {split: results[split] for split in scored_splits(results)})
 

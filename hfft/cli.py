@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,8 @@ import typer
 from hfft.cli_hub import pull, push
 from hfft.cli_init import init
 from hfft.cli_look import compare, report
-from hfft.errors import HfftError, SetupError, Stopped
+from hfft.errors import DiskError, HfftError, SetupError, Stopped
+from hfft.folder import FULL, refusal
 
 app = typer.Typer(
     name="hfft",
@@ -208,9 +210,13 @@ def main(arguments: list[str] | None = None) -> None:
         elif not together:
             sys.stderr.write(f"process {os.environ['RANK']}: Error: {error}\n")
         sys.exit(error.exit_code)
-    except Exception:
+    except Exception as error:
         _let_others_speak_first()
-        raise
+        if refusal(error) not in FULL:
+            raise
+        with contextlib.suppress(OSError):  # standard error may be a file on that very disk
+            sys.stderr.write(f"Error: A disk is full: {error}\n")
+        sys.exit(DiskError.exit_code)
 
 
 def _is_first() -> bool:

@@ -28,6 +28,10 @@ class SetupError(HfftError):
     """The machine, the installation or the output folder does not allow the run."""
 
 
+class DiskError(SetupError):
+    """A disk is full, read-only, or not this user's. What was whole before stays so."""
+
+
 class TrainingError(HfftError):
     """The run broke while training; the last good weights are kept."""
 

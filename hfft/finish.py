@@ -13,7 +13,7 @@ from hfft.closing import show_results
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
 from hfft.hooks.checkpoint import summed
 from hfft.hooks.ema import averaged
-from hfft.loop import Progress
+from hfft.loop import Progress, on_main
 from hfft.score_table import score_table
 from hfft.scoring import Scored
 from hfft.screen import Screen
@@ -46,11 +46,13 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
             done = known is not None and split == "eval" and len(known.ids) == len(scorer.examples)
             scored[split] = known if known and done else scorer(run.model, run.accelerator, run.asked_to_stop)
         progress = summed(run)
-        if run.accelerator.is_main_process:
+
+        def leave() -> None:
             results = _results(assembly, progress, chosen, soup, scored)
             _write(assembly, folder, company, scored, results)
             show_results(results, assembly.recipe.train.best_metric, screen)
-        run.accelerator.wait_for_everyone()
+
+        on_main(run.accelerator, leave)
 
 
 def _known(company: Company, chosen: int, soup: Soup | None) -> Scored | None:

@@ -7,17 +7,28 @@ with a manifest of sizes and hashes, so that a reader finds a thing complete or 
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hfft.errors import SetupError
+from hfft.errors import DiskError, SetupError
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".tmp-"  # how the names begin of what is being written
+ABANDONED = 24 * 60 * 60  # seconds after which nobody writes on what is not finished yet
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)")  # as libraries written in Rust name what the system said
 
 
 class RunFolder:
@@ -68,9 +79,8 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
         except OSError as error:
             raise SetupError(
                 f"The output folder {self.path} cannot be written to ({error.strerror}). Choose another with --output."
@@ -85,9 +95,9 @@ class RunFolder:
         return _steps(self.checkpoints, "best")
 
     def remove_unfinished(self) -> None:
-        """Deletes what an interrupted write left behind."""
+        """Deletes what an interrupted write left behind. For who has the folder alone."""
         for place in (self.path, self.checkpoints, self.path / "predictions"):
-            for leftover in place.glob(".tmp-*"):
+            for leftover in place.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
@@ -102,23 +112,91 @@ def check_writable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise SetupError(f"{path} is a folder; give the name of a file.")
-        probe = path.with_name(f".probe-{os.getpid()}")
-        probe.touch()
-        probe.unlink()
+        if _is_device(path):
+            return
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
     except OSError as error:
         raise SetupError(f"{path} cannot be written ({error.strerror}). Choose another place.") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole: a reader sees the old text or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
-    with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync_folder(path.parent)
+    """Writes a file whole: a reader sees the old text or the new, never a part. Several may write it at once.
+
+    Raises:
+        DiskError: The disk is full, or cannot be written to.
+    """
+    with writing(path):
+        if _is_device(path):
+            path.write_text(text, encoding="utf-8", newline="\n")
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _own_name(path)
+        try:
+            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what is raised inside, where the system does not let `path` be written, into one message.
+
+    Raises:
+        DiskError: The disk is full, read-only, or not this user's.
+    """
+    try:
+        yield
+    except DiskError:  # of a file in the folder that is written
+        raise
+    except Exception as error:
+        number = refusal(error)
+        if number is None:
+            raise
+        raise DiskError(f"{path} cannot be written: {os.strerror(number)}.{_room_said(path, number)}") from error
+
+
+def refusal(error: BaseException) -> int | None:
+    """The number of the system's error by which a file could not be written; None where `error` is another.
+
+    Libraries written in Rust say it in their text alone.
+    """
+    found = NUMBER_IN_TEXT.search(str(error))
+    number = int(found[1]) if found is not None else getattr(error, "errno", None)
+    return number if number in (*FULL, *CLOSED) else None
+
+
+def room_at(path: Path) -> tuple[Path, int]:
+    """The folder in which a file or folder is, or will be, as far as that is there; and the bytes free on its disk."""
+    place = next(place for place in path.absolute().parents if place.is_dir())
+    return place, shutil.disk_usage(place).free
+
+
+def _room_said(path: Path, number: int) -> str:
+    if number not in FULL:
+        return ""
+    place, free = room_at(path)
+    return f" On the disk of {place} {free / 2**20:,.1f} MiB are free."
+
+
+def _own_name(path: Path) -> Path:
+    """A name beside `path` that no other writer has. What others began under such names long ago is deleted."""
+    for leftover in path.parent.glob(f"{UNFINISHED}{glob.escape(path.name)}-*"):
+        with contextlib.suppress(OSError):  # another is faster
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    return path.with_name(f"{UNFINISHED}{path.name}-{secrets.token_hex(4)}")
+
+
+def _is_device(path: Path) -> bool:
+    """Whether this is /dev/stdout or the like, which cannot be replaced by a file."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -141,24 +219,25 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Gives a temporary folder to fill; at the end it is listed, synced and renamed to `path`, replacing it.
 
     On an error the temporary folder is deleted and whatever stood at `path` stays.
+
+    Raises:
+        DiskError: The disk is full, or cannot be written to.
     """
-    temporary = path.with_name(f".tmp-{path.name}")
-    old = path.with_name(f".tmp-old-{path.name}")
-    for leftover in (temporary, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync_file(file)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    if path.exists():
-        os.replace(path, old)
-    os.replace(temporary, path)
-    _sync_folder(path.parent)
+    temporary, old = _own_name(path), _own_name(path)
+    with writing(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _sync_file(file)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import broadcast_object_list
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from hfft.data.loaders import Batch, StepBatches
+from hfft.errors import HfftError, SetupError
 from hfft.optim.optimizers import step_if_finite
 from hfft.tasks.task import Task
 
@@ -168,6 +170,31 @@ def seed_everything(*numbers: int) -> None:
 def over_processes(tensor: Tensor, accelerator: Accelerator) -> Tensor:
     """The sum of a tensor over all processes, which all call it."""
     return cast(Tensor, accelerator.reduce(tensor, "sum")) if accelerator.num_processes > 1 else tensor
+
+
+def on_main(accelerator: Accelerator, act: Callable[[], None]) -> None:
+    """Does something in the main process alone, such as writing files. What it raises there, all processes raise.
+
+    All call it: else the others would wait for one that has given up.
+
+    Raises:
+        HfftError: As `act`; of any other error the other processes get its text as a SetupError.
+    """
+    if accelerator.num_processes == 1:
+        act()
+        return
+    raised: Exception | None = None
+    if accelerator.is_main_process:
+        try:
+            act()
+        except Exception as error:
+            raised = error
+    told = raised
+    if raised is not None and not isinstance(raised, HfftError):  # it may be one that cannot be sent
+        told = SetupError(f"The main process failed: {type(raised).__name__}: {raised}")
+    told = broadcast_object_list([told])[0]
+    if told is not None:
+        raise raised or told
 
 
 def on_device(batch: Batch, accelerator: Accelerator) -> Batch:

@@ -99,6 +99,16 @@ def _named(folder: RunFolder, name: str) -> Path:
     raise SetupError(f"--resume is '{name}', which is no checkpoint of {folder.path}. There: {listed}.")
 
 
+def what_is_whole(folder: RunFolder) -> str:
+    """Says where a run will go on that could not write; of several seeds, the last of them."""
+    folders = [folder, *map(RunFolder, folder.path.glob("seed-*"))]
+    found = [place for place, _ in map(newest_whole, folders) if place is not None]
+    if not found:
+        return "There is no checkpoint yet: when that is mended, the same command begins anew."
+    last = max(found, key=lambda place: place.stat().st_mtime)
+    return f"The last whole checkpoint is {last}: when that is mended, the same command goes on from there."
+
+
 def check_length(start: Start, total_steps: int) -> None:
     """Raises SetupError where the checkpoint lies behind the end of the run."""
     step = int(start.checkpoint.name.rpartition("-")[2]) if start.checkpoint is not None else 0

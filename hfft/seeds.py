@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 
 from hfft.assemble import Draft, assemble, draft
 from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
+from hfft.loop import on_main
 from hfft.recipe import Recipe
 from hfft.resume import Start, find_start
 from hfft.score_table import headline, headline_metric, interval_text
@@ -37,6 +38,7 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
         assemble(draft(_of_seed(recipe, seeds[-1]), drafted.trust), accelerator)
         accelerator.free_memory()
     if main:
+        folder.remove_unfinished()
         for old in (folder.results, folder.report, folder.report_facts):
             old.unlink(missing_ok=True)
         recipe.save(folder.recipe)
@@ -47,9 +49,7 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
             inner.create()
         train_in(inner, draft(_of_seed(recipe, seed), drafted.trust), accelerator, "auto", screen)
         accelerator.free_memory()
-    if main:
-        _gather(folder, recipe, drafted.task.lower_is_better, screen)
-    accelerator.wait_for_everyone()
+    on_main(accelerator, lambda: _gather(folder, recipe, drafted.task.lower_is_better, screen))
 
 
 def _of_seed(recipe: Recipe, seed: int) -> Recipe:

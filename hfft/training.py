@@ -17,7 +17,7 @@ from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.hub.on_the_way import PublishBest
 from hfft.hub.target import check_rows_before_training
-from hfft.loop import fit
+from hfft.loop import fit, on_main
 from hfft.planning import SHOWN, show_parameters, show_splits, show_warnings
 from hfft.report import Pictures, write_own_report
 from hfft.resume import Start, check_data, check_length, find_start
@@ -49,8 +49,7 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
         check_rows_before_training(assembly.recipe, assembly.fingerprints)
     assembly.warnings.extend(start.warnings)
     _introduce(assembly, screen)
-    if main:
-        _write_beginning(folder, assembly, drafted.trust)
+    on_main(accelerator, lambda: _write_beginning(folder, assembly, drafted.trust))
     _train(assembly, folder, start, screen)
 
 

@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 
 from hfft.data.fingerprint import fingerprint
 from hfft.errors import DataError, RecipeError
+from hfft.folder import writing
 
 UNLIMITED = 10**6  # tokens; tokenizers say 10^30 where they know no limit
 
@@ -136,9 +137,11 @@ def encode_rows(
     if settings is not None:
         name = _fingerprint(rows, tokenizer, settings)
         folder = cache_folder() / "tokens"
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         place = {"cache_file_name": str(folder / f"{name}.arrow"), "new_fingerprint": name}
-    encoded = rows.map(encode, batched=True, remove_columns=texts, **place)
+    with writing(cache_folder()):
+        encoded = rows.map(encode, batched=True, remove_columns=texts, **place)
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()  # else the limit would be saved with the tokenizer, after a cache miss only

@@ -20,7 +20,7 @@ from hfft.hooks.cadence import Cadence
 from hfft.hooks.ema import average_of
 from hfft.hooks.log import Log
 from hfft.hooks.time_limit import TimeLimit
-from hfft.loop import Progress, Run, StepReport, over_processes
+from hfft.loop import Progress, Run, StepReport, on_main, over_processes
 from hfft.optim.schedules import move_to
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
@@ -54,21 +54,23 @@ class Checkpoint:
         with run.paused():
             self.log.flush(run)
             progress = summed(run)
-            if run.accelerator.is_main_process:
-                with whole_folder(self.folder.checkpoint(step)) as place:
-                    _write(run, progress, place)
-                self._prune(progress)
-            run.accelerator.wait_for_everyone()
+            on_main(run.accelerator, lambda: self._save(run, progress))
         self.saved_step = step
+
+    def _save(self, run: Run, progress: Progress) -> None:
+        with whole_folder(self.folder.checkpoint(progress.step)) as place:
+            _write(run, progress, place)
+        self._prune(progress)
 
     def save_best(self, run: Run) -> None:
         """Saves the weights alone, as one of the best so far. Others go when no checkpoint speaks of them any more."""
-        if run.accelerator.is_main_process:
-            with whole_folder(self.folder.best(run.progress.step)) as place:
-                save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
-                write_manifest(place)
-            self._prune_best(run.progress)
-        run.accelerator.wait_for_everyone()
+        on_main(run.accelerator, lambda: self._save_best(run))
+
+    def _save_best(self, run: Run) -> None:
+        with whole_folder(self.folder.best(run.progress.step)) as place:
+            save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
+            write_manifest(place)
+        self._prune_best(run.progress)
 
     def load_best(self, run: Run, step: int) -> None:
         """Puts the best weights into the model."""

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from hfft.errors import TrainingError
-from hfft.folder import write_text
+from hfft.folder import write_text, writing
 from hfft.hooks.progress_line import ProgressLine
 from hfft.hooks.track import Track
-from hfft.loop import Run, StepReport, over_processes
+from hfft.loop import Run, StepReport, on_main, over_processes
 from hfft.screen import Screen
 
 SKIPS_IN_A_ROW = 10  # so many steps without a finite gradient end the run; float16's scaler needs a few to settle
@@ -58,7 +58,7 @@ class Log:
             self._row(run, report, loss, norm) if did_move else self._skip(run, report)
             for report, loss, norm, did_move in zip(self.pending, losses.tolist(), norms, moved, strict=True)
         ]
-        self._write(rows)
+        on_main(run.accelerator, lambda: self._write(rows))
         finite = [row["loss"] for row in rows if row.get("loss") is not None]
         self.last_loss = sum(finite) / len(finite) if finite else math.nan
         self._show(run, self.pending[-1], norms[-1])
@@ -73,8 +73,12 @@ class Log:
                 )
 
     def event(self, run: Run, event: str, values: dict[str, Any]) -> None:
-        """Writes a row of its own, behind those of the steps so far."""
+        """Writes a row of its own, behind those of the steps so far. All processes call it."""
         self.flush(run)
+        on_main(run.accelerator, lambda: self.event_of_main(run, event, values))
+
+    def event_of_main(self, run: Run, event: str, values: dict[str, Any]) -> None:
+        """The same for what concerns the main process alone, which calls it. No step is waiting for its row."""
         self._write([{**_place(run, run.progress.step), "event": event, **values}])
 
     def go_back(self, step: int, evaluated_step: int) -> None:
@@ -121,7 +125,7 @@ class Log:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
+        with writing(self.path), open(self.path, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
     def _show(self, run: Run, report: StepReport, norm: float) -> None:

@@ -52,10 +52,10 @@ class PublishBest:
                 said = f"Step {step} was not published: {error or type(error).__name__}"
                 self.assembly.warnings.append(said)
                 self.screen.say(f"warning: {said}")
-                self.company.log.event(run, "publish", {"failed": str(error)})
+                self.company.log.event_of_main(run, "publish", {"failed": str(error)})
             else:
                 self.screen.say(f"step {step} published: {pushed.address} (commit {pushed.commit[:8]})")
-                self.company.log.event(run, "publish", {"commit": pushed.commit})
+                self.company.log.event_of_main(run, "publish", {"commit": pushed.commit})
 
     def _publish(self, run: Run, scored: Scored) -> Pushed:
         recipe = self.assembly.recipe

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
-from hfft.errors import SetupError
+from hfft.errors import DiskError, SetupError
 from hfft.folder import (
     MANIFEST,
     RunFolder,
@@ -125,9 +131,10 @@ def test_a_folder_that_was_not_finished_leaves_the_old_one(tmp_path, error):
     assert names(tmp_path) == ["model", "model/old"]
 
 
-def test_what_a_kill_left_behind_does_not_come_into_the_next_folder(tmp_path):
-    (tmp_path / ".tmp-model").mkdir()
-    (tmp_path / ".tmp-model" / "stale").touch()
+def test_what_a_kill_left_behind_long_ago_goes_with_the_next_folder(tmp_path):
+    (tmp_path / ".tmp-model-0a1b2c3d").mkdir()
+    (tmp_path / ".tmp-model-0a1b2c3d" / "stale").touch()
+    os.utime(tmp_path / ".tmp-model-0a1b2c3d", (0, 0))
     with whole_folder(tmp_path / "model") as temporary:
         (temporary / "new").touch()
     assert names(tmp_path) == ["model", "model/new"]
@@ -141,6 +148,44 @@ def test_remove_unfinished_takes_temporary_things_alone(tmp_path):
     (tmp_path / ".tmp-results.json").touch()
     folder.remove_unfinished()
     assert names(tmp_path) == ["checkpoints", "checkpoints/step-00000001", "checkpoints/step-00000001/weights"]
+
+
+def test_several_write_the_same_at_once(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: write_text(tmp_path / "deep" / "a.txt", "whole" * 9999), range(200)))
+    assert (tmp_path / "deep" / "a.txt").read_text() == "whole" * 9999
+    assert names(tmp_path) == ["deep", "deep/a.txt"]
+
+
+@pytest.fixture
+def little_room():
+    """A process that may write no file of more than 1,000 bytes: what is seen of it is what a full disk shows."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def save_weights(place):
+    with whole_folder(place) as temporary:
+        (temporary / "small").touch()
+        save_file({"weights": torch.zeros(1000)}, temporary / "model.safetensors")
+
+
+@pytest.mark.parametrize("write", [save_weights, lambda place: write_text(place, "long" * 1000)])
+def test_a_full_disk_is_told_with_its_folder_and_nothing_is_left(tmp_path, little_room, write):
+    with pytest.raises(
+        DiskError, match=rf"{tmp_path}/step-1 cannot be written: File too large. On the disk of {tmp_path} "
+    ):
+        write(tmp_path / "step-1")
+    assert names(tmp_path) == []
+
+
+def test_a_device_is_written_to_and_not_replaced():
+    write_text(Path("/dev/null"), "text")
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(DiskError, match=r"/dev/full cannot be written: No space left on device"):
+        write_text(Path("/dev/full"), "text")
 
 
 @pytest.fixture
