@@ -18,17 +18,18 @@ UNLABELLED = "unlabelled"  # the kind of finding that goes without saying of row
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth a look in the data: how many rows of which split, out of how many, and a few of them."""
+    """Something worth a look in the data: how many rows or labels of a split, out of how many, and some of them."""
 
     kind: str
     split: str
     count: int
     total: int
     text: str
+    unit: str = "rows"
 
     def __str__(self) -> str:
         share = f" ({self.count / self.total:.1%})" if self.total else ""
-        return f"{self.split}: {self.count} of {self.total} rows{share} {self.text}"
+        return f"{self.split}: {self.count} of {self.total} {self.unit}{share} {self.text}"
 
     def as_json(self) -> dict[str, Any]:
         """The finding as plain values."""
@@ -55,6 +56,15 @@ def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, Sequenc
                     f"{setting} is '{column}', but the {split} split has no such column."
                     f"{near(column, dataset.column_names)} It has: {', '.join(dataset.column_names)}."
                 )
+
+
+def require_apart(read: str, columns: Sequence[str], asked: str, others: Sequence[str]) -> None:
+    """Raises ValueError, for a validator of options, where what is read and what is asked is one column."""
+    for column in columns:
+        if column in others:
+            raise ValueError(
+                f"'{read}' and '{asked}' name the same column, '{column}': the answer would stand in what is read"
+            )
 
 
 def require_rows(splits: Mapping[str, Dataset]) -> None:
@@ -154,29 +164,30 @@ def contradictions(values: Sequence[Any], labels: Sequence[Hashable], key: Calla
     return count_rows("contradiction", "train", flags, len(flags), "repeat an earlier one with another label")
 
 
-def balance(
-    split: str, labels: Iterable[str], names: Sequence[str], rows: int | None = None
-) -> tuple[dict[str, int], list[Finding]]:
+def balance(split: str, labels: Iterable[str], names: Sequence[str]) -> tuple[dict[str, int], list[Finding]]:
     """Counts the labels of a split, and finds labels without a row and labels far rarer than the commonest.
 
     Args:
         split: The split's name.
         labels: Its labels.
         names: All labels.
-        rows: How many rows there are, where a row may have any number of labels.
     """
     counts = Counter(labels)
     table = {name: counts[name] for name in names}
-    total, most = rows or sum(table.values()), max(table.values(), default=0)
-    findings = []
-    for name, count in table.items():
-        if count == 0:
-            findings.append(Finding("no-example", split, 0, total, f"have the label '{name}'"))
-        elif count * RARE < most:
-            findings.append(
-                Finding("rare-label", split, count, total, f"have the label '{name}', the commonest {most}")
-            )
-    return table, findings
+    most = max(table.values(), default=0)
+    none = [name for name, count in table.items() if count == 0]
+    rare = sorted((name for name, count in table.items() if 0 < count * RARE < most), key=lambda name: table[name])
+    beside = f"have a {RARE}th of the commonest label's {most} rows or less: {listed(rare, table)}"
+    texts = {"no-example": (none, f"have no rows: {listed(none)}"), "rare-label": (rare, beside)}
+    return table, [
+        Finding(kind, split, len(found), len(table), text, "labels") for kind, (found, text) in texts.items() if found
+    ]
 
 
 RARE = 20  # a label this many times rarer than the commonest is worth a warning
+
+
+def listed(names: Sequence[str], counts: Mapping[str, int] | None = None) -> str:
+    """The first few names in quotes, each with its number of rows where `counts` gives it."""
+    shown = (f"'{name:.60}'{f' ({counts[name]})' if counts else ''}" for name in names[:SHOWN])
+    return f"{', '.join(shown)}{', ...' if len(names) > SHOWN else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -159,23 +160,40 @@ def _sliced(dataset: Dataset, expression: str, name: str, where: str) -> Dataset
 def hold_out(dataset: Dataset, share: float, seed: int, strata: Sequence[Any] | None) -> tuple[Dataset, Dataset]:
     """Cuts a seeded part off a data set, keeping the share of each stratum as near as whole rows allow.
 
+    Args:
+        dataset: The rows.
+        share: How many of them, above 0 and below 1.
+        seed: Decides which.
+        strata: Each row's stratum, of which a row stays in the rest; or all that is in a row, in a list, such as its
+            labels, of each of which a row stays in the rest.
+
     Returns:
         The rest and the part, both in file order.
 
     Raises:
-        DataError: One of the two would be empty.
+        DataError: One of the two would be empty, or too few rows have what others have too.
     """
     wanted = round(len(dataset) * share)
     if not 0 < wanted < len(dataset):
         raise DataError(f"data.holdout is {share}, but of {len(dataset)} training rows that leaves one part empty.")
-    generator = np.random.default_rng([seed, 0x48])
-    keys = np.zeros(len(dataset), dtype=np.int64) if strata is None else _codes(strata)
-    rows = generator.permutation(len(dataset))
-    by_key = [rows[keys[rows] == key] for key in range(keys.max() + 1)]
-    counts = _shares([len(group) for group in by_key], wanted)
-    held = np.sort(np.concatenate([group[:count] for group, count in zip(by_key, counts, strict=True)]))
-    kept = np.setdiff1d(np.arange(len(dataset)), held)
-    return dataset.select(kept), dataset.select(held)
+    rows = np.random.default_rng([seed, 0x48]).permutation(len(dataset))
+    if strata is None:
+        held = rows[:wanted]
+    elif any(isinstance(stratum, list) for stratum in strata):
+        held = _with_others_left(rows, strata, wanted)
+    else:
+        keys = _codes(strata)
+        by_key = [rows[keys[rows] == key] for key in range(keys.max() + 1)]
+        counts = _shares([len(group) for group in by_key], wanted)
+        held = np.concatenate([group[:count] for group, count in zip(by_key, counts, strict=True)])
+    if len(held) < wanted:
+        raise DataError(
+            f"data.holdout is {share}, which are {wanted} of {len(dataset)} training rows, but only {len(held)} can be "
+            "held out: each of the others is the only one of its label, and what is held out cannot be learnt. If the "
+            "labels are numbers: task.problem=regression; else name rows of your own in data.eval."
+        )
+    held = np.sort(held)
+    return dataset.select(np.setdiff1d(np.arange(len(dataset)), held)), dataset.select(held)
 
 
 def _codes(values: Sequence[Any]) -> np.ndarray:
@@ -183,16 +201,27 @@ def _codes(values: Sequence[Any]) -> np.ndarray:
     return np.array([table.setdefault(str(value), len(table)) for value in values])
 
 
+def _with_others_left(rows: np.ndarray, parts: Sequence[Sequence[Any] | None], wanted: int) -> np.ndarray:
+    """The first `wanted` of `rows`, without those that have a part that none of the rows left has."""
+    left = Counter(part for found in parts for part in set(found or ()))
+    held = []
+    for row in rows.tolist():
+        found = set(parts[row] or ())
+        if len(held) < wanted and all(left[part] > 1 for part in found):
+            held.append(row)
+            left.subtract(found)
+    return np.array(held, dtype=np.int64)
+
+
 def _shares(sizes: list[int], wanted: int) -> list[int]:
     """Splits `wanted` over groups in proportion to their sizes, by largest remainder.
 
-    No group is taken whole while others have rows to spare: what is in the part alone cannot be learnt.
+    No group is taken whole, for what is in the part alone cannot be learnt: they may sum to less than `wanted`.
     """
     exact = np.array(sizes) * wanted / sum(sizes)
-    spare = np.array(sizes) - 1
-    most = spare if spare.sum() >= wanted else np.array(sizes)
+    most = np.array(sizes) - 1
     counts = np.minimum(np.floor(exact).astype(int), most)
-    while counts.sum() < wanted:
+    while counts.sum() < min(wanted, most.sum()):
         open_groups = np.flatnonzero(counts < most)
         counts[open_groups[np.argmax((exact - counts)[open_groups])]] += 1
     return counts.tolist()

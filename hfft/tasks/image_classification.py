@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from PIL import Image
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
@@ -48,6 +48,11 @@ class Options(TargetOptions):
         default=AugmentOptions(),
         description="How training images are changed at random. Default: cropped and mirrored. null: not at all.",
     )
+
+    @model_validator(mode="after")
+    def _columns_apart(self) -> Options:
+        checks.require_apart("image", [self.image], "label", self.columns)
+        return self
 
 
 class ImageClassification(Asking):

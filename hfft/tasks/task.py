@@ -119,7 +119,10 @@ class Task(Protocol):
     def __init__(self, options: Any) -> None: ...
 
     def strata(self, train: Dataset) -> Sequence[Any] | None:
-        """Values whose shares a hold-out should keep, one a row of `train`; None for a plain random one."""
+        """Values whose shares a hold-out should keep, one a row of `train`; None for a plain random one.
+
+        A list instead holds all that is in a row, such as its labels: of each of them a row stays in train.
+        """
         ...
 
     def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:

@@ -56,6 +56,7 @@ class Options(TargetOptions):
     def _texts_differ(self) -> Options:
         if len(set(self.texts)) < len(self.texts):
             raise ValueError(f"'text' names one column twice: {self.texts}")
+        checks.require_apart("text", self.texts, "label", self.columns)
         return self
 
     @property

@@ -17,7 +17,7 @@ from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
-from hfft.data.tags import SchemeName, entities_of
+from hfft.data.tags import SchemeName, Span, entities_of
 from hfft.data.text import longest_input, token_counts
 from hfft.errors import DataError
 from hfft.metrics.intervals import Resampled, Scores
@@ -53,6 +53,12 @@ class TokenClassification(Plain):
     @property
     def inputs(self) -> list[str]:
         return [self.options.tokens]
+
+    def strata(self, train: Dataset) -> Sequence[Any] | None:
+        if self.options.labels:
+            return None
+        truths = read_answered(train, "train", self.columns).truths
+        return [[part.label if isinstance(part, Span) else part for part in truth or ()] for truth in truths]
 
     def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
         checks.require_rows(splits)

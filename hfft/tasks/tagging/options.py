@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hfft.data.checks import require_apart
 from hfft.data.tags import SchemeName
 
 
@@ -53,3 +54,8 @@ class Options(BaseModel):
         description="Rows without tags (null) in eval and test are left out and counted, or answered and not scored. "
         "Those of train are left out.",
     )
+
+    @model_validator(mode="after")
+    def _columns_apart(self) -> Options:
+        require_apart("tokens", [self.tokens], "tags", [self.tags])
+        return self

@@ -44,7 +44,9 @@ class Asking(Plain):
     def strata(self, train: Dataset) -> Sequence[Any] | None:
         checks.require_columns({"train": train}, self.label_columns)
         target = target_of_data(self.options, train)
-        return target.read(train, "train") if target.problem == "single" else None
+        if target.problem == "regression" or (target.problem == "multi" and self.options.labels):
+            return None  # with all labels known, a row may be held out that is the only one of its label
+        return target.read(train, "train")
 
     @property
     def label_columns(self) -> dict[str, list[str]]:

@@ -90,7 +90,7 @@ class SeveralLabels(MeanLoss):
         return encode_sets(truths, self.labels, split)
 
     def summary(self, split: str, truths: Sequence[list[str]]) -> tuple[dict[str, Any], list[checks.Finding]]:
-        counts, findings = checks.balance(split, (name for names in truths for name in names), self.labels, len(truths))
+        counts, findings = checks.balance(split, (name for names in truths for name in names), self.labels)
         if self.options.delimiter is not None:
             none = [not names for names in truths]
             findings += checks.count_rows(

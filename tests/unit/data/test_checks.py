@@ -21,7 +21,8 @@ def told(findings):
 def test_a_finding_reads_as_a_sentence_and_as_plain_values():
     finding = Finding("empty", "train", 1, 8, "are empty: row 3")
     assert str(finding) == "train: 1 of 8 rows (12.5%) are empty: row 3"
-    assert finding.as_json() == {"kind": "empty", "split": "train", "count": 1, "total": 8, "text": "are empty: row 3"}
+    plain = {"kind": "empty", "split": "train", "count": 1, "total": 8, "text": "are empty: row 3", "unit": "rows"}
+    assert finding.as_json() == plain
 
 
 @pytest.mark.parametrize(
@@ -81,5 +82,11 @@ def test_labels_without_rows_and_rare_ones_are_found():
     table, found = checks.balance("train", ["a"] * 41 + ["b"] * 2 + ["c"] * 3, ["c", "b", "a", "none"])
     assert table == {"c": 3, "b": 2, "a": 41, "none": 0}
     assert list(table) == ["c", "b", "a", "none"]
-    assert told(found) == [("rare-label", "train", 2, 46), ("no-example", "train", 0, 46)]
-    assert "'b', the commonest 41" in found[0].text
+    assert told(found) == [("no-example", "train", 1, 4), ("rare-label", "train", 1, 4)]
+    assert str(found[0]) == "train: 1 of 4 labels (25.0%) have no rows: 'none'"
+    assert "commonest label's 41 rows or less: 'b' (2)" in found[1].text
+
+
+def test_a_thousand_labels_without_rows_are_one_line():
+    (found,) = checks.balance("test", ["c0"], [f"c{number}" for number in range(1000)])[1]
+    assert str(found) == "test: 999 of 1000 labels (99.9%) have no rows: 'c1', 'c2', 'c3', ..."

@@ -115,6 +115,22 @@ def test_a_hold_out_keeps_the_shares_of_its_strata_as_near_as_whole_rows_allow(s
         assert Counter(hold_out(data, share, seed, data["label"])[1]["label"]) == held
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_of_what_several_rows_have_one_row_stays_in_the_rest(seed):
+    labels = [["a", "b"], ["a"], None, ["b", "b"], [], ["solo", "a"], ["a"], ["b"]]
+    rest, part = hold_out(numbered([str(row) for row in range(8)]), 0.5, seed, labels)
+    kept, held = ({label for row in rows(side) for label in labels[int(row)] or ()} for side in (rest, part))
+    assert held <= kept
+    assert len(part) == 4
+
+
+@pytest.mark.parametrize("labels", [["1", "2", "3", "4", "5", "5"], [["1"], ["2"], ["3"], ["4"], ["5"], ["5"]]])
+def test_a_hold_out_of_labels_that_no_other_row_has_is_refused(labels):
+    message = r"data.holdout is 0.5, which are 3 of 6 training rows, but only 1 can be held out.*task.problem=regress"
+    with pytest.raises(DataError, match=message):
+        hold_out(numbered([str(row) for row in range(6)]), 0.5, 0, labels)
+
+
 def test_the_seed_alone_decides_which_rows_are_held_out():
     data = numbered(["a"] * 50 + ["b"] * 50)
     held = [rows(hold_out(data, 0.2, seed, data["label"])[1]) for seed in (0, 0, 1)]
