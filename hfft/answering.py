@@ -22,7 +22,7 @@ from hfft.data.checks import UNLABELLED
 from hfft.data.files import KINDS, read_files
 from hfft.data.image_folder import IMAGE_ENDINGS
 from hfft.data.order import Budget
-from hfft.errors import DataError, ModelError, SetupError
+from hfft.errors import DataError, ModelError, SetupError, quoted
 from hfft.folder import RunFolder, write_text
 from hfft.metrics.further import find_metric, load_modules, number_labels
 from hfft.recipe import Recipe
@@ -263,14 +263,14 @@ def read_inputs(task: Task, inputs: Any) -> Dataset:
     files = [item for item in given if _is_file(item)]
     if files and len(files) < len(given):
         other = next(item for item in given if not _is_file(item))
-        raise DataError(f"'{files[0]}' is a file and {other!r} is none: give either files or texts.")
+        raise DataError(f"'{files[0]}' is a file and {quoted(other)} is none: give either files or texts.")
     if files:
         return read_files([str(file) for file in files], ".", "the input")
     columns = task.inputs
     together = f"This model reads {len(columns)} input(s) together ({', '.join(columns)})"
     for item in given:
         if isinstance(item, (tuple, list)) and len(item) != len(columns):
-            raise DataError(f"{together}, but one of those given has {len(item)}: {item!r}.")
+            raise DataError(f"{together}, but one of those given has {len(item)}: {quoted(item)}.")
     flat = [part for item in given for part in (item if isinstance(item, (tuple, list)) else [item])]
     if len(flat) % len(columns):
         raise DataError(f"{together}, but {len(flat)} are given.")

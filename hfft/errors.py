@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class HfftError(Exception):
@@ -55,3 +56,21 @@ def near(name: str, names: Iterable[str]) -> str:
     by_folded = {known.lower(): known for known in names}
     matches = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.5)
     return f" Did you mean '{by_folded[matches[0]]}'?" if matches else ""
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """The text, cut where it is longer: no message holds a whole document.
+
+    >>> shortened("a text of some length", 10)
+    'a text ...'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def quoted(value: Any) -> str:
+    """A value of the data as a message names it: as Python writes it, shortened.
+
+    >>> quoted(["a"])
+    "['a']"
+    """
+    return shortened(repr(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +59,18 @@ def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
     return place / SHEET
 
 
-def pictures_of(assembly: Assembly, split: str, ids: Sequence[int]) -> dict[int, Image.Image]:
-    """Pictures of a scored split as the model saw them, by the number of the example; none where the task has none."""
-    task, examples = assembly.task, assembly.scorers[split].examples
+def pictures_of(assembly: Assembly) -> Callable[[str, Sequence[int]], dict[int, Image.Image]] | None:
+    """Gives pictures of a scored split as the model saw them, by the number of the example; None if there are none."""
+    task = assembly.task
     if not isinstance(task, Pictured):
-        return {}
-    place = {number: row for row, number in enumerate(examples.ids.tolist())}
-    found = {}
-    for number in ids:
-        batch = task.collate([examples.rows[place[number]]])
-        found[number] = task.pictures(batch)[0][1]
-    return found
+        return None
+
+    def give(split: str, ids: Sequence[int]) -> dict[int, Image.Image]:
+        examples = assembly.scorers[split].examples
+        place = {number: row for row, number in enumerate(examples.ids.tolist())}
+        return {number: task.pictures(task.collate([examples.rows[place[number]]]))[0][1] for number in ids}
+
+    return give
 
 
 def require_pictures(task: Any, name: str) -> Pictured:

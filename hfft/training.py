@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
@@ -109,7 +107,7 @@ def report_on(folder: RunFolder, screen: Screen, pictures: Pictures | None = Non
 
 def _close(assembly: Assembly, folder: RunFolder, screen: Screen) -> None:
     """Writes the report, and ends with a line that says what happened."""
-    report_on(folder, screen, partial(pictures_of, assembly))
+    report_on(folder, screen, pictures_of(assembly))
     screen.say(closing_line(read_json(folder.results), assembly.recipe.train.best_metric, folder.path))
 
 

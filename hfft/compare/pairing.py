@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hfft.compare.runs import Answered, Member, Run
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, shortened
 from hfft.tasks.targets.asking import Asking
 from hfft.tasks.task import Pictured
 
@@ -52,9 +52,10 @@ def require_same_examples(
             raise DataError(f"Row {only} of the {split} split was answered by {where.name} alone, of {names}. {fix}")
         for what, pair in _told(mine, theirs, row).items():
             if pair[0] != pair[1]:
+                here, there = (shortened(repr(value), 100) for value in pair)
                 raise DataError(
-                    f"Row {number} of the {split} split is not the same in {names}: its {what} is {_short(pair[0])} in "
-                    f"the one and {_short(pair[1])} in the other. {fix}"
+                    f"Row {number} of the {split} split is not the same in {names}: its {what} is {here} in the one "
+                    f"and {there} in the other. {fix}"
                 )
     return _odd(split, names, member, other_member, mine, theirs)
 
@@ -91,8 +92,3 @@ def _odd(split: str, names: str, member: Member, other: Member, mine: Answered, 
         f"The files of the {split} split of {names} differ, but not in inputs and truths: in another column, or in "
         "rows that have no truth."
     ]
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hfft.compare.words import p_text
+from hfft.errors import shortened
 from hfft.screen import Screen
 
 if TYPE_CHECKING:  # which imports this file
@@ -113,7 +114,7 @@ def worded(value: Any) -> str:
 
 def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str], screen: Screen) -> None:
     if rows:
-        cells = [[key, *(_cut(worded(value), WIDE // 2) for value in values)] for key, *values in rows]
+        cells = [[key, *(shortened(worded(value), WIDE // 2) for value in values)] for key, *values in rows]
         screen.table(title, ("", *names), cells)
 
 
@@ -124,14 +125,12 @@ def _show_examples(changed: Changed, first: str, other: str, screen: Screen) -> 
         screen.say(f"Some of the examples that changed ({len(shown)}{more}):")
     for example in shown:
         better = other if example["better"] == "other" else first
-        screen.say(f"  {example['id']}: {_cut(worded(example['input']), WIDE)}")
+        screen.say(f"  {example['id']}: {shortened(worded(example['input']), WIDE)}")
         answers = f"{first}: {worded(example['first'])}; {other}: {worded(example['other'])}"
-        screen.say(f"     truth {_cut(worded(example['truth']), WIDE)}; {_cut(answers, WIDE)}; better: {better}")
+        screen.say(
+            f"     truth {shortened(worded(example['truth']), WIDE)}; {shortened(answers, WIDE)}; better: {better}"
+        )
 
 
 def _seeds(side: Side) -> str:
     return f" (mean over the seeds {', '.join(map(str, side.seeds))})" if len(side.seeds) > 1 else ""
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."

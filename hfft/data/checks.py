@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, quoted
 
 SHOWN = 3  # rows named in a message
 UNLABELLED = "unlabelled"  # the kind of finding that goes without saying of rows that are only to be answered
@@ -78,7 +78,7 @@ def require_texts(values: Iterable[Any], split: str, column: str, setting: str) 
     """Raises DataError where a text is missing or is no text, naming the row."""
     for row, value in enumerate(values):
         if not isinstance(value, str):
-            found = "missing" if value is None else f"{value!r}, which is no text"
+            found = "missing" if value is None else f"{quoted(value)}, which is no text"
             raise DataError(f"{setting}: in row {row} of the {split} split the column '{column}' is {found}.")
 
 

@@ -23,7 +23,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from hfft.data.file_names import renamed
 from hfft.data.image_folder import IMAGE_ENDINGS, class_names, image_rows, read_class_folders, read_flat_folders
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, quoted, shortened
 
 
 def read_files(
@@ -133,7 +133,7 @@ def _read_csv(path: Path, delimiter: str) -> Dataset:
         for row in reader:
             if row and len(row) != len(header):
                 raise DataError(
-                    f"{path}, line {start}: {len(row)} fields ({_short(row)}), but the first line names "
+                    f"{path}, line {start}: {len(row)} fields ({shortened(str(row))}), but the first line names "
                     f"{len(header)} columns. A field that holds '{delimiter}' or a quote must stand in double quotes."
                 )
             if row:
@@ -166,7 +166,7 @@ def _read_jsonl(path: Path) -> Dataset:
         except json.JSONDecodeError as error:
             raise DataError(f"{path}, line {number}: not valid JSON: {error.msg}.") from None
         if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number}: {_short(row)} is no object; each line should be one, with names.")
+            raise DataError(f"{path}, line {number}: {quoted(row)} is no object; each line should be one, with names.")
         rows.append(row)
     return _from_rows(path, rows)
 
@@ -224,11 +224,6 @@ def _text(path: Path) -> str:
     if "\0" in text:
         raise DataError(f"{path} is not a text file: it holds zero bytes.")
     return text
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 KINDS: dict[str, Callable[[Path], Dataset]] = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset
 
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, quoted
 
 GENERIC = "LABEL_"  # transformers' names where none were given: they say nothing
 NEW_ROWS = "data"  # the split of rows that a finished model is asked about
@@ -39,8 +39,8 @@ def label_names(dataset: Dataset, column: str, given: Sequence[str] | None) -> l
         name = _name(value)
         if name is _NO_LABEL_KIND:
             raise DataError(
-                f"task.label: in row {row} the column '{column}' is {value!r}; a label is a text, a whole number or a "
-                "boolean."
+                f"task.label: in row {row} the column '{column}' is {quoted(value)}; a label is a text, a whole "
+                "number or a boolean."
             )
         names.append(None if name in ("-1", "-1.0") and name not in (given or ()) else name)
     return _by_position(names, given)
@@ -95,13 +95,13 @@ def _split(value: Any, column: str, row: int, delimiter: str | None, inner: Any)
         value = [part.strip() for part in value.split(delimiter) if part.strip()]
     if not isinstance(value, (list, tuple)):
         hint = " Texts with several labels need task.delimiter." if isinstance(value, str) else ""
-        raise DataError(f"task.label: in row {row} the column '{column}' is {value!r}, which is no list.{hint}")
+        raise DataError(f"task.label: in row {row} the column '{column}' is {quoted(value)}, which is no list.{hint}")
     names = [inner.int2str(item) if isinstance(inner, ClassLabel) else _name(item) for item in value]
     bad = [item for item, name in zip(value, names, strict=True) if name is None or name == _NO_LABEL_KIND]
     if bad:
         raise DataError(
-            f"task.label: in row {row} the column '{column}' holds {bad[0]!r}; a label is a text, a whole number or a "
-            "boolean."
+            f"task.label: in row {row} the column '{column}' holds {quoted(bad[0])}; a label is a text, a whole "
+            "number or a boolean."
         )
     return names
 
@@ -119,8 +119,8 @@ def _marked(dataset: Dataset, columns: Sequence[str]) -> list[list[str] | None]:
         wrong = [number for number, name in enumerate(names) if (name or "").lower() not in APPLIES]
         if wrong:
             raise DataError(
-                f"task.label: in row {row} the column '{columns[wrong[0]]}' is {values[wrong[0]]!r}; with one column a "
-                "label each says 1 or 0, true or false, or all of a row say nothing."
+                f"task.label: in row {row} the column '{columns[wrong[0]]}' is {quoted(values[wrong[0]])}; with one "
+                "column a label each says 1 or 0, true or false, or all of a row say nothing."
             )
         sets.append([column for column, name in zip(columns, names, strict=True) if APPLIES[(name or "").lower()]])
     return sets

@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, Features
 
-from hfft.errors import DataError
+from hfft.errors import DataError, quoted
 
 MARKS = {
     True,
@@ -76,8 +76,8 @@ def _number(value: Any, column: str, row: int, split: str) -> float | None:
     if number is None or math.isinf(number):
         hint = " Write a point before the decimals." if isinstance(value, str) and "," in value else ""
         raise DataError(
-            f"task.label: in row {row} of the {split} split the column '{column}' is {value!r}, which is no number."
-            f"{hint}"
+            f"task.label: in row {row} of the {split} split the column '{column}' is {quoted(value)}, which is no "
+            f"number.{hint}"
         )
     return None if math.isnan(number) else number
 
@@ -116,7 +116,7 @@ def have_decimals(dataset: Dataset, column: str) -> bool:
     if others and 2 * len(others) < len(numbers):
         raise DataError(
             f"task.label: most values of the column '{column}' are numbers, but in row {others[0]} it is "
-            f"{values[others[0]]!r}. Mend the row; or if all of them are labels, say so: task.problem=single."
+            f"{quoted(values[others[0]])}. Mend the row; or if all of them are labels, say so: task.problem=single."
         )
     return not others
 

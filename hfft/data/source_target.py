@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from hfft.data import checks
 from hfft.data.text import UNLIMITED, encode_rows, longest_input, token_counts, tokenized
-from hfft.errors import DataError
+from hfft.errors import DataError, quoted
 
 IGNORED = -100  # the label of padding, which no loss counts
 DEFAULT_SOURCE = 1024  # tokens, where neither model nor tokenizer has a limit (T5's positions are relative)
@@ -107,8 +107,8 @@ def _text(value: Any, row: int, split: str, column: str) -> str | None:
     if not isinstance(value, str):
         several = " Several right answers go into task.references, and one of them here." if _is_list(value) else ""
         raise DataError(
-            f"task.target: in row {row} of the {split} split the column '{column}' is {value!r}, which is no text."
-            f"{several}"
+            f"task.target: in row {row} of the {split} split the column '{column}' is {quoted(value)}, which is no "
+            f"text.{several}"
         )
     return value
 
@@ -119,8 +119,8 @@ def _references(value: Any, row: int, split: str, column: str) -> Truth:
         return None
     if not _is_list(listed) or not all(isinstance(text, str) for text in listed):
         raise DataError(
-            f"task.references: in row {row} of the {split} split the column '{column}' is {value!r}; give a list of "
-            "texts."
+            f"task.references: in row {row} of the {split} split the column '{column}' is {quoted(value)}; give a list "
+            "of texts."
         )
     return [text for text in listed if text.strip()] or None
 

@@ -46,7 +46,14 @@ def test_an_empty_split_is_refused():
         checks.require_rows(splits(text=[]))
 
 
-@pytest.mark.parametrize(("values", "found"), [(["a", None], "is missing"), ([1, 2], "is 1, which is no text")])
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["a", None], "is missing"),
+        ([1, 2], "is 1, which is no text"),
+        ([["a" * 10**6]], r"is \['a{55}\.\.\., which is no text"),
+    ],
+)
 def test_a_value_that_is_no_text_is_refused_with_its_row(values, found):
     with pytest.raises(DataError, match=rf"task.text: in row \d of the train split the column 'body' {found}"):
         checks.require_texts(values, "train", "body", "task.text")
