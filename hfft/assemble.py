@@ -16,7 +16,7 @@ from datasets import Dataset
 from hfft.assemble_tuning import Tuned, part_ahead, tuned
 from hfft.backbone import Backbone, Pretrained
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
-from hfft.data.loaders import Cut, Examples, train_batches
+from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
 from hfft.data.order import Budget, smallest_part, steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
@@ -194,6 +194,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
             *drafted.warnings,
             *warnings,
             *_without_effect(recipe, scorers, backbone, _steps(recipe, source)),
+            *worker_doubts(recipe.data.workers),
             *map(str, prepared.findings),
         ],
     )

@@ -82,6 +82,7 @@ class Run:
     hooks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     signal: int = 0  # the number of a signal that asks this process to stop
+    waiting: bool = False  # for a batch, between two steps
     clock: float | None = None  # since when time counts as training; None while it does not
 
     def tick(self) -> None:
@@ -117,7 +118,10 @@ def fit(run: Run) -> None:
     batches = run.batches(progress.step, run.total_steps)
     run.clock = time.perf_counter()
     while progress.ended is None and progress.step < run.total_steps:
-        report = train_step(run, next(batches))
+        run.waiting = True
+        batch = next(batches)
+        run.waiting = False
+        report = train_step(run, batch)
         run.tick()
         for hook in run.hooks:
             hook(run, report)

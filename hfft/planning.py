@@ -12,6 +12,7 @@ from hfft.assemble import Assembly
 from hfft.assemble_tuning import part_ahead
 from hfft.hooks.cadence import Cadence
 from hfft.loop import Run, on_device
+from hfft.optim.optimizers import numbers_of
 from hfft.screen import Screen
 from hfft.tuning.groups import ParameterRow
 
@@ -41,6 +42,7 @@ class Plan:
     total_parameters: int
     phases: list[dict[str, Any]]
     lr: float
+    optimizer: str
     steps: int
     steps_per_epoch: int
     samples_per_step: int
@@ -69,7 +71,7 @@ class Plan:
         screen.say(
             f"\n{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
             f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
-            f"({self.strategy})"
+            f"({self.strategy}); {self.optimizer}"
         )
         if len(self.seeds) > 1:
             screen.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
@@ -98,6 +100,7 @@ def make_plan(assembly: Assembly) -> Plan:
         total_parameters=_count(rows),
         phases=_phases(assembly),
         lr=recipe.optim.lr or 0.0,
+        optimizer=f"{recipe.optim.name}, {numbers_of(run.optimizer.optimizer)}".removesuffix(", "),
         steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
         samples_per_step=recipe.train.batch_size,

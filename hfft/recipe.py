@@ -174,14 +174,18 @@ class OptimSection(Section):
     """`optim`: the optimizer and its schedule."""
 
     name: str = Field(
-        default="adamw", description="adamw, adam, sgd, adagrad, rmsprop, or 'module:Class' (needs trust)."
+        default="adamw",
+        description="adamw, adam, sgd, adagrad, rmsprop, or 'module:Class' (needs trust): those of torch with its "
+        "defaults (betas 0.9 and 0.999; eps 1e-8, of adagrad 1e-10; alpha 0.99 of rmsprop), but sgd has momentum 0.9.",
     )
     lr: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Peak learning rate. Default: full 2e-5, adapter, or biases or norms alone, 2e-4, head only 1e-3.",
     )
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and norms.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Further arguments of the optimizer.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Further arguments of the optimizer, such as momentum: 0 for sgd."
+    )
     warmup: float = Field(default=0.06, ge=0, description="Below 1 a share of the steps, else steps.")
     schedule: Literal["linear", "cosine", "constant", "slanted_triangular"] = Field(
         default="linear", description="How the learning rate goes from its peak to the end, after the warm-up."

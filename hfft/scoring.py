@@ -28,7 +28,7 @@ ExtraMetric = Callable[[list[Any], list[Any]], Mapping[str, float]]
 
 
 class Interrupted(Exception):
-    """A stop signal came while scoring; the scoring is to be made again."""
+    """A stop signal came while scoring, or waiting for a batch; that is to be done again."""
 
 
 @contextmanager

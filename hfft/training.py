@@ -7,6 +7,7 @@ from accelerate.utils import broadcast_object_list
 
 from hfft.assemble import Assembly, Company, Draft, assemble, attach_hooks
 from hfft.closing import closing_line
+from hfft.data.loaders import told_of_workers
 from hfft.environment import describe, keep_freed_memory
 from hfft.errors import TrainingError
 from hfft.finish import finish
@@ -66,7 +67,7 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
         if run.progress.ended is not None:
             screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
     company.log.go_back(run.progress.step, run.progress.evaluated_step)
-    with listening(run):
+    with listening(run), told_of_workers():
         try:
             if company.evaluate is not None:
                 company.evaluate.catch_up(run)

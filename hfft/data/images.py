@@ -28,6 +28,7 @@ from PIL import ExifTags
 from transformers.image_utils import load_image
 
 from hfft.data import checks
+from hfft.data.loaders import cores
 from hfft.data.text import cache_folder
 from hfft.errors import DataError
 from hfft.folder import read_json, write_text
@@ -111,7 +112,7 @@ def look_at(rows: Dataset, column: str) -> Looked:
     Images given as bytes are known again by their bytes, files by path, size and time of change. What could not be read
     is tried again each time: a disk may have been away, or Pillow may have got a reader that it lacked.
     """
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         digest = hashlib.sha256(json.dumps([FORMAT, PIL.__version__]).encode())
         for stamp in _mapped(rows, column, _stamp, pool):
             digest.update(stamp)
@@ -259,11 +260,6 @@ def _silenced() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _cores() -> int:
-    """How many cores this process may use; not all systems can say it."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _mapped(rows: Dataset, column: str, function: Callable[[Any], Any], pool: ThreadPoolExecutor) -> Iterator[Any]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import tee
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from hfft.data.order import Part, epoch_batches, parts, steps_per_epoch
-from hfft.errors import HfftError
+from hfft.errors import HfftError, SetupError
 
 Batch = dict[str, torch.Tensor]
 Collate = Callable[[list[dict[str, Any]]], Batch]
+SHARED = Path("/dev/shm")  # where Linux has the memory that processes share
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,9 @@ def load(
         wanted: Its parts, each with the run's seed and the epoch where it is trained on, or None where it is scored.
         collate: Makes a batch of rows.
         workers: Processes that do it; 0 for this one.
+
+    Raises:
+        SetupError: One of them ended, or there is no memory to share with them.
     """
     flags: deque[bool] = deque()
 
@@ -111,19 +120,69 @@ def load(
             flags.append(part.counts)
             yield part, drawn
 
-    loader = DataLoader(
-        _Rows(examples, collate),  # type: ignore[arg-type]
-        batch_sampler=rows(),  # type: ignore[arg-type]
-        collate_fn=_as_it_is,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # else each iteration draws from the global random state
-    )
-    for made in loader:
+    with told_of_workers(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # `worker_doubts` says it
+        loader = DataLoader(
+            _Rows(examples, collate),  # type: ignore[arg-type]
+            batch_sampler=rows(),  # type: ignore[arg-type]
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # else each iteration draws from the global random state
+        )
+        loaded = iter(loader)
+    while True:
+        with told_of_workers():
+            made = next(loaded, None)
+        if made is None:
+            return
         if isinstance(made, HfftError):
             raise made
         batch, ids = made
         yield MicroBatch(batch, ids, flags.popleft())
+
+
+@contextmanager
+def told_of_workers() -> Iterator[None]:
+    """Turns what is raised inside where a process that loads batches has ended into an error of ours.
+
+    torch raises it wherever this process happens to be, not only where it waits for a batch.
+
+    Raises:
+        SetupError: One has ended, or they cannot be started.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        text = str(error)
+        if not text.startswith("DataLoader worker") and "shared memory" not in text:
+            raise
+        raise SetupError(no_workers(text.partition(". It is possible")[0])) from error
+
+
+def no_workers(reason: str) -> str:
+    """What to say where processes that load batches cannot do so."""
+    room = f" ({shutil.disk_usage(SHARED).free / 2**20:,.1f} MiB of it are free)" if SHARED.is_dir() else ""
+    return (
+        f"The processes of data.workers, which load batches, cannot go on: {reason.rstrip('.')}. They pass batches on "
+        f"in shared memory, {SHARED}{room}, and the system ends processes where memory is short: give this machine or "
+        "container more (docker run --shm-size=2g), a smaller train.micro_batch_size, or fewer data.workers; 0 does "
+        "without. The same command goes on."
+    )
+
+
+def cores() -> int:
+    """How many cores this process may use; not all systems can say it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_doubts(workers: int) -> list[str]:
+    """A warning where more processes load batches than there are cores, for as many beside each training process."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # on this machine
+    if workers * processes <= cores():
+        return []
+    beside = f" beside each of {processes} processes" if processes > 1 else ""
+    return [f"data.workers is {workers}{beside}, but there are {cores()} cores: more load no faster and take memory."]
 
 
 def train_batches(examples: Examples, collate: Collate, cut: Cut, first: int, last: int) -> Iterator[StepBatches]:
@@ -164,9 +223,16 @@ class _Rows:
 
     def __getitems__(self, wanted: tuple[Part, tuple[int, int] | None]) -> tuple[Batch, list[int]] | HfftError:
         try:
-            return self._batch(*wanted)
+            batch, ids = self._batch(*wanted)
         except HfftError as error:  # a value: an exception would come out of a worker with its traceback for a message
             return error
+        if get_worker_info() is not None:
+            try:  # here: where torch's queue cannot share a batch it drops it, and the other end waits for ever
+                for tensor in batch.values():
+                    tensor.share_memory_()
+            except (RuntimeError, OSError) as error:
+                return SetupError(no_workers(str(error)))
+        return batch, ids
 
     def _batch(self, part: Part, drawn: tuple[int, int] | None) -> tuple[Batch, list[int]]:
         views = self.examples.views if drawn is not None else None

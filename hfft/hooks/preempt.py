@@ -11,6 +11,7 @@ from typing import Any
 from hfft.errors import Stopped
 from hfft.hooks.checkpoint import Checkpoint
 from hfft.loop import STOP_CHECK_STEPS, Run, StepReport
+from hfft.scoring import Interrupted
 
 
 class Preempt:
@@ -59,6 +60,9 @@ def listening(run: Run) -> Iterator[None]:
         if run.signal and number == signal.SIGINT:
             raise KeyboardInterrupt
         run.signal = number
+        if run.waiting and run.accelerator.num_processes == 1:
+            run.waiting = False
+            raise Interrupted  # the batch may never come; the run stands at a step's end
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     abandoned = False

@@ -59,6 +59,14 @@ def make_optimizer(
         raise RecipeError(f"optim: '{name}' cannot be made with {arguments}: {error}.{takes}") from error
 
 
+def numbers_of(optimizer: torch.optim.Optimizer) -> str:
+    """The numbers an optimizer works with beside rate and weight decay: `betas 0.9, 0.999, eps 1e-08`."""
+    given = {name: value for name, value in optimizer.defaults.items() if name not in ("lr", "weight_decay")}
+    values = {name: value if isinstance(value, tuple) else (value,) for name, value in given.items()}
+    parts = {name: v for name, v in values.items() if any(v) and {type(part) for part in v} <= {int, float}}
+    return ", ".join(f"{name} {', '.join(f'{part:g}' for part in v)}" for name, v in parts.items())
+
+
 def step_if_finite(optimizer: AcceleratedOptimizer, gradient_norm: Tensor) -> Tensor:
     """Steps, unless the gradient's norm is not finite; then weights and optimizer state stay as they are.
 

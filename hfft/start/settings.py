@@ -237,8 +237,7 @@ def _next(guess: Guess, facts: Facts, model: Model, made: Settings) -> None:
 
 
 def number(value: float) -> str:
-    """A number as recipes have it: 2e-5, 0.05, 3."""
-    if value and abs(value) < 1e-2:
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    return f"{value:g}"
+    """A number as recipes have it: 2.0e-5, 0.05, 3. Without the point YAML 1.1 takes it for a text."""
+    text = f"{value:.1e}" if value and abs(value) < 1e-2 else f"{value:g}"
+    mantissa, e, exponent = text.partition("e")
+    return f"{float(mantissa)}e{int(exponent):+d}" if e else text

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hfft.data.loaders import _Rows
 from hfft.errors import DataError, SetupError, Stopped
 from hfft.folder import read_json
 from hfft.scoring import Scorer
@@ -206,6 +207,21 @@ def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch,
     train(recipe, tmp_path / "cut", *overrides)
     assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
     assert json.loads((tmp_path / "cut" / "results.json").read_text())["train_seconds"] > 0
+
+
+def test_a_signal_while_a_run_waits_for_a_batch_stops_it(tiny, tmp_path, monkeypatch):
+    read, calls = _Rows.__getitems__, []
+
+    def stuck(self, wanted):
+        calls.append(wanted)
+        if len(calls) == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(600)
+        return read(self, wanted)
+
+    monkeypatch.setattr(_Rows, "__getitems__", stuck)
+    with pytest.raises(Stopped, match=r"Stopped by SIGTERM after step \d\. Checkpoint"):
+        train(tiny("text-classification"), tmp_path / "run", "train.epochs=1")
 
 
 def test_a_run_can_go_on_from_an_older_checkpoint(tiny, tmp_path):

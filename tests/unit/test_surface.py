@@ -73,6 +73,7 @@ def test_the_plan_as_json_is_one_object_and_the_printed_one_names_every_block(ti
     plan = json.loads(command(capsys, "plan", str(tmp_path / "recipe.yaml"), "--json"))
     assert plan == json.loads(json.dumps(hfft.plan(hfft.Recipe.load(tmp_path / "recipe.yaml")).as_json()))
     printed = command(capsys, "plan", str(tmp_path / "recipe.yaml"))
+    assert "peak learning rate 0.003 (full); adamw, betas 0.9, 0.999, eps 1e-08" in printed
     for part in ("stem", "encoder 3", "head", "[CLS]", "24 steps of 8 samples", "warning(s)"):
         assert part in printed
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
+import resource
+import signal
 
 import numpy as np
 import pytest
 import torch
 from datasets import Dataset
 
-from hfft.data.loaders import Cut, Examples, MicroBatch, Views, load, train_batches
+from hfft.data.loaders import Cut, Examples, MicroBatch, Views, cores, load, train_batches, worker_doubts
 from hfft.data.order import Part, epoch_batches
+from hfft.errors import SetupError
 
 FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 on
 
@@ -174,3 +178,32 @@ def test_a_row_alone_in_its_batch_is_its_own_partner(examples):
 def test_worker_processes_draw_the_same(examples):
     alone = drawn(train_batches(viewed(examples, mixed=True), draws, cut(micro_batch_size=3), 0, 6))
     assert drawn(train_batches(viewed(examples, mixed=True), draws, cut(micro_batch_size=3, workers=2), 0, 6)) == alone
+
+
+def killed(rows):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def without_shared_memory(rows):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))  # which holds for shared memory too
+    return {"value": torch.zeros(9999)}
+
+
+@FORKS
+@pytest.mark.parametrize(
+    ("collated", "told"),
+    [
+        (killed, r"DataLoader worker \(pid.*(killed by signal|exited unexpectedly).*"),
+        (without_shared_memory, "right size: File too large"),
+    ],
+)
+def test_a_worker_that_cannot_go_on_ends_the_wait_for_it(examples, collated, told):
+    with pytest.raises(SetupError, match=rf"data\.workers.*{told}.*/dev/shm.*0 does without"):
+        list(train_batches(examples, collated, cut(workers=1), 0, 6))
+
+
+@FORKS
+def test_more_workers_than_cores_are_a_warning_of_ours_alone(examples):
+    assert worker_doubts(cores()) == []
+    assert f"data.workers is {cores() + 1}" in worker_doubts(cores() + 1)[0]
+    assert len(list(train_batches(examples, collate, cut(workers=cores() + 1), 0, 3))) == 3

@@ -22,7 +22,7 @@ def heard():
 
 
 def run_of(processes: int) -> Any:
-    return SimpleNamespace(signal=0, accelerator=SimpleNamespace(num_processes=processes))
+    return SimpleNamespace(signal=0, waiting=False, accelerator=SimpleNamespace(num_processes=processes))
 
 
 def end_after_a_signal(run: Any, error: Exception) -> None:

@@ -177,7 +177,7 @@ def test_values_are_yaml_that_reads_back(value):
 
 
 def test_rates_are_written_as_people_write_them():
-    assert [flow(value) for value in (2e-5, 1e-3, 0.05, 1.0)] == ["2e-5", "1e-3", "0.05", "1"]
+    assert [flow(value) for value in (2e-5, 1.5e-3, 0.05, 1.0, 1e6)] == ["2.0e-5", "1.5e-3", "0.05", "1", "1.0e+6"]
 
 
 def test_comments_hold_one_line_each():
