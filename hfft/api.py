@@ -15,16 +15,18 @@ from hfft.answering import Evaluation, answer, open_finished, score
 from hfft.assemble import assemble, draft
 from hfft.environment import make_accelerator
 from hfft.errors import DiskError
-from hfft.folder import RunFolder, read_json, scored_splits
+from hfft.folder import RunFolder, scored_splits
 from hfft.hub.pushing import publish_finished, push
 from hfft.hub.target import check_before_training
 from hfft.lock import alone_in
 from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
-from hfft.resume import what_is_whole
+from hfft.report.reading import read_results
+from hfft.resume import doubts_of_going_on, what_is_whole
 from hfft.samples import require_pictures, write_samples
 from hfft.screen import Screen, quiet_libraries
 from hfft.seeds import train_seeds
+from hfft.sizes import lack_of_room
 from hfft.training import train_in
 
 
@@ -108,7 +110,7 @@ def train(
                 publish_finished(folder, drafted.recipe, screen)
     except DiskError as error:
         raise DiskError(f"{error} {what_is_whole(folder)}") from error
-    results = read_json(folder.results)
+    results = read_results(folder.results)
     return Result(folder.path, {split: results[split] for split in scored_splits(results)})
 
 
@@ -117,6 +119,7 @@ def plan(
     trust: bool = False,
     accelerator: Accelerator | None = None,
     samples: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
 ) -> Plan:
     """Does everything but training: reads and checks the data, loads and tunes the model, measures memory.
 
@@ -125,6 +128,7 @@ def plan(
         trust: As for `train`.
         accelerator: As for `train`.
         samples: A folder that gets a sheet of training images as the model sees them, `train.png`.
+        output: The run folder, as for `train`: there the room on the disk is looked at, and a run that would go on.
 
     Raises:
         HfftError: As `train` would, or there are no images to show.
@@ -136,6 +140,9 @@ def plan(
     assembly = assemble(drafted, make_accelerator(accelerator))
     if samples is not None:
         write_samples(assembly, samples)
+    folder = RunFolder(output or Path("runs", drafted.recipe.name))
+    lack = lack_of_room(assembly, folder)
+    assembly.warnings += [*doubts_of_going_on(folder, assembly), *([lack] if lack is not None else [])]
     return make_plan(assembly)
 
 

@@ -37,6 +37,7 @@ from hfft.loop import Run, on_device, seed_everything
 from hfft.metrics.further import find_metric, load_modules, number_labels
 from hfft.optim.optimizers import OPTIMIZERS, make_optimizer
 from hfft.optim.schedules import Ahead, make_schedule, warmup_steps
+from hfft.origin import origin_of
 from hfft.recipe import ModelSection, Recipe
 from hfft.scoring import ExtraMetric, Scorer
 from hfft.screen import Screen
@@ -80,6 +81,7 @@ class Assembly:
     rows: dict[str, Dataset]  # of the scored splits, as they were read; the ids of examples are their numbers
     strategy: str
     base: str | None  # the name under which others find the pretrained model too
+    origin: dict[str, str]  # what its files are known by; in the main process alone
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -190,6 +192,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         rows=scored_rows,
         strategy=_strategy(recipe),
         base=backbone.public_name,
+        origin=origin_of(backbone) if accelerator.is_main_process else {},
         warnings=[
             *drafted.warnings,
             *warnings,

@@ -77,6 +77,9 @@ def plan(
     samples: Annotated[
         str | None, typer.Option(metavar="DIR", help="Write a sheet of training images here, as the model sees them.")
     ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The run folder to look at: its disk, and a run that would go on.")
+    ] = None,
     trust: Trust = False,
 ) -> None:
     """Do everything but training: checks, a decoded batch, what learns how fast, steps, memory, warnings."""
@@ -87,7 +90,7 @@ def plan(
     from hfft.samples import SHEET
     from hfft.screen import Screen
 
-    made = make(loaded, trust=trust, samples=samples)
+    made = make(loaded, trust=trust, samples=samples, output=output)
     if as_json:
         sys.stdout.write(json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:

@@ -72,7 +72,13 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, -1)
 
 
-def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str], trust: bool = False) -> dict[str, Any]:
+def describe(
+    accelerator: Accelerator,
+    seed: int,
+    fingerprints: dict[str, str],
+    trust: bool = False,
+    origin: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """What environment.json holds. Nothing in it names a user, a host or a path.
 
     Args:
@@ -80,6 +86,7 @@ def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str], 
         seed: The run's.
         fingerprints: SHA-256 of the rows of each split.
         trust: Whether code that the recipe names or the model brings was allowed to run.
+        origin: What the files of the pretrained model are known by.
     """
     return {
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
@@ -97,6 +104,7 @@ def describe(accelerator: Accelerator, seed: int, fingerprints: dict[str, str], 
         "trust": trust,
         "git_commit": _git_commit(),
         "data": fingerprints,
+        **({"base": origin} if origin else {}),
     }
 
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 from hfft.assemble import Assembly
 from hfft.assemble_tuning import part_ahead
 from hfft.hooks.cadence import Cadence
-from hfft.loop import Run, on_device
 from hfft.optim.optimizers import numbers_of
 from hfft.screen import Screen
+from hfft.sizes import checkpoint_bytes, count, disk_bytes, memory, memory_saved
 from hfft.tuning.groups import ParameterRow
 
 PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}
@@ -26,7 +24,8 @@ class Plan:
 
     `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
     `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
-    gradients and the optimizer would take beyond that if everything learnt.
+    gradients and the optimizer would take beyond that if everything learnt. `disk` is in bytes too: one checkpoint, and
+    all files of the run at their most.
     """
 
     name: str
@@ -51,6 +50,7 @@ class Plan:
     evaluations: int
     memory: dict[str, int | None]
     memory_saved: int | None
+    disk: dict[str, int]
     warnings: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -78,6 +78,8 @@ class Plan:
         parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
         saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
         screen.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
+        disk = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.disk.items())
+        screen.say(f"Room on the disk, in MiB, estimated: {disk}")
         show_warnings(self.warnings, screen)
 
 
@@ -96,8 +98,8 @@ def make_plan(assembly: Assembly) -> Plan:
         splits=assembly.prepared.summary,
         batch=assembly.task.decoded(first.micro_batches[0].batch)[:SHOWN],
         parameters=[row.as_json() for row in rows],
-        trainable_parameters=_count(row for row in rows if row.trainable),
-        total_parameters=_count(rows),
+        trainable_parameters=count(row for row in rows if row.trainable),
+        total_parameters=count(rows),
         phases=_phases(assembly),
         lr=recipe.optim.lr or 0.0,
         optimizer=f"{recipe.optim.name}, {numbers_of(run.optimizer.optimizer)}".removesuffix(", "),
@@ -107,8 +109,9 @@ def make_plan(assembly: Assembly) -> Plan:
         seeds=recipe.train.seeds or [recipe.train.seed],
         micro_batch_size=max(len(part.ids) for part in first.micro_batches),
         evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in assembly.scorers else 0,
-        memory=_memory(assembly, max(len(part.ids) for part in first.micro_batches)),
-        memory_saved=_saved(run, rows),
+        memory=memory(assembly, max(len(part.ids) for part in first.micro_batches)),
+        memory_saved=memory_saved(run, rows),
+        disk={"checkpoint": checkpoint_bytes(assembly), "total": disk_bytes(assembly)},
         warnings=assembly.warnings,
     )
 
@@ -119,7 +122,7 @@ def _phases(assembly: Assembly) -> list[dict[str, Any]]:
         learning = [row for row in assembly.parameters if row.trainable and row.name not in phase.closed]
         share = ahead.share if ahead is not None and phase.closed else 1.0
         lr = share * max(row.lr for row in learning)
-        found.append({"first_step": phase.first_step, "parameters": _count(learning), "lr": lr})
+        found.append({"first_step": phase.first_step, "parameters": count(learning), "lr": lr})
     return found
 
 
@@ -185,13 +188,13 @@ def show_warnings(warnings: Sequence[str], screen: Screen) -> None:
 def _facts(rows: Sequence[ParameterRow], columns: Sequence[str]) -> list[str]:
     """What the columns of the table say of some rows."""
     learning = [row for row in rows if row.trainable]
-    total = _count(rows)
+    total = count(rows)
     facts = {
         "parameters": f"{total:,}",
-        "trained": f"{_count(learning) / total if total else 0:.1%}",
+        "trained": f"{count(learning) / total if total else 0:.1%}",
         "peak learning rate": _span([row.lr for row in learning], ".3g"),
         "weight decay": _span([row.weight_decay for row in learning], ".3g"),
-        "adapter": f"{_count(row for row in rows if row.adapter):,}",
+        "adapter": f"{count(row for row in rows if row.adapter):,}",
         "from step": _span([row.from_step for row in learning], "d"),
     }
     return [facts[column] for column in columns]
@@ -206,67 +209,5 @@ def _row(values: dict[str, Any]) -> ParameterRow:
     return ParameterRow(**{**values, "shape": tuple(values["shape"])})
 
 
-def _count(rows: Any) -> int:
-    return sum(torch.Size(row.shape).numel() for row in rows)
-
-
 def _megabytes(size: int | None) -> str:
     return "unknown" if size is None else f"{size / 2**20:.0f}"
-
-
-def _memory(assembly: Assembly, micro_batch_size: int) -> dict[str, int | None]:
-    run, rows = assembly.run, assembly.parameters
-    learning = 4 * _count(row for row in rows if row.trainable)
-    tensors = _state_tensors(run)
-    parts = {
-        "weights": 4 * _count(rows),
-        "gradients": learning,
-        "optimizer": None if tensors is None else learning * tensors,
-        "start": assembly.tuned.anchor.bytes if assembly.tuned.anchor is not None else 0,
-        "average": learning if assembly.recipe.train.ema is not None else 0,
-        "activations": _activation_bytes(assembly, micro_batch_size),
-    }
-    known = [size for size in parts.values() if size is not None]
-    return {**parts, "total": sum(known) if len(known) == len(parts) else None}
-
-
-def _saved(run: Run, rows: Sequence[ParameterRow]) -> int | None:
-    """Bytes that gradients and optimizer state of the weights of the model that do not learn would take."""
-    tensors = _state_tensors(run)
-    still = _count(row for row in rows if not row.trainable)
-    return None if tensors is None else 4 * still * (1 + tensors)
-
-
-def _state_tensors(run: Run) -> int | None:
-    """How many tensors of a parameter's size the optimizer keeps for it, found by one step of a tiny one."""
-    probe = torch.nn.Parameter(torch.zeros(2, 3, device=run.accelerator.device))
-    probe.grad = torch.ones_like(probe)
-    inner = run.optimizer.optimizer
-    settings = {key: value for key, value in inner.param_groups[0].items() if key not in ("params", "initial_lr")}
-    try:
-        tiny = type(inner)([{"params": [probe], **settings}], lr=settings["lr"])
-        tiny.step()
-    except (TypeError, ValueError, RuntimeError):
-        return None  # an optimizer that cannot be made so simply
-    return sum(torch.is_tensor(value) and value.shape == probe.shape for value in tiny.state[probe].values())
-
-
-def _activation_bytes(assembly: Assembly, micro_batch_size: int) -> int:
-    """Bytes that the forward pass of the longest examples keeps for the backward pass when all that may learn does."""
-    assembly.tuned.enter(assembly.tuned.phases[-1])
-    run, examples = assembly.run, assembly.prepared.splits["train"]
-    size = min(micro_batch_size, len(examples))
-    longest = range(size) if examples.lengths is None else (-examples.lengths).argsort(kind="stable")[:size]
-    batch = assembly.task.collate([examples.rows[int(index)] for index in longest])
-    weights = {p.untyped_storage().data_ptr() for p in run.model.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        assembly.task.loss(run.model, on_device(batch, run.accelerator))
-    return sum(kept.values())

@@ -12,11 +12,12 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from scipy.special import stdtrit
 
-from hfft.assemble import Draft, assemble, draft
-from hfft.folder import RunFolder, read_json, scored_splits, whole_folder, write_json, write_text
+from hfft.assemble import Assembly, Draft, assemble, draft
+from hfft.folder import RunFolder, scored_splits, whole_folder, write_json, write_text
 from hfft.loop import on_main
 from hfft.recipe import Recipe
-from hfft.resume import Start, find_start
+from hfft.report.reading import read_results
+from hfft.resume import Start, check_beginning, find_start
 from hfft.score_table import headline, headline_metric, interval_text
 from hfft.screen import Screen
 from hfft.training import report_on, train_in
@@ -35,7 +36,11 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
         return
     seeds = recipe.train.seeds or []
     if start.continues:  # a fault is to show itself before the old results go
-        assemble(draft(_of_seed(recipe, seeds[-1]), drafted.trust), accelerator)
+        assembly = assemble(draft(_of_seed(recipe, seeds[-1]), drafted.trust), accelerator)
+        begun = next((inner for inner in map(folder.seed, seeds) if inner.environment.exists()), None)
+        if begun is not None:
+            on_main(accelerator, lambda: _look(begun, start, assembly))
+        del assembly
         accelerator.free_memory()
     if main:
         folder.remove_unfinished()
@@ -52,6 +57,10 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
     on_main(accelerator, lambda: _gather(folder, recipe, drafted.task.lower_is_better, screen))
 
 
+def _look(folder: RunFolder, start: Start, assembly: Assembly) -> None:
+    check_beginning(folder, start, assembly)
+
+
 def _of_seed(recipe: Recipe, seed: int) -> Recipe:
     """The recipe of one of several seeds: what it would be for that seed alone."""
     train = recipe.train.model_copy(update={"seed": seed, "seeds": None})
@@ -61,7 +70,7 @@ def _of_seed(recipe: Recipe, seed: int) -> Recipe:
 def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], screen: Screen) -> None:
     """Writes what the finished runs of all seeds come to: results.json last, before it the best one's model/."""
     seeds = recipe.train.seeds or []
-    found = [read_json(folder.seed(seed).results) for seed in seeds]
+    found = [read_results(folder.seed(seed).results) for seed in seeds]
     best, metric = _best(found, recipe, lower_is_better)
     results: dict[str, Any] = {
         "task": recipe.task.name,

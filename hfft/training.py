@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
@@ -9,9 +11,9 @@ from hfft.assemble import Assembly, Company, Draft, assemble, attach_hooks
 from hfft.closing import closing_line
 from hfft.data.loaders import told_of_workers
 from hfft.environment import describe, keep_freed_memory
-from hfft.errors import TrainingError
+from hfft.errors import DiskError, TrainingError
 from hfft.finish import finish
-from hfft.folder import RunFolder, read_json, write_json
+from hfft.folder import RunFolder, write_json
 from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.hub.on_the_way import PublishBest
@@ -19,10 +21,12 @@ from hfft.hub.target import check_rows_before_training
 from hfft.loop import fit, on_main
 from hfft.planning import SHOWN, show_parameters, show_splits, show_warnings
 from hfft.report import Pictures, write_own_report
-from hfft.resume import Start, check_data, check_length, find_start
+from hfft.report.reading import read_results
+from hfft.resume import Start, check_beginning, check_length, extension, find_start, jumps
 from hfft.samples import pictures_of
 from hfft.scoring import Interrupted
 from hfft.screen import Screen
+from hfft.sizes import checkpoint_bytes, require_room
 from hfft.wrapping import settle_buckets
 
 
@@ -35,20 +39,26 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
     main = accelerator.is_main_process
     start = broadcast_object_list([find_start(folder, drafted.recipe, resume) if main else Start()])[0]
     if start.finished:
-        ended = read_json(folder.results)["ended"] if main else None
+        ended = read_results(folder.results).get("ended") if main else None
         how = f"It ended early: {ended}." if ended else "Train longer with a larger train.epochs or train.steps."
         screen.say(f"The run in {folder.path} is finished already. {how}")
         return
     if accelerator.device.type == "cpu":
         keep_freed_memory()
     assembly = assemble(drafted, accelerator)
-    check_data(folder, start, assembly.fingerprints)
-    check_length(start, assembly.run.total_steps)
-    if main:
+    extended: list[dict[str, Any]] = []
+
+    def look() -> None:
+        check_length(start, assembly.run.total_steps)
+        assembly.warnings.extend([*start.warnings, *check_beginning(folder, start, assembly)])
+        require_room(assembly, folder)
         check_rows_before_training(assembly.recipe, assembly.fingerprints)
-    assembly.warnings.extend(start.warnings)
+        extended.extend(extension(folder, start, assembly))
+        assembly.warnings.extend(jumps(extended))
+
+    on_main(accelerator, look)
     _introduce(assembly, screen)
-    on_main(accelerator, lambda: _write_beginning(folder, assembly, drafted.trust))
+    on_main(accelerator, lambda: _write_beginning(folder, assembly, drafted.trust, extended))
     _train(assembly, folder, start, screen)
 
 
@@ -81,6 +91,9 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
                 _close(assembly, folder, screen)
         except Interrupted:
             Preempt(checkpoint).stop_if_asked(run)
+        except DiskError as error:
+            size = checkpoint_bytes(assembly) / 2**20
+            raise DiskError(f"{error} A checkpoint takes {size:,.1f} MiB.") from error
         except TrainingError as error:
             checkpoint.save(run)
             place = folder.checkpoint(run.progress.step)
@@ -109,7 +122,7 @@ def report_on(folder: RunFolder, screen: Screen, pictures: Pictures | None = Non
 def _close(assembly: Assembly, folder: RunFolder, screen: Screen) -> None:
     """Writes the report, and ends with a line that says what happened."""
     report_on(folder, screen, pictures_of(assembly))
-    screen.say(closing_line(read_json(folder.results), assembly.recipe.train.best_metric, folder.path))
+    screen.say(closing_line(read_results(folder.results), assembly.recipe.train.best_metric, folder.path))
 
 
 def _introduce(assembly: Assembly, screen: Screen) -> None:
@@ -131,14 +144,15 @@ def _introduce(assembly: Assembly, screen: Screen) -> None:
         screen.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
-def _write_beginning(folder: RunFolder, assembly: Assembly, trust: bool) -> None:
+def _write_beginning(folder: RunFolder, assembly: Assembly, trust: bool, extended: list[dict[str, Any]]) -> None:
     """Writes what is known before the first step. An old result goes: the run is not finished any more."""
     folder.remove_unfinished()
     for old in (folder.results, folder.report, folder.report_facts):
         old.unlink(missing_ok=True)
     assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
     accelerator, seed = assembly.run.accelerator, assembly.recipe.train.seed
-    write_json(folder.environment, describe(accelerator, seed, assembly.fingerprints, trust))
+    described = describe(accelerator, seed, assembly.fingerprints, trust, assembly.origin)
+    write_json(folder.environment, {**described, **({"extended": extended} if extended else {})})
     write_json(folder.parameters, [row.as_json() for row in assembly.parameters])
     findings = [finding.as_json() for finding in assembly.prepared.findings]
     write_json(folder.data, {"splits": assembly.prepared.summary, "findings": findings})

@@ -44,7 +44,11 @@ def _is_noise(key: str) -> bool:
 def machine_rows(first: Run, other: Run) -> list[Row]:
     """Versions, hardware and the like in which two runs differ, by dotted key of environment.json."""
     mine, theirs = (dict(flattened(run.members[0].environment)) for run in (first, other))
-    keys = [key for key in dict.fromkeys([*mine, *theirs]) if key.partition(".")[0] not in ("seed", "data")]
+    keys = [
+        key
+        for key in dict.fromkeys([*mine, *theirs])
+        if key.partition(".")[0] not in ("seed", "data", "base", "extended")
+    ]
     return [(key, mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)]
 
 

@@ -55,6 +55,8 @@ ENVIRONMENT: Shape = {
     "processor?": str | None,
     "accelerate?": {"device?": str, "mixed_precision?": str},
     "data?": Each(str),
+    "base?": Each(str),
+    "extended?": [{"from_steps": int, "to_steps": int, "lr_before": NUMBER, "lr_after": NUMBER}],
 }
 PARAMETERS: Shape = [
     {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from contextlib import contextmanager
 
 import pytest
 
+import hfft
 from hfft.errors import DiskError
 from tests.laws.runs import launch, train
 from tests.laws.test_resuming import wait_for, whole
@@ -28,6 +30,9 @@ def no_file_above(size):
 def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing_that_was_whole(tiny, tmp_path):
     recipe = tiny("text-classification")
     train(recipe, tmp_path / "whole", *EVERY_TWO)
+    planned = hfft.plan(hfft.Recipe.from_dict(recipe, *EVERY_TWO), output=tmp_path / "other").disk
+    saved = [file.stat().st_size for file in (tmp_path / "whole").rglob("*.safetensors")]
+    assert sum(saved) < planned["total"] < 1.5 * sum(saved)  # one more checkpoint may be there while it is written
     weights = next((tmp_path / "whole").glob("checkpoints/*/model.safetensors")).stat().st_size
     with (
         no_file_above(weights + 100),
@@ -39,6 +44,17 @@ def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing_that_was_whole(tiny, 
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
     train(recipe, tmp_path / "run", *EVERY_TWO)
     assert whole(tmp_path / "run") == whole(tmp_path / "whole")
+
+
+def test_a_disk_on_which_the_run_has_no_room_is_told_before_it_begins(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("hfft.sizes.room_at", lambda path: (tmp_path, 100_000))
+    recipe, told = (
+        tiny("text-classification"),
+        r"The run needs about .* MiB on the disk of .* of which 0.1 MiB are free",
+    )
+    with pytest.raises(DiskError, match=rf"{told}.*There is no checkpoint yet"):
+        train(recipe, tmp_path / "run")
+    assert [text for text in hfft.plan(hfft.Recipe.from_dict(recipe)).warnings if re.match(told, text)]
 
 
 def test_all_processes_end_with_the_message_of_the_one_that_cannot_write(tiny, tmp_path):

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+import hfft
 from hfft.data.loaders import _Rows
-from hfft.errors import DataError, SetupError, Stopped
+from hfft.errors import DataError, ModelError, SetupError, Stopped
 from hfft.folder import read_json
 from hfft.scoring import Scorer
 from tests.laws.kinds import repeat_last_row
@@ -20,6 +21,7 @@ from tests.laws.runs import (
     CASES,
     LAWFUL,
     cut,
+    events,
     finished,
     keep_best,
     launch,
@@ -241,3 +243,55 @@ def test_damaged_best_weights_are_not_gone_on_with(tiny, tmp_path):
     best.write_bytes(best.read_bytes()[:-8])
     train(recipe, tmp_path / "cut", *KEPT)
     assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+
+
+def elsewhere(recipe, place):
+    """The recipe with its data and its model copied to another place."""
+    shutil.copytree(recipe["data"]["root"], place / "data")
+    shutil.copytree(recipe["model"], place / "model")
+    return {**recipe, "data": {**recipe["data"], "root": str(place / "data")}, "model": str(place / "model")}
+
+
+def steps(number):
+    return ["train.epochs=null", f"train.steps={number}", "optim.schedule=constant", "optim.warmup=0"]
+
+
+def test_data_and_model_may_move_and_may_not_change(tiny, tmp_path):
+    recipe = elsewhere(tiny("text-classification"), tmp_path / "one")
+    train(recipe, tmp_path / "run", *steps(2))
+    moved = elsewhere(recipe, tmp_path / "other")
+    shutil.rmtree(tmp_path / "one")
+    train(moved, tmp_path / "run", *steps(3))
+    assert "base" in read_json(tmp_path / "run" / "environment.json")
+    config = tmp_path / "other" / "model" / "config.json"
+    config.write_text(config.read_text().replace('"hidden_act": "gelu"', '"hidden_act": "relu"'))
+    with pytest.raises(ModelError, match=r"is not as it was when the run in .* began: its config.json differs"):
+        train(moved, tmp_path / "run", *steps(4))
+
+
+def test_a_run_whose_environment_is_damaged_goes_on_with_a_warning(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "run", *steps(2))
+    file = tmp_path / "run" / "environment.json"
+    file.write_text(file.read_text()[:400])
+    with pytest.raises(SetupError, match=r"another recipe: data.root is"):  # nobody knows whether it is the same
+        train(elsewhere(recipe, tmp_path / "other"), tmp_path / "run", *steps(3))
+    train(recipe, tmp_path / "run", *steps(3))
+    warnings = read_json(tmp_path / "run" / "results.json")["warnings"]
+    assert any("environment.json cannot be read" in warning for warning in warnings)
+    assert read_json(file)["base"]
+
+
+def test_a_rate_that_jumps_where_a_finished_run_is_made_longer_is_told(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "run", "train.epochs=1")
+    warned = hfft.plan(hfft.Recipe.from_dict(recipe, "train.epochs=2"), output=tmp_path / "run").warnings
+    train(recipe, tmp_path / "run", "train.epochs=2")
+    results = read_json(tmp_path / "run" / "results.json")
+    (extended,) = read_json(tmp_path / "run" / "environment.json")["extended"]
+    first = next(row for row in events(tmp_path / "run", "train") if row["step"] == 9)
+    assert (extended["from_steps"], extended["to_steps"], extended["at_step"]) == (8, 16, 8)
+    assert extended["lr_after"] == pytest.approx(first["lr"])
+    assert extended["lr_before"] < 0.3 * extended["lr_after"]
+    assert [text for text in results["warnings"] if "made longer, from 8 steps to 16" in text]
+    assert set(results["warnings"]) == set(warned)
