@@ -20,7 +20,7 @@ from transformers.image_utils import load_image
 from hfft.backbone import Backbone
 from hfft.data.checks import UNLABELLED
 from hfft.data.files import KINDS, read_files
-from hfft.data.image_folder import IMAGE_ENDINGS
+from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.order import Budget
 from hfft.errors import DataError, ModelError, SetupError, quoted
 from hfft.folder import RunFolder, write_text

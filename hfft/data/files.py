@@ -21,8 +21,10 @@ import pyarrow.parquet
 from datasets import Dataset, concatenate_datasets
 from datasets.exceptions import DatasetGenerationError
 
+from hfft.data.class_folders import class_names
 from hfft.data.file_names import renamed
-from hfft.data.image_folder import IMAGE_ENDINGS, class_names, image_rows, read_class_folders, read_flat_folders
+from hfft.data.folders import IMAGE_ENDINGS, is_visible
+from hfft.data.image_folder import image_rows, read_class_folders, read_flat_folders
 from hfft.errors import DataError, near, quoted, shortened
 
 
@@ -83,7 +85,7 @@ def _matches(pattern: str, root: str, where: str) -> list[Path]:
     if path.is_file() or path.is_dir():
         return [path]
     names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    matched = sorted(Path(root, name) for name in names)
+    matched = sorted(Path(root, name) for name in names if is_visible(Path(name).name))
     found = [file for file in matched if file.is_file()] or [folder for folder in matched if folder.is_dir()]
     if not found and "://" in pattern:
         raise DataError(f"{where} is '{pattern}', an address: download it first, and give the name of the file.")

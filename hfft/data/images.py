@@ -28,6 +28,7 @@ from PIL import ExifTags
 from transformers.image_utils import load_image
 
 from hfft.data import checks
+from hfft.data.image_faults import cure, reason, shown_name
 from hfft.data.loaders import cores
 from hfft.data.text import cache_folder
 from hfft.errors import DataError
@@ -35,7 +36,6 @@ from hfft.folder import read_json, write_text
 
 ROWS = 100  # held as bytes at once: photographs are megabytes each
 FORMAT = 1  # of what is kept on disk
-MISSING = "there is no such file"
 TEXT, BYTES = ("string", "large_string"), ("binary", "large_binary")
 
 
@@ -79,7 +79,7 @@ def open_image(value: Mapping[str, Any]) -> PIL.Image.Image:
         try:
             return load_image(PIL.Image.open(BytesIO(_content(value))))
         except Exception as error:  # Pillow's readers raise almost anything on a broken file
-            raise DataError(f"The image {_name(value)} cannot be read: {_reason(error)}.") from error
+            raise DataError(f"The image {shown_name(value)} cannot be read: {reason(error, value)}.") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,9 @@ def image_findings(
     for split, seen in looked.items():
         total = len(seen.faults)
         faulty = np.flatnonzero(~seen.readable)[: checks.SHOWN].tolist()
-        reasons = "; ".join(f"{Path(_name(splits[split][row][column])).name}: {seen.faults[row]}" for row in faulty)
+        reasons = "; ".join(
+            f"{Path(shown_name(splits[split][row][column])).name}: {seen.faults[row]}" for row in faulty
+        )
         unreadable = f"cannot be read and are left out ({reasons})"
         findings += checks.count_rows("unreadable", split, ~seen.readable, total, unreadable)
         findings += checks.count_rows("deep", split, seen.deep, total, DEEP)
@@ -183,14 +185,10 @@ def none_left(rows: Dataset, column: str, looked: Looked, split: str) -> DataErr
         split: Its name.
     """
     row = int(np.argmin(looked.readable))
-    hint = (
-        " Names of files start from the folder of the table that they stand in."
-        if looked.faults[row] == MISSING
-        else ""
-    )
+    value, fault = rows[row][column], looked.faults[row]
     return DataError(
         f"task.image: no image of the {split} split is left: {int((~looked.readable).sum())} of {len(rows)} cannot be "
-        f"read, the first, {_name(rows[row][column])}, since {looked.faults[row]}.{hint}"
+        f"read, the first, {shown_name(value)}, since {fault}.{cure(value, fault)}"
     )
 
 
@@ -239,19 +237,6 @@ def _content(value: Mapping[str, Any]) -> bytes:
     if not content:
         raise ValueError("it is empty")
     return content
-
-
-def _name(value: Mapping[str, Any]) -> str:
-    return value["path"] or f"of {len(value['bytes'])} bytes"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return MISSING
-    if isinstance(error, PIL.UnidentifiedImageError):
-        return "it is no image of a kind that Pillow can read"
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return (strerror or str(error) or type(error).__name__).rstrip(".")
 
 
 @contextmanager
@@ -310,7 +295,7 @@ def _look(value: dict[str, Any]) -> _Seen:
             if image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):  # lies on its side
                 width, height = height, width
     except Exception as error:  # Pillow's readers raise almost anything on a broken file
-        seen.fault = _reason(error)
+        seen.fault = reason(error, value)
         return seen
     seen.size = (height, width)
     seen.deep = image.mode.startswith(("I", "F"))  # 16 and 32 bits; colours of 16 bits Pillow scales itself

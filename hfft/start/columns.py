@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from datasets import ClassLabel, Dataset, Image, Value
 
-from hfft.data.image_folder import IMAGE_ENDINGS
+from hfft.data.folders import IMAGE_ENDINGS
 from hfft.start.languages import language_of_name
 
 Kind = Literal[

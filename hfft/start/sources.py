@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hfft.data.files import KINDS
+from hfft.data.folders import is_visible
 from hfft.errors import DataError, RecipeError
 from hfft.start.wishes import Wishes
 
@@ -73,7 +74,7 @@ def _opened(name: str, flag: str) -> str:
     folder = Path(name)
     if not folder.is_dir():
         return name
-    visible = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+    visible = sorted(path for path in folder.iterdir() if is_visible(path.name))
     folders = [path for path in visible if path.is_dir()]
     train = next((path for path in folders if TRAIN.fullmatch(path.name)), None)
     if train is not None and _is_split(train, folders):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from pathlib import Path
 
 import datasets.config
 import pyarrow
@@ -212,7 +213,8 @@ def test_an_image_folder_has_a_row_a_file_and_a_label_a_subfolder(read, tmp_path
     names = ["all/dog/b.jpg", "all/dog/more/a.jpg", "all/cat/x.txt", "all/cat/y.PNG", "all/README.md"]
     hidden = ["all/.git/a.jpg", "all/cat/.DS_Store", "all/cat/Thumbs.db", "all/dog/desktop.ini", "all/dog/.x/a.jpg"]
     packed = ["all/__MACOSX/dog/b.jpg", "all/cat/__MACOSX/y.PNG", "all/cat/__MACOSX_y.PNG"]
-    found = read(dict.fromkeys([*names, *hidden, *packed], ""), "all")
+    stored = ["all/@eaDir/a.jpg", "all/cat/@eaDir/y.PNG/THUMB_SM.jpg", "all/dog/.AppleDouble/b.jpg", "all/lost+found/b"]
+    found = read(dict.fromkeys([*names, *hidden, *packed, *stored], ""), "all")
     assert found.features["label"] == ClassLabel(names=["cat", "dog", "empty"])
     assert found.to_dict() == {
         "image": paths(tmp_path, "all/cat/x.txt", "all/cat/y.PNG", "all/dog/b.jpg", "all/dog/more/a.jpg"),
@@ -232,6 +234,16 @@ def test_image_folders_of_one_split_join_their_classes(read, tmp_path):
 def test_a_pattern_that_only_folders_match_reads_them(read, tmp_path):
     found = read({"train_a/dog/a.jpg": "", "train_b/cat/b.jpg": "", "x.csv": "text\na\n"}, "tr*")
     assert found.to_dict() == {"image": paths(tmp_path, "train_a/dog/a.jpg", "train_b/cat/b.jpg"), "label": [1, 0]}
+    read({"parts/1/dog/a.jpg": "", "parts/2/cat/b.jpg": "", "parts/@eaDir/small/b.jpg": ""})
+    assert read({}, "parts/*").features["label"].names == ["cat", "dog"]
+
+
+def test_a_folder_within_each_class_folder_changes_no_label(read):
+    """As Tiny ImageNet has it; what is no image is counted when the images are looked at."""
+    found = read({"all/n01/images/a.JPEG": "", "all/n01/n01_boxes.txt": "", "all/n02/images/b.JPEG": ""}, "all")
+    assert [Path(name).name for name in found["image"]] == ["a.JPEG", "n01_boxes.txt", "b.JPEG"]
+    assert found["label"][:] == [0, 0, 1]
+    assert read({"one/cat/a.jpg": "", "one/cat/more/b.jpg": ""}, "one").features["label"].names == ["cat"]
 
 
 def test_a_folder_and_a_table_are_not_joined(read):
@@ -317,6 +329,17 @@ def test_a_name_relative_to_the_working_folder_becomes_absolute(read, tmp_path, 
             ],
         ),
         (["cat/.DS_Store", "dog/.DS_Store"], ["data.files.train: the subfolders of ", " hold no files."]),
+        (
+            ["images/cat/a.jpg", "images/dog/b.jpg", "README.md"],
+            [
+                "has only one subfolder, images, with the subfolders cat, dog. If these are the classes, name ",
+                "all/images.",
+            ],
+        ),
+        (
+            ["images/a.jpg", "images/b.jpg", "labels.csv"],
+            ["has only one subfolder, images, which would be the label of all", "If labels.csv has the labels, name "],
+        ),
     ],
 )
 def test_a_folder_that_is_no_image_folder_is_refused(read, tmp_path, files, messages):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 
@@ -359,3 +360,40 @@ def test_the_error_for_a_split_without_images_names_the_first_that_cannot_be_rea
     rows = rows.select([2])
     message = str(none_left(rows, "image", look_at(rows, "image"), "eval"))
     assert f"the first, {tmp_path / 'none.jpg'}, since there is no such file. Names of files start from the" in message
+
+
+@pytest.mark.parametrize("name", ["a0", "train/a0.png", "elsewhere/a0.jpg"])
+def test_a_name_without_folder_or_ending_is_told_what_is_there(tmp_path, name):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a0.jpg").write_bytes(JPEG)
+    rows = images(str(tmp_path / name))
+    message = str(none_left(rows, "image", look_at(rows, "image"), "train"))
+    start = (tmp_path / name).parent if name.startswith("train") else tmp_path
+    there, meant = (tmp_path / "train" / "a0.jpg").relative_to(start), (tmp_path / name).relative_to(start)
+    assert f"But there is '{there}' in {start}: names need their folder and ending." in message
+    assert f"Write that in the place of '{meant}'" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (base64.b64encode(encoded(DRAWN)).decode(), "the image itself as text (base64)"),
+        (f"data:image/png;base64,{base64.b64encode(encoded(DRAWN)).decode()}", "the image itself as text (base64)"),
+        (" ".join(map(str, PIXELS[..., 0].flatten())), "the image itself as numbers"),
+        (str(encoded(DRAWN)), "an image as Python prints it"),
+        (str({"bytes": encoded(DRAWN, "JPEG"), "path": None}), "an image as Python prints it"),
+        (repr(DRAWN), "an image as Python prints it"),
+    ],
+    ids=["base64", "uri", "pixels", "bytes", "struct", "pillow"],
+)
+def test_an_image_written_as_text_is_named_and_not_printed(text, what):
+    rows = images(f"/data/{text}", PNG)
+    looked = look_at(rows, "image")
+    (finding,) = image_findings({"train": rows}, "image", {"train": looked})
+    message = str(none_left(rows, "image", looked, "train"))
+    for shown in (str(finding), message):
+        assert f"it is no name of a file, but {what}" in shown
+        assert len(shown) < 450
+    assert message.endswith(
+        "Decode the images into files, and write their names; or put their bytes into a parquet file."
+    )
