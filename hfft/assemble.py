@@ -228,7 +228,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
     log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, screen, track)
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
     checkpoint = Checkpoint(folder, cadence, train.keep_checkpoints, log)
-    evaluate = None
+    evaluate, again = None, train.keep_best is not None  # the last weights may not be those that are scored at the end
     if "eval" in assembly.scorers:
         evaluate = Evaluate(
             assembly.scorers["eval"].some(_rows_while_training(assembly.recipe)),
@@ -238,6 +238,7 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
             patience=train.early_stop,
             patient_from=assembly.tuned.phases[-1].first_step,
             keep=train.soup or 1,
+            rows_at_end=sum(len(each.examples) for split, each in assembly.scorers.items() if split != "eval" or again),
             save_best=checkpoint.save_best,
             log=log,
             screen=screen,

@@ -44,7 +44,9 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         # What is settled on eval decides the answers to the others: eval comes first.
         for split, scorer in sorted(assembly.scorers.items(), key=lambda item: not item[1].settles):
             done = known is not None and split == "eval" and len(known.ids) == len(scorer.examples)
-            scored[split] = known if known and done else scorer(run.model, run.accelerator, run.asked_to_stop)
+            tell = company.log.line.scoring(split)
+            scored[split] = known if known and done else scorer(run.model, run.accelerator, run.asked_to_stop, tell)
+        company.log.end_progress()
         progress = summed(run)
 
         def leave() -> None:

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +207,12 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Reads a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def left_out(path: Path, lines: Sequence[int]) -> str:
+    """The warning of lines of a file that cannot be read and were passed over."""
+    listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+    return f"{len(lines)} line(s) of {path.name} cannot be read and are left out: {listed}."
 
 
 def scored_splits(results: dict[str, Any]) -> list[str]:

@@ -129,7 +129,13 @@ class Scorer:
     extra: Sequence[ExtraMetric] = ()
     settles: bool = False
 
-    def __call__(self, model: Any, accelerator: Accelerator, asked_to_stop: Callable[[], int] = lambda: 0) -> Scored:
+    def __call__(
+        self,
+        model: Any,
+        accelerator: Accelerator,
+        asked_to_stop: Callable[[], int] = lambda: 0,
+        tell: Callable[[int, int], None] = lambda done, batches: None,
+    ) -> Scored:
         """Answers every example and gathers the answers on all processes.
 
         Training and evaluation modes of the model's parts are as before afterwards.
@@ -138,6 +144,7 @@ class Scorer:
             model: The prepared model.
             accelerator: Tells this process's share.
             asked_to_stop: Asked every few batches, by all processes together.
+            tell: Told before each batch, and at the end, how many this process has answered, and of how many.
 
         Raises:
             Interrupted: `asked_to_stop` said so.
@@ -152,11 +159,13 @@ class Scorer:
         found: list[tuple[int, Answer, Any]] = []
         with evaluating(model), accelerator.autocast():  # Accelerate's own is around `forward`: `generate` goes past it
             for number, part in enumerate(self._load(parts)):
+                tell(number, len(parts))
                 if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
                     raise Interrupted
                 answers = self.task.answers(model, on_device(part.batch, accelerator))
                 if part.counts:
                     found += zip(part.ids, answers, self.task.truths(part.batch), strict=True)
+        tell(len(parts), len(parts))
         if accelerator.num_processes > 1:
             found = gather_object(found)
         found.sort(key=lambda row: row[0])

@@ -76,7 +76,9 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
         screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
         if run.progress.ended is not None:
             screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
-    company.log.go_back(run.progress.step, run.progress.evaluated_step)
+    for warning in company.log.go_back(run.progress.step, run.progress.evaluated_step):
+        assembly.warnings.append(warning)
+        screen.say(f"warning: {warning}")
     with listening(run), told_of_workers():
         try:
             if company.evaluate is not None:

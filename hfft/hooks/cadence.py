@@ -25,6 +25,19 @@ class Cadence:
         >>> [step for step in range(1, 11) if Cadence(0.5, 5, 10).due(step)]
         [3, 5, 8, 10]
         """
+        return step == self.total_steps or self._periods(step) > self._periods(step - 1)
+
+    def left(self, step: int) -> int:
+        """How often something is due after a later step than `step`.
+
+        >>> [Cadence(0.5, 5, 9).left(step) for step in (0, 3, 8, 9)]
+        [4, 3, 1, 0]
+        """
+        if step >= self.total_steps:
+            return 0
+        return self._periods(self.total_steps - 1) - self._periods(step) + 1
+
+    def _periods(self, step: int) -> int:
         every = Fraction(str(self.every)) if self.every is not None else Fraction(1)  # 0.1 of 10 is 1, not a bit more
         period = every if self.every is not None and every >= 1 else every * self.steps_per_epoch
-        return step == self.total_steps or math.floor(step / period) > math.floor((step - 1) / period)
+        return math.floor(step / period)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from hfft.hooks.cadence import Cadence
@@ -25,6 +26,7 @@ class Evaluate:
         patience: Evaluations without a better value after which the run ends; None for never.
         patient_from: The first step after which evaluations count for that: before, not all learns that will.
         keep: How many evaluations have their weights kept: the best.
+        rows_at_end: Rows that are scored once more at the end, or then for the first time.
         save_best: Keeps the weights as they are.
         log: Gets a row for each evaluation.
         screen: Gets a line for each evaluation.
@@ -40,6 +42,7 @@ class Evaluate:
         patience: int | None,
         patient_from: int = 1,
         keep: int = 1,
+        rows_at_end: int = 0,
         save_best: Callable[[Run], None],
         log: Log,
         screen: Screen,
@@ -48,6 +51,9 @@ class Evaluate:
         self.keep_best, self.lower_is_better, self.patience = keep_best, lower_is_better, patience
         self.patient_from, self.keep, self.save_best, self.log, self.screen = patient_from, keep, save_best, log, screen
         self.latest: tuple[int, Scored] | None = None
+        self.rows_at_end = rows_at_end
+        self.seconds_a_row: float | None = None
+        log.seconds_ahead = self.seconds_ahead
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Scores where it is due."""
@@ -64,7 +70,9 @@ class Evaluate:
         if not step or not due or run.progress.evaluated_step == step:
             return
         with run.paused(), averaged(run):
-            scored = self.scorer(run.model, run.accelerator, run.asked_to_stop)
+            began = time.monotonic()
+            scored = self.scorer(run.model, run.accelerator, run.asked_to_stop, self.log.line.scoring("eval"))
+            self.seconds_a_row = (time.monotonic() - began) / max(len(scored.ids), 1)
             self.latest = step, scored
             run.progress.evaluated_step = step
             values = {name: value for name, value in scored.scores.items() if "/" not in name}
@@ -76,6 +84,15 @@ class Evaluate:
             self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")
             if kept:
                 self.save_best(run)
+
+    def seconds_ahead(self, run: Run) -> float | None:
+        """How long the evaluations to come will take, those at the end of the run too; None before the first one."""
+        if self.seconds_a_row is None:
+            return None
+        step = run.progress.step
+        due_now = self.cadence.due(step) and run.progress.evaluated_step != step
+        rows = (self.cadence.left(step) + due_now) * len(self.scorer.examples) + self.rows_at_end
+        return rows * self.seconds_a_row
 
     def _note(self, run: Run, values: dict[str, float]) -> bool:
         """Takes note of the watched metric, and says whether it is the best so far."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,15 @@ from typing import Any
 import torch
 
 from hfft.errors import TrainingError
-from hfft.folder import write_text, writing
+from hfft.folder import left_out, write_text, writing
 from hfft.hooks.progress_line import ProgressLine
 from hfft.hooks.track import Track
 from hfft.loop import Run, StepReport, on_main, over_processes
 from hfft.screen import Screen
 
 SKIPS_IN_A_ROW = 10  # so many steps without a finite gradient end the run; float16's scaler needs a few to settle
+
+WINDOW = 20  # looks over which the speed is measured
 
 
 class Log:
@@ -36,10 +40,14 @@ class Log:
         self.skips_in_a_row = 0
         self.last_loss = math.nan
         self.line = ProgressLine(screen)
+        self.marks: deque[tuple[int, int, float]] = deque(maxlen=WINDOW)  # step, samples and seconds of the last looks
+        self.seconds_ahead: Callable[[Run], float | None] = lambda run: 0.0  # that the evaluations to come will take
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Takes note of a step."""
         self.pending.append(report)
+        if not self.marks:
+            self.marks.append(_mark(run))
         if report.step % self.every == 0 or report.step == run.total_steps:
             self.flush(run)
 
@@ -81,22 +89,28 @@ class Log:
         """The same for what concerns the main process alone, which calls it. No step is waiting for its row."""
         self._write([{**_place(run, run.progress.step), "event": event, **values}])
 
-    def go_back(self, step: int, evaluated_step: int) -> None:
+    def go_back(self, step: int, evaluated_step: int) -> list[str]:
         """Drops the rows behind `step`, and evaluations behind `evaluated_step`: a resumed run writes them again.
 
         Half a row at the end is dropped too.
+
+        Returns:
+            A warning where other rows were damaged, which are dropped as well.
         """
         if self.path is None or not self.path.exists():
-            return
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+            return []
+        kept, broken = [], []
+        for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True), start=1):
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
-                break
-            if row["step"] <= (evaluated_step if row["event"] == "eval" else step):
-                kept.append(line)
+                wanted = row["step"] <= (evaluated_step if row["event"] == "eval" else step)
+            except (ValueError, KeyError, TypeError):
+                broken += [number] if line.endswith(b"\n") else []
+                continue
+            if wanted:
+                kept.append(line.decode("utf-8").rstrip("\n"))
         write_text(self.path, "".join(f"{line}\n" for line in kept))
+        return [left_out(self.path, broken)] if broken else []
 
     def end_progress(self) -> None:
         """Ends the progress line."""
@@ -129,18 +143,26 @@ class Log:
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
     def _show(self, run: Run, report: StepReport, norm: float) -> None:
-        """Shows the loss since the last look, and of the whole run speed, padding and the time to go."""
-        progress = run.progress
-        left = (run.total_steps - progress.step) * progress.seconds / progress.step
+        """Shows loss and speed since the last looks, the padding of the whole run, and the time to go."""
+        progress, (step, samples, seconds) = run.progress, self.marks[0]
+        if step == progress.step:  # nothing is known yet but of a part of the run before, or of its first step
+            step, samples, seconds = 0, 0, 0.0
+        took, ahead = max(progress.seconds - seconds, 1e-9), self.seconds_ahead(run)
+        left = (run.total_steps - progress.step) * took / (progress.step - step) + (ahead or 0.0)
+        self.marks.append(_mark(run))
         facts = [
             (f"loss {self.last_loss:.4f}", 5),
             (f"lr {report.lr:.2e}", 2),
             *([(f"gradient {norm:.3g}", 0)] if self.screen.verbose else []),
-            (f"{progress.samples / max(progress.seconds, 1e-9):.0f} samples/s", 3),
+            (f"{(progress.samples - samples) / took:.0f} samples/s", 3),
             *([(f"{1 - progress.tokens / progress.cells:.1%} padding", 1)] if progress.cells else []),
-            (f"{timedelta(seconds=round(left))} left", 4),
+            (f"{timedelta(seconds=round(left))} left{', then scoring' if ahead is None else ''}", 4),
         ]
         self.line.show(progress.step, run.total_steps, facts)
+
+
+def _mark(run: Run) -> tuple[int, int, float]:
+    return run.progress.step, run.progress.samples, run.progress.seconds
 
 
 def _place(run: Run, step: int) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -11,6 +12,7 @@ from hfft.screen import Screen
 
 LINES = 50  # of progress in a run, where it goes to a file
 PATIENCE = 600  # seconds after which there is a line in any case
+SCORING_PATIENCE = 60  # the same while a split is scored
 BAR = 24  # columns of a terminal
 
 
@@ -25,6 +27,7 @@ class ProgressLine:
         self.screen = screen
         self.bar: Progress | None = None
         self.next_line, self.said_at = 0, time.monotonic()
+        self.shown: tuple[int, int, Sequence[tuple[str, int]]] = 0, 0, []
 
     def show(self, step: int, total: int, facts: Sequence[tuple[str, int]]) -> None:
         """Moves the line, or, where nobody watches, prints one: about fifty in a run, or all if verbose.
@@ -34,6 +37,7 @@ class ProgressLine:
             total: All steps.
             facts: What there is to say, and how dear it is: where there is no room the cheapest goes first.
         """
+        self.shown = step, total, facts
         if self.screen.is_terminal:
             self._move(step, total, facts)
             return
@@ -41,6 +45,26 @@ class ProgressLine:
         if self.screen.verbose or step == total or step >= self.next_line or now - self.said_at > PATIENCE:
             self.screen.say(f"step {step}/{total}  {_joined(facts)}")
             self.next_line, self.said_at = step + total // LINES, now
+
+    def scoring(self, split: str) -> Callable[[int, int], None]:
+        """Gives what shows how far the scoring of a split is: call it with the batches answered, and all of them.
+
+        A terminal has it in the place of what is said of steps; elsewhere there is a line each minute.
+        """
+        began = said = time.monotonic()
+
+        def tell(done: int, batches: int) -> None:
+            nonlocal said
+            now, (step, total, facts) = time.monotonic(), self.shown
+            left = [(f"{timedelta(seconds=round((now - began) / done * (batches - done)))} left", 2)] if done else []
+            told = [(f"scoring {split}: {done} of {batches} batches", 3), *left]
+            if self.screen.is_terminal:
+                self._move(step, total, told if done < batches else facts)
+            elif now - said > SCORING_PATIENCE and done < batches:
+                self.screen.say(f"step {step}/{total}  {_joined(told)}")
+                said = now
+
+        return tell
 
     def end(self) -> None:
         """Ends the line; the next `show` begins another."""

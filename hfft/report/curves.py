@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hfft.report.reading import whole_lines
+from hfft.errors import SetupError
+from hfft.report.reading import read_line
 from hfft.report.shapes import NUMBER, Each, Shape, require
 
 POINTS = 1000  # of a curve, at most
@@ -28,20 +29,27 @@ EVENT: Shape = {
 }
 
 
-def read_events(path: Path) -> list[Event]:
-    """The rows of metrics.jsonl, but for a last one that is not whole; none where there is no file.
+def read_events(path: Path) -> tuple[list[Event], list[int]]:
+    """The rows of metrics.jsonl, and the numbers of the lines that are none; nothing where there is no file.
 
-    Raises:
-        SetupError: A line is something else.
+    Half a row at the end, as a run that is killed may leave it, is no damage.
     """
-    events: list[Event] = []
-    for number, event in whole_lines(path) if path.is_file() else ():
-        require(event, EVENT, f"Line {number} of {path}")
-        if event["event"] == "eval":
-            values = {name: value for name, value in event.items() if name != "event"}
-            require(values, Each(NUMBER | None), f"Line {number} of {path}")
-        events.append(event)
-    return events
+    events, broken = [], []
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            events.append(_event(line, f"Line {number} of {path}"))
+        except SetupError:
+            broken += [number] if line.endswith(b"\n") else []
+    return events, broken
+
+
+def _event(line: bytes, where: str) -> Event:
+    event = read_line(line, where)
+    require(event, EVENT, where)
+    if event["event"] == "eval":
+        require({name: value for name, value in event.items() if name != "event"}, Each(NUMBER | None), where)
+    return event
 
 
 def curves(events: Sequence[Event], parameters: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> dict:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hfft.data.checks import Finding
 from hfft.errors import SetupError
-from hfft.folder import RunFolder, read_json, scored_splits, write_json, write_text
+from hfft.folder import RunFolder, left_out, read_json, scored_splits, write_json, write_text
 from hfft.planning import parameter_lines
 from hfft.recipe import Recipe
 from hfft.report.curves import curves, read_events
@@ -115,12 +115,14 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
         facts["checks"]["remarks"] += seed_remarks(results, each)
         return facts | seed_facts(folder, results, each)
     weights = weights_shown({"ema": recipe.train.ema, **results})
+    events, broken = read_events(folder.metrics)
+    facts["checks"]["remarks"] += [left_out(folder.metrics, broken)] if broken else []
     shown = {split: _split_facts(folder, split, recipe, results, data, pictures is not None) for split in splits}
     add_pictures(shown, pictures, folder.report_facts)
     return {
         **facts,
         "weights": weights,
-        "curves": curves(read_events(folder.metrics), parameters, results),
+        "curves": curves(events, parameters, results),
         "splits": shown,
     }
 

@@ -68,27 +68,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, Row]]:
     """
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
-            yield number, _object(line, f"Line {number} of {path}")
+            yield number, read_line(line, f"Line {number} of {path}")
 
 
-def whole_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """As `read_lines`, but for a last line that is not whole, as a run that is killed may leave it.
+def read_line(line: bytes, where: str) -> Row:
+    """Reads an object of JSON.
 
     Raises:
-        SetupError: Another line is no object of JSON.
+        SetupError: It is something else; the message begins with `where`.
     """
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = _object(line, f"Line {number} of {path}")
-            except SetupError:
-                if line.endswith(b"\n"):
-                    raise
-                return
-            yield number, row
-
-
-def _object(line: bytes, where: str) -> Row:
     row = _parsed(line, where)
     require(row, dict, where)
     return row

@@ -194,11 +194,11 @@ def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch,
     answer = Scorer.__call__
     calls = []
 
-    def interrupted(self, model, accelerator, asked_to_stop=lambda: 0):
+    def interrupted(self, model, accelerator, asked_to_stop=lambda: 0, *tell):
         calls.append(self)
         if len(calls) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
-        return answer(self, model, accelerator, asked_to_stop)
+        return answer(self, model, accelerator, asked_to_stop, *tell)
 
     with monkeypatch.context() as patch:
         patch.setattr(Scorer, "__call__", interrupted)
@@ -233,6 +233,18 @@ def test_a_run_can_go_on_from_an_older_checkpoint(tiny, tmp_path):
     (tmp_path / "cut" / "checkpoints" / "step-00000019" / "state.json").write_text("{")
     train(recipe, tmp_path / "cut", *KEPT, resume="step-00000006")
     assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+
+
+def test_a_damaged_row_of_metrics_is_passed_over_with_a_warning(tiny, tmp_path):
+    recipe = tiny("text-classification")
+    train(recipe, tmp_path / "whole", *KEPT)
+    cut(tmp_path / "whole", tmp_path / "cut", 9)
+    rows = (tmp_path / "whole" / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut" / "metrics.jsonl").write_bytes(b"".join([rows[0], b"\xff" + rows[1], rows[2][3:], *rows[3:]]))
+    train(recipe, tmp_path / "cut", *KEPT)
+    assert (tmp_path / "cut" / "metrics.jsonl").read_bytes() == b"".join([rows[0], *rows[3:]])
+    warnings = json.loads((tmp_path / "cut" / "results.json").read_text())["warnings"]
+    assert "2 line(s) of metrics.jsonl cannot be read and are left out: 2, 3." in warnings
 
 
 def test_damaged_best_weights_are_not_gone_on_with(tiny, tmp_path):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import hfft
 from hfft.cli import main
+from hfft.hooks.log import Log
+from hfft.hooks.progress_line import ProgressLine
+from hfft.loop import Progress, StepReport
+from hfft.screen import Screen
 
 LINE = r"step (\d+)/60  loss \d\.\d{4}  lr \d\.\d\de-0\d  \d+ samples/s  \d+\.\d% padding  0:00:\d\d left"
 
@@ -67,9 +73,9 @@ def test_less_and_more_at_once_are_refused(capsys):
 @pytest.mark.parametrize(
     ("columns", "facts"),
     [
-        (120, r"━+ loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:00 left"),
-        (80, r"loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:00 left"),
-        (60, r"loss \d\.\d{4}  \d+ samples/s  0:00:00 left"),
+        (120, r"━+ loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:\d\d left"),
+        (80, r"loss \d\.\d{4}  lr \S+  \d+ samples/s  \d\S* padding  0:00:\d\d left"),
+        (60, r"loss \d\.\d{4}  \d+ samples/s  0:00:\d\d left"),
     ],
 )
 def test_on_a_terminal_there_is_one_line_that_moves(said, capsys, monkeypatch, columns, facts):
@@ -78,3 +84,39 @@ def test_on_a_terminal_there_is_one_line_that_moves(said, capsys, monkeypatch, c
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said(capsys))
     assert re.search(rf"step 60/60 {facts} *\n", plain)
     assert "step 60/60  loss" not in plain  # no plain line beside it
+
+
+def shown(capsys, seconds: list[float], ahead: float | None) -> str:
+    """The last line of a run of 100 steps of 8 samples, of which as many are made as have seconds here."""
+    accelerator, progress = SimpleNamespace(num_processes=1), Progress()
+    run: Any = SimpleNamespace(progress=progress, total_steps=100, accelerator=accelerator)
+    run.steps_per_epoch, run.counts_epochs = 10, True
+    log = Log(None, 1, Screen(verbose=True))
+    log.seconds_ahead = lambda run: ahead
+    for took in seconds:
+        progress.step, progress.samples, progress.seconds = (
+            progress.step + 1,
+            progress.samples + 8,
+            progress.seconds + took,
+        )
+        log(run, StepReport(progress.step, 0, *torch.tensor([1.0, 1.0, 1.0]), lr=0.1))
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+def test_speed_and_time_left_are_those_of_the_last_steps_and_of_the_scoring_to_come(capsys):
+    slow_at_first = [60.0] * 5 + [0.5] * 45
+    assert "16 samples/s  0:00:25 left" in shown(capsys, slow_at_first, 0.0)
+    assert "0:10:25 left" in shown(capsys, slow_at_first, 600.0)
+    assert "0:00:00 left, then scoring" in shown(capsys, [0.5] * 100, None)
+    assert "4 samples/s  0:03:18 left" in shown(capsys, [2.0], 0.0)  # the first step is all that is known
+
+
+def test_while_a_split_is_scored_the_line_says_how_far_that_is(capsys, monkeypatch):
+    monkeypatch.setattr("hfft.hooks.progress_line.SCORING_PATIENCE", -1)
+    line = ProgressLine(Screen())
+    line.show(8, 24, [("loss 1.0", 5)])
+    tell = line.scoring("eval")
+    for done in range(4):
+        tell(done, 3)
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == [f"step 8/24  scoring eval: {k} of 3 batches{'  0:00:00 left' * (k > 0)}" for k in range(3)]

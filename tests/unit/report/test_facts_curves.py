@@ -115,5 +115,5 @@ def test_phases_name_what_joins():
 
 def test_half_a_row_ends_the_events(tmp_path: Path):
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1, "event": "skip"}) + '\n{"step": 2, "ev')
-    assert read_events(tmp_path / "metrics.jsonl") == [{"step": 1, "event": "skip"}]
-    assert read_events(tmp_path / "none.jsonl") == []
+    assert read_events(tmp_path / "metrics.jsonl") == ([{"step": 1, "event": "skip"}], [])
+    assert read_events(tmp_path / "none.jsonl") == ([], [])

@@ -43,10 +43,6 @@ FILES = [
     ("environment.json", {"accelerate": []}, "accelerate is a list, expected an object"),
     ("environment.json", "{", "is no JSON"),
     ("environment.json", b"\xff\xfe", "is no text in UTF-8"),
-    ("metrics.jsonl", b'{"event": "skip", "step": 1}\n\xff\xfe\n', "Line 2 of"),
-    ("metrics.jsonl", "null\n1\n", "Line 1 of .* it is null, expected an object"),
-    ("metrics.jsonl", '{"step": 1}\n', "Line 1 of .* it has no event"),
-    ("metrics.jsonl", '{"step": 1, "event": "eval", "f1": "x"}\n', "Line 1 of .* f1 is a text"),
     ("predictions/eval.jsonl", b"\xff\xfe\x00garbage\n", "Line 1 of .* is no text in UTF-8"),
     ("model/config.json", "[]", "it is a list, expected an object"),
 ]
@@ -103,12 +99,24 @@ def test_half_a_character_is_shown_as_a_mark(tmp_path: Path):
     assert "a \N{REPLACEMENT CHARACTER} b, \N{GRINNING FACE}" in write_report(folder).read_text(encoding="utf-8")
 
 
-def test_only_a_last_row_may_be_half(tmp_path: Path):
-    (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1, "event": "skip"}\n{"step": 2, "ev\xc3')
-    assert [event["step"] for event in read_events(tmp_path / "metrics.jsonl")] == [1]
-    lines(tmp_path / "metrics.jsonl", '{"step": 2, "ev', {"step": 1, "event": "skip"})
-    with pytest.raises(SetupError, match=r"Line 1 of .*metrics.jsonl is no JSON"):
-        read_events(tmp_path / "metrics.jsonl")
+BROKEN = [
+    b"\xff\xfe",
+    b"null",
+    b"1",
+    b"[]",
+    b'{"step": 1}',
+    b'{"step": 1, "event": "eval", "f1": "x"}',
+    b'{"step": 2, "ev',
+]
+
+
+def test_lines_of_metrics_that_are_no_rows_are_passed_over_and_told(tmp_path: Path):
+    folder = run_folder(tmp_path / "run")
+    row = b'{"step": 1, "event": "skip"}'
+    folder.metrics.write_bytes(b"\n".join([row, *BROKEN, row, b'{"step": 2, "ev\xc3']))  # the last may be half
+    assert read_events(folder.metrics) == ([json.loads(row)] * 2, [2, 3, 4, 5, 6, 7, 8])
+    told = "7 line(s) of metrics.jsonl cannot be read and are left out: 2, 3, 4, 5, 6, ..."
+    assert told in collect(folder)["checks"]["remarks"][-1]
 
 
 def test_results_as_a_run_writes_them_are_read_as_they_are(tmp_path: Path):
