@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from datasets import Dataset, Features
 from datasets import Image as DatasetImage
 from PIL.Image import Image
+from pydantic import BaseModel
 from transformers.image_utils import load_image
 
 from hfft.backbone import Backbone
@@ -22,6 +23,8 @@ from hfft.data.checks import UNLABELLED
 from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.order import Budget
+from hfft.data.table import Table as ReadTable
+from hfft.data.table import texts_within
 from hfft.errors import DataError, ModelError, SetupError, quoted
 from hfft.folder import RunFolder, write_text
 from hfft.metrics.further import find_metric, load_modules, number_labels
@@ -193,12 +196,13 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     Raises:
         DataError: As `read_inputs`, or a row cannot be asked.
     """
-    rows = read_inputs(finished.task, inputs)
+    table = read_inputs(finished.task, inputs)
+    rows, read = table.rows, table.findings("data", finished.task.inputs)
     started = time.perf_counter()
     scored, findings = _scored(finished, rows, answered=False)
     found = [{"id": number, **said} for number, said in zip(scored.ids, scored.answers, strict=True)]
     seconds = time.perf_counter() - started
-    return Answers(found, inputs_of(finished.task, rows.select(scored.ids)), findings, seconds)
+    return Answers(found, inputs_of(finished.task, rows.select(scored.ids)), [*map(str, read), *findings], seconds)
 
 
 def score(finished: Finished, files: Sequence[str]) -> Evaluation:
@@ -208,7 +212,9 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         DataError: A file cannot be read, or its rows do not fit the model.
     """
     task = finished.task
-    rows = read_files(list(files), ".", "--data", task.file_columns if isinstance(task, Pictured) else [])
+    table = read_files(list(files), ".", "--data", task.file_columns if isinstance(task, Pictured) else [])
+    read = table.findings("data", _named(task))
+    rows = table.rows
     if isinstance(task, Pictured) and any(Path(file).is_dir() for file in files):
         rows = _with_own_names(rows, task)
     scored, findings = _scored(finished, rows, answered=True)
@@ -220,9 +226,15 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         examples=len(scored.labelled[1]),
         confidence=finished.confidence,
         rows=scored.rows(shown_inputs(task, rows.select(scored.ids))),
-        findings=[*findings, *map(str, remarks.findings)],
+        findings=[*map(str, read), *findings, *map(str, remarks.findings)],
         facts=remarks.facts,
     )
+
+
+def _named(task: Task) -> list[str]:
+    """All that may be names of columns: those of its inputs, and whatever texts stand in its options."""
+    options = getattr(task, "options", None)
+    return [*task.inputs, *(texts_within(options.model_dump()) if isinstance(options, BaseModel) else [])]
 
 
 def _with_own_names(rows: Dataset, task: Pictured) -> Dataset:
@@ -239,7 +251,7 @@ def _scored(finished: Finished, rows: Dataset, answered: bool) -> tuple[Scored, 
     return scorer(finished.model, finished.accelerator), told
 
 
-def read_inputs(task: Task, inputs: Any) -> Dataset:
+def read_inputs(task: Task, inputs: Any) -> ReadTable:
     """Makes rows of what there is to answer: files, or inputs themselves (texts; of pairs, both texts; pictures).
 
     Args:
@@ -274,7 +286,7 @@ def read_inputs(task: Task, inputs: Any) -> Dataset:
     flat = [part for item in given for part in (item if isinstance(item, (tuple, list)) else [item])]
     if len(flat) % len(columns):
         raise DataError(f"{together}, but {len(flat)} are given.")
-    return Dataset.from_dict({name: flat[number :: len(columns)] for number, name in enumerate(columns)})
+    return ReadTable(Dataset.from_dict({name: flat[number :: len(columns)] for number, name in enumerate(columns)}))
 
 
 def _listed(inputs: Any) -> list[Any]:
@@ -286,7 +298,7 @@ def _listed(inputs: Any) -> list[Any]:
     return list(items)
 
 
-def _read_pictures(task: Pictured, given: list[Any]) -> Dataset:
+def _read_pictures(task: Pictured, given: list[Any]) -> ReadTable:
     """Rows of pictures: of files, whatever a folder or a table calls them, or pictures themselves."""
     column = task.file_columns[0]
     for number, item in enumerate(given):
@@ -304,9 +316,11 @@ def _read_pictures(task: Pictured, given: list[Any]) -> Dataset:
             {"bytes": _as_png(picture, number), "path": getattr(picture, "filename", None) or None}
             for number, picture in enumerate(given)
         ]
-        return Dataset.from_dict({column: held}, features=Features({column: DatasetImage(decode=False)}))
-    rows = read_files([str(name) for name in named], ".", "the input", [column], labelled=False)
-    return rows.rename_column("image", column) if rows.column_names == ["image"] != [column] else rows
+        return ReadTable(Dataset.from_dict({column: held}, features=Features({column: DatasetImage(decode=False)})))
+    table = read_files([str(name) for name in named], ".", "the input", [column], labelled=False)
+    if table.rows.column_names == ["image"] != [column]:
+        return replace(table, rows=table.rows.rename_column("image", column))
+    return table
 
 
 def _as_png(picture: Image, number: int) -> bytes:

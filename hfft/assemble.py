@@ -15,11 +15,13 @@ from datasets import Dataset
 
 from hfft.assemble_tuning import Tuned, part_ahead, tuned
 from hfft.backbone import Backbone, Pretrained
+from hfft.data.checks import Finding
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
 from hfft.data.order import Budget, smallest_part, steps_per_epoch
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.stream import Encoder, Stream, open_stream, stream_batches
+from hfft.data.table import texts_within
 from hfft.doubts import batch_norm_doubts
 from hfft.errors import RecipeError
 from hfft.find import find, require
@@ -156,14 +158,14 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = _pretrained(recipe.model, drafted.trust)
     with accelerator.main_process_first():
-        splits, stream = _splits(recipe, task)
+        splits, stream, findings = _splits(recipe, task)
         prepared = task.prepare(splits, backbone)
         prepared = replace(prepared, summary=prepared.told())
         model, new = task.model(backbone)
     scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
     check_columns(scored_rows, recipe.eval.slices)
+    prepared.findings[:0] = findings
     if stream is not None:
-        prepared.findings[:0] = stream.findings
         prepared.summary["train"]["stream"] = True
     number_labels(drafted.extra_metrics, model.config.label2id)
     source = stream or prepared.splits["train"]
@@ -252,17 +254,18 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
     return Company(log, evaluate, checkpoint, phases)
 
 
-def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | None]:
+def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | None, list[Finding]]:
     """Reads the splits. With a stream, which is then returned too, `train` is the first of its rows."""
-    data, stream = recipe.data, None
+    data, stream, findings = recipe.data, None, []
     wanted, file_columns = data.expressions(), _file_columns(task)
     if data.streaming:
         stream = _stream(recipe, task)
         assert data.hub is not None  # the recipe has seen to it
         rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
-        splits = {"train": stream.first, **rest}
+        splits, findings = {"train": stream.first, **rest}, stream.findings
     elif data.files is not None:
-        splits = read_local({**data.files}, wanted, data.root, file_columns)
+        named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
+        splits, findings = read_local({**data.files}, wanted, data.root, file_columns, named)
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)
@@ -270,7 +273,7 @@ def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | No
         strata = task.strata(splits["train"])
         rest, part = hold_out(splits["train"], data.holdout, HOLD_OUT_SEED, strata)
         splits = {"train": rest, "eval": part, **{name: rows for name, rows in splits.items() if name != "train"}}
-    return splits, stream
+    return splits, stream, findings
 
 
 def _file_columns(task: Task) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,6 +76,8 @@ def _number(value: Any, column: str, row: int, split: str) -> float | None:
     number = _parsed(value)
     if number is None or math.isinf(number):
         hint = " Write a point before the decimals." if isinstance(value, str) and "," in value else ""
+        if hint and re.search(r",[0-9]{3}(?![0-9])", value):
+            hint = " Write thousands without a comma (4221), and a point before decimals (4.221)."
         raise DataError(
             f"task.label: in row {row} of the {split} split the column '{column}' is {quoted(value)}, which is no "
             f"number.{hint}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from datasets import Dataset, IterableDataset, ReadInstruction, load_dataset
 from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
+from hfft.data.checks import Finding
 from hfft.data.files import read_files
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.network import hub_is_reachable
@@ -25,8 +26,9 @@ def read_local(
     expressions: dict[str, str | None],
     root: str,
     file_columns: Sequence[str] = (),
-) -> dict[str, Dataset]:
-    """Reads the splits of local files.
+    named: Iterable[str] = (),
+) -> tuple[dict[str, Dataset], list[Finding]]:
+    """Reads the splits of local files, and finds what is worth a warning in how they are written.
 
     Args:
         files: File names or globs by split name.
@@ -34,11 +36,14 @@ def read_local(
             `NAME[slice]`; None takes the files of that very name, where there are any.
         root: The folder that relative names start from.
         file_columns: Columns whose texts are names of files, as `read_files` has it.
+        named: The columns that are used: others may hold values that do not go together.
 
     Raises:
-        DataError: A file is missing or broken, or an expression names no split of `files`.
+        DataError: A file is missing or broken, a column that is named cannot be read, or an expression names no split
+            of `files`.
     """
-    splits = {}
+    splits, findings = {}, []
+    named = list(named)
     for role, expression in expressions.items():
         expression = expression or (role if role in files else None)
         if expression is None:
@@ -49,10 +54,12 @@ def read_local(
                 f"data.{role.partition('-')[0]} is '{expression}', but data.files has no '{name}'; "
                 f"it has {', '.join(files)}."
             )
-        named = files[name]
-        dataset = read_files([named] if isinstance(named, str) else named, root, f"data.files.{name}", file_columns)
-        splits[role] = _sliced(dataset, expression, name, f"data.{role.partition('-')[0]}")
-    return splits
+        patterns = files[name]
+        patterns = [patterns] if isinstance(patterns, str) else patterns
+        table = read_files(patterns, root, f"data.files.{name}", file_columns)
+        findings += table.findings(role, named)
+        splits[role] = _sliced(table.rows, expression, name, f"data.{role.partition('-')[0]}")
+    return splits, findings
 
 
 def read_hub(

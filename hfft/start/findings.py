@@ -26,6 +26,7 @@ def told(guess: Guess, facts: Facts, splits: Mapping[str, Split], source: Source
     for name, split in splits.items():
         found = " (found beside it)" if name in source.beside else ""
         yield f"{name}: {_rows(split)}, {split.place}{found}"
+        yield from map(str, split.findings)
     for option, lengths in facts.lengths.items():
         columns = guess.options[option]
         shown_columns = " with ".join(columns) if isinstance(columns, list) else columns

@@ -103,7 +103,7 @@ def check(text: str, output: Path) -> Recipe:
 
 def _look(wishes: Wishes, ask: Ask, say: Say) -> Found:
     source = find_source(wishes)
-    splits = read_hub(source) if source.hub else {"train": read_split(source, "train")}
+    splits = read_hub(source) if source.hub else {"train": read_split(source, "train", wishes.columns)}
     train = splits["train"]
     columns = columns_of(train.rows)
     if any(Path(name).is_dir() for name in source.files.get("train", ())):  # images, whatever their names end in
@@ -145,13 +145,14 @@ def _settled(columns: Mapping[str, Column], wishes: Wishes, ask: Ask) -> Guess:
 def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say) -> tuple[dict[str, Split], Source]:
     """Reads eval and test. What was found beside train and lacks a column is left out, and that is said."""
     image = [made.options["image"]] if made.task == "image-classification" else []
-    read = {"train": read_split(source, "train", image) if image else splits["train"]}
+    used = [name for names in needed(made).values() for name in names]
+    read = {"train": read_split(source, "train", used, image) if image else splits["train"]}
     files = {"train": source.files["train"]}
     for name in source.files:
         if name == "train":
             continue
         try:
-            split = read_split(source, name, image)
+            split = read_split(source, name, used, image)
             _require_columns(split, made)
         except DataError as error:
             if name not in source.beside:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
-import pyarrow.parquet
 from datasets import Dataset
 
+from hfft.data.checks import Finding
 from hfft.data.files import read_files
+from hfft.data.parquet import first_of_parquet
 from hfft.data.sources import stream_hub
+from hfft.data.table import Table
 from hfft.errors import DataError, SetupError
 from hfft.start.sources import EVAL_NAMES, TEST_NAMES, Source
 
@@ -35,6 +37,7 @@ class Split:
         total: How many there are; None where that is not known.
         exact: Whether `total` was counted, rather than estimated.
         place: What the recipe names: of the Hub, the split's name there.
+        findings: What is worth a warning in how the files are written.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Split:
     total: int | None
     exact: bool = True
     place: str = ""
+    findings: Sequence[Finding] = ()
 
     @property
     def whole(self) -> bool:
@@ -49,12 +53,13 @@ class Split:
         return self.total == len(self.rows)
 
 
-def read_split(source: Source, name: str, file_columns: Sequence[str] = ()) -> Split:
+def read_split(source: Source, name: str, named: Iterable[str], file_columns: Sequence[str] = ()) -> Split:
     """Reads the files of a split.
 
     Args:
         source: Where they are.
         name: The split's.
+        named: The columns that are used.
         file_columns: Columns that name files, as `hfft.data.files.read_files` has it.
 
     Raises:
@@ -64,12 +69,13 @@ def read_split(source: Source, name: str, file_columns: Sequence[str] = ()) -> S
     files, place = source.files[name], ", ".join(Path(file).name for file in source.files[name])
     single = Path(files[0])
     if len(files) == 1 and single.is_file() and single.stat().st_size > LARGE and single.suffix != ".json":
-        split = replace(_first_rows(single, flag, name, file_columns), place=place)
+        table, total, exact = _first_rows(single, flag)
     else:
         if len(files) == 1 and single.is_file():
             _require_table(single, flag)
-        rows = read_files(files, ".", flag, file_columns)
-        split = Split(name, rows, len(rows), place=place)
+        table, total, exact = read_files(files, ".", flag, file_columns), None, True
+    rows = table.rows
+    split = Split(name, rows, len(rows) if total is None else total, exact, place, table.findings(name, named))
     if not len(split.rows) or not split.rows.column_names:
         raise DataError(f"{flag}: {place} has no rows.")
     if len(files) == 1 and single.suffix.lower() in (".csv", ".tsv"):
@@ -103,11 +109,11 @@ def _require_header(path: Path, rows: Dataset, flag: str) -> None:
             )
 
 
-def _first_rows(path: Path, flag: str, name: str, file_columns: Sequence[str]) -> Split:
+def _first_rows(path: Path, flag: str) -> tuple[Table, int, bool]:
+    """The first rows of a file, how many there are in all of it, and whether these were counted."""
     if path.suffix.lower() == ".parquet":
-        file = pyarrow.parquet.ParquetFile(path)
-        batch = next(file.iter_batches(FIRST_ROWS))
-        return Split(name, Dataset(pyarrow.Table.from_batches([batch])), file.metadata.num_rows)
+        table, total = first_of_parquet(path, FIRST_ROWS)
+        return table, total, True
     with open(path, "rb") as file:
         first = file.read(FIRST)
     ends = [place.end() for place in re.finditer(b"\n", first)]
@@ -120,9 +126,8 @@ def _first_rows(path: Path, flag: str, name: str, file_columns: Sequence[str]) -
     first = first[: ends[-1]] if ends else first
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, path.name).write_bytes(first)
-        rows = read_files([str(Path(folder, path.name))], ".", flag)
-    total = round(len(rows) * path.stat().st_size / max(1, len(first)))
-    return Split(name, rows, total, exact=False)
+        table = read_files([str(Path(folder, path.name))], ".", flag)
+    return table, round(len(table.rows) * path.stat().st_size / max(1, len(first))), False
 
 
 def read_hub(source: Source) -> dict[str, Split]:

@@ -61,6 +61,11 @@ class Wishes:
     output: str | None = None
     name: str | None = None
 
+    @property
+    def columns(self) -> list[str]:
+        """All columns that flags name."""
+        return [column for name in _flags(self) for column in self.given(name)]
+
     def given(self, name: str) -> tuple[str, ...]:
         """The columns that a flag names."""
         value = getattr(self, name)

@@ -24,7 +24,7 @@ def read(tmp_path):
         for name, content in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_files(list(patterns or files), str(tmp_path), "data.files.train")
+        return read_files(list(patterns or files), str(tmp_path), "data.files.train").rows
 
     return give
 
@@ -110,7 +110,7 @@ def test_a_recursive_pattern_and_an_absolute_one_are_followed(read, tmp_path):
 def test_a_pattern_is_followed_in_a_folder_with_brackets_in_its_name(tmp_path):
     (tmp_path / "run[1]").mkdir()
     (tmp_path / "run[1]" / "a.csv").write_text("text\na\n")
-    assert read_files(["*.csv"], str(tmp_path / "run[1]"), "data.files.train")["text"][:] == ["a"]
+    assert read_files(["*.csv"], str(tmp_path / "run[1]"), "data.files.train").rows["text"][:] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,9 @@ def test_a_whole_number_beyond_64_bits_is_refused(read):
 def test_files_of_one_split_need_the_same_columns_and_types(read):
     with pytest.raises(DataError, match=r"b.csv has the columns \['label'\], but .*a.csv has \['text'\]"):
         read({"a.csv": "text\na\n", "b.csv": "label\na\n"})
-    with pytest.raises(DataError, match=r"data.files.train: the files .*a.jsonl.*b.jsonl.* do not fit together"):
+    with pytest.raises(
+        DataError, match=r"data.files.train: the column 'label' of .*a.jsonl and that of .*b.jsonl do not fit"
+    ):
         read({"a.jsonl": '{"label": 1}\n', "b.jsonl": '{"label": "one"}\n'})
 
 
@@ -261,7 +263,7 @@ def test_links_that_lead_back_are_not_followed_and_others_are(read, tmp_path, la
     for name, target in links.items():
         (tmp_path / "all" / name).symlink_to(tmp_path / target)
     (tmp_path / "else" / "back").symlink_to(tmp_path / "all")
-    found = read_files(["all"], str(tmp_path), "x", labelled=labelled)
+    found = read_files(["all"], str(tmp_path), "x", labelled=labelled).rows
     assert found["image"][:] == paths(tmp_path, "all/cat/a.jpg", "all/dog/b.jpg", "all/dog/more/c.jpg")
     if labelled:
         assert found.features["label"].names == ["cat", "dog"]
@@ -281,7 +283,7 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path, name):
 
 def test_an_image_folder_without_labels_has_files_from_every_depth(read, tmp_path):
     read({"x/b.jpg": "", "x/a/c.jpg": "", "x/.hidden.jpg": ""})
-    found = read_files(["x"], str(tmp_path), "the input", labelled=False)
+    found = read_files(["x"], str(tmp_path), "the input", labelled=False).rows
     assert found.to_dict() == {"image": paths(tmp_path, "x/a/c.jpg", "x/b.jpg")}
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match=r"the input: the folder .*none holds no files"):
@@ -298,9 +300,9 @@ def test_image_files_that_are_named_are_rows_of_their_own(read, tmp_path):
 def test_a_name_relative_to_the_working_folder_becomes_absolute(read, tmp_path, monkeypatch):
     read({"x/cat/a.jpg": "", "t.csv": "image\na.jpg\n"})
     monkeypatch.chdir(tmp_path)
-    assert read_files(["x"], ".", "--data")["image"][:] == paths(tmp_path, "x/cat/a.jpg")
-    assert read_files(["x/cat/a.jpg"], ".", "--data")["image"][:] == paths(tmp_path, "x/cat/a.jpg")
-    assert read_files(["t.csv"], ".", "--data", ["image"])["image"][:] == paths(tmp_path, "a.jpg")
+    assert read_files(["x"], ".", "--data").rows["image"][:] == paths(tmp_path, "x/cat/a.jpg")
+    assert read_files(["x/cat/a.jpg"], ".", "--data").rows["image"][:] == paths(tmp_path, "x/cat/a.jpg")
+    assert read_files(["t.csv"], ".", "--data", ["image"]).rows["image"][:] == paths(tmp_path, "a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -392,7 +394,7 @@ def test_names_of_files_start_from_the_folder_of_their_table(tmp_path, ending):
         ".parquet": rows.to_parquet,
     }
     write[ending](tmp_path / "deep" / f"t{ending}")
-    found = read_files([f"deep/t{ending}"], str(tmp_path), "data.files.train", ["image", "picture"])
+    found = read_files([f"deep/t{ending}"], str(tmp_path), "data.files.train", ["image", "picture"]).rows
     assert found.column_names == ["label", "image", "text"]
     assert found.to_dict() == {**columns, "image": [str(tmp_path / "deep" / "a.jpg"), "/else/b.jpg", ""]}
     assert len(found.select_columns("image").add_column("more", [1, 2, 3])) == 3  # type: ignore[call-arg]
@@ -400,7 +402,7 @@ def test_names_of_files_start_from_the_folder_of_their_table(tmp_path, ending):
 
 def test_a_table_of_names_alone_is_made_absolute_row_by_row(read, tmp_path):
     read({"a.jsonl": '{"image": "x.jpg"}\n{"image": null}\n{"image": "d/y.jpg"}\n'})
-    found = read_files(["a.jsonl"], str(tmp_path), "data.files.train", ["image"])
+    found = read_files(["a.jsonl"], str(tmp_path), "data.files.train", ["image"]).rows
     assert found.to_dict() == {"image": [str(tmp_path / "x.jpg"), None, str(tmp_path / "d" / "y.jpg")]}
 
 
@@ -408,7 +410,7 @@ def test_a_table_of_names_alone_is_made_absolute_row_by_row(read, tmp_path):
 def test_bytes_in_a_file_column_stay(tmp_path):
     rows = Dataset.from_dict({"image": [b"abc"], "other": [{"bytes": b"abc", "path": "a.jpg"}]})
     rows.to_parquet(tmp_path / "a.parquet")
-    assert read_files(["a.parquet"], str(tmp_path), "x", ["image", "other"]).to_dict() == rows.to_dict()
+    assert read_files(["a.parquet"], str(tmp_path), "x", ["image", "other"]).rows.to_dict() == rows.to_dict()
 
 
 @pytest.mark.usefixtures("_own_datasets_cache")
@@ -422,7 +424,7 @@ def test_names_in_structs_start_from_the_folder_of_their_table_too(tmp_path, fea
             Features({"image": feature, "label": Value("int64")}).arrow_schema.metadata
         )
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    found = read_files(["a.parquet"], str(tmp_path), "x", ["image"])
+    found = read_files(["a.parquet"], str(tmp_path), "x", ["image"]).rows
     assert found.column_names == ["image", "label"]
     if feature is not None:
         assert found.features["image"] == feature
@@ -433,5 +435,5 @@ def test_names_in_structs_start_from_the_folder_of_their_table_too(tmp_path, fea
 @pytest.mark.parametrize("null", ["", ', "bytes": null'])
 def test_names_in_objects_of_jsonl_start_from_its_folder(read, tmp_path, null):
     read({"d/a.jsonl": f'{{"image": {{"path": "x.jpg"{null}}}}}\n'})
-    found = read_files(["d/a.jsonl"], str(tmp_path), "data.files.train", ["image"])
+    found = read_files(["d/a.jsonl"], str(tmp_path), "data.files.train", ["image"]).rows
     assert found[0]["image"]["path"] == str(tmp_path / "d" / "x.jpg")

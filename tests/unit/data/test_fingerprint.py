@@ -18,7 +18,7 @@ def made(**changes):
 def test_the_same_rows_have_the_same_fingerprint_wherever_they_come_from(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\na,x\nbb,y\n", encoding="utf-8")
     (tmp_path / "b.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": "bb", "label": "y"}\n', encoding="utf-8")
-    read = [read_files([name], str(tmp_path), "data.files.train") for name in ("a.csv", "b.jsonl")]
+    read = [read_files([name], str(tmp_path), "data.files.train").rows for name in ("a.csv", "b.jsonl")]
     assert {fingerprint(part) for part in read} == {fingerprint(made(text=["a", "bb"], label=["x", "y"]))}
 
 

@@ -37,18 +37,18 @@ def rows(dataset):
     ],
 )
 def test_a_slice_takes_the_rows_it_names(root, expression, taken):
-    splits = read_local({"train": "a.csv"}, {"train": expression, "eval": None}, root)
+    splits = read_local({"train": "a.csv"}, {"train": expression, "eval": None}, root)[0]
     assert {name: rows(split) for name, split in splits.items()} == {"train": [str(row) for row in taken]}
 
 
 def test_the_slices_of_one_file_do_not_overlap(root):
-    splits = read_local({"train": "a.csv"}, {"train": "train[:80%]", "eval": "train[80%:]"}, root)
+    splits = read_local({"train": "a.csv"}, {"train": "train[:80%]", "eval": "train[80%:]"}, root)[0]
     assert rows(splits["train"]) + rows(splits["eval"]) == [str(row) for row in range(10)]
 
 
 def test_eval_and_test_are_found_by_name_where_no_one_names_them(root):
     files: dict[str, str | list[str]] = {"train": "a.csv", "eval": "b.csv", "test": ["b.csv", "a.csv"]}
-    splits = read_local(files, {"train": "train", "eval": None, "test": None}, root)
+    splits = read_local(files, {"train": "train", "eval": None, "test": None}, root)[0]
     assert {name: len(split) for name, split in splits.items()} == {"train": 10, "eval": 1, "test": 11}
 
 

@@ -118,7 +118,7 @@ def test_of_large_files_the_first_whole_rows_are_read(tmp_path, monkeypatch):
     write_csv(tmp_path / "train.csv", rows)
     monkeypatch.setattr(hfft.start.reading, "LARGE", 1000)
     monkeypatch.setattr(hfft.start.reading, "FIRST", 2000)
-    split = read_split(find_source(Wishes(data=(str(tmp_path / "train.csv"),))), "train")
+    split = read_split(find_source(Wishes(data=(str(tmp_path / "train.csv"),))), "train", [])
     assert list(split.rows["text"]) == [row["text"] for row in rows[: len(split.rows)]]
     assert 40 < len(split.rows) < 100
     assert not split.exact
@@ -140,7 +140,7 @@ def test_of_the_hub_the_first_rows_of_each_split_are_read(tmp_path, monkeypatch)
 def test_columns_are_read_as_what_they_hold(tmp_path):
     row = {"id": "1", "price": "2.5", "level": "3", "ok": "true", "note": "some words", "none": "", "file": "a.png"}
     write_csv(tmp_path / "train.csv", [row, {**row, "id": "2"}])
-    found = columns_of(read_split(find_source(Wishes(data=(str(tmp_path / "train.csv"),))), "train").rows)
+    found = columns_of(read_split(find_source(Wishes(data=(str(tmp_path / "train.csv"),))), "train", []).rows)
     kinds = {name: column.kind for name, column in found.items()}
     assert kinds == {
         "id": "whole",

@@ -212,7 +212,7 @@ def test_images_that_cannot_be_read_are_counted_and_named_in_the_plan(model, tmp
 def test_images_that_cannot_be_read_weigh_nothing(model, tmp_path):
     folder = image_folder(tmp_path / "images")  # one of blue, one of green, four of red
     broken_files(folder / "red")
-    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])
+    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])[0]
     target: Any = prepared(model, splits, class_weights="balanced")[0].target
     assert target.class_weights.tolist() == [2.0, 2.0, 0.5]
 
@@ -221,7 +221,7 @@ def test_images_that_cannot_be_read_weigh_nothing(model, tmp_path):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_image_that_is_gone_when_it_is_trained_on_is_named(model, tmp_path, workers):
     folder = image_folder(tmp_path / "images")
-    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])
+    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])[0]
     task, found = prepared(model, splits)
     gone = next(folder.rglob("4.png"))
     gone.unlink()
