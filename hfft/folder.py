@@ -167,9 +167,14 @@ def refusal(error: BaseException) -> int | None:
 
     Libraries written in Rust say it in their text alone.
     """
-    found = NUMBER_IN_TEXT.search(str(error))
-    number = int(found[1]) if found is not None else getattr(error, "errno", None)
-    return number if number in (*FULL, *CLOSED) else None
+    cause: BaseException | None = error
+    while cause is not None:
+        found = NUMBER_IN_TEXT.search(str(cause))
+        number = int(found[1]) if found is not None else getattr(cause, "errno", None)
+        if number in (*FULL, *CLOSED):
+            return number
+        cause = cause.__cause__
+    return None
 
 
 def room_at(path: Path) -> tuple[Path, int]:

@@ -170,7 +170,7 @@ def check_beginning(folder: RunFolder, start: Start, assembly: Assembly) -> list
     if other:
         raise DataError(
             f"The rows of {', '.join(other)} are not those that the run in {folder.path} began with. Give it the "
-            "same data, or choose another folder with --output."
+            f"same data, or choose another folder with --output. {_if_the_same(folder)}"
         )
     if not model and any(key in MODEL for key, _, _ in start.moved):
         return _unknown(folder, start, f"{folder.environment} is of a version of hfft that did not note the model")
@@ -179,9 +179,13 @@ def check_beginning(folder: RunFolder, start: Start, assembly: Assembly) -> list
         raise ModelError(
             f"model is {assembly.recipe.model.shown}, which is not as it was when the run in {folder.path} began: its "
             f"{', '.join(other[:4])} {'differ' if len(other) > 1 else 'differs'}. Give the model as it was"
-            f"{_commit_before(model)}, or choose another folder with --output."
+            f"{_commit_before(model)}, or choose another folder with --output. {_if_the_same(folder)}"
         )
     return []
+
+
+def _if_the_same(folder: RunFolder) -> str:
+    return f"If nothing has changed, {folder.environment.name} is damaged: without that file the run goes on."
 
 
 def _commit_before(model: dict[str, str]) -> str:

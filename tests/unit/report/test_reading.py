@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hfft.errors import SetupError
+from hfft.errors import HfftError, SetupError
+from hfft.folder import RunFolder
 from hfft.report import collect, write_report
 from hfft.report.curves import read_events
 from hfft.report.predictions import read_predictions
@@ -121,3 +123,21 @@ def test_lines_of_metrics_that_are_no_rows_are_passed_over_and_told(tmp_path: Pa
 
 def test_results_as_a_run_writes_them_are_read_as_they_are(tmp_path: Path):
     assert read_results(run_folder(tmp_path / "run").results) == RESULTS
+
+
+WRITTEN = {
+    "environment.json": {"versions": {"torch": "2.13"}, "devices": [], "processes": 1, "data": {"train": "a0"}},
+    "metrics.jsonl": {"step": 1, "event": "eval", "f1": 0.5, "examples": 2},
+}
+
+
+@pytest.mark.parametrize("name", ["results.json", "data.json", "parameters.json", "recipe.yaml", *WRITTEN])
+def test_a_bit_that_flips_anywhere_is_read_over_or_named_and_is_no_traceback(name, tmp_path: Path):
+    file = run_folder(tmp_path / "run").path / name
+    if name in WRITTEN:
+        lines(file, WRITTEN[name])
+    whole = file.read_bytes()
+    for at in range(0, len(whole), max(len(whole) // 30, 1)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        with contextlib.suppress(HfftError):
+            collect(RunFolder(file.parent))
