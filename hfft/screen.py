@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import datasets
 import transformers
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 
@@ -17,6 +18,7 @@ def quiet_libraries() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
+WIDEST = 10_000  # columns of a terminal
 NAMES = 24  # columns of a terminal that the names of a table's rows keep, however narrow it is
 
 
@@ -48,7 +50,10 @@ class Screen:
             self.say(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Prints a table; the first column reads from the left, the others from the right."""
+        """Prints a table; the first column reads from the left, the others from the right.
+
+        Where the columns have no room beside each other, the values of a row stand below its name, each with its own.
+        """
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         names = max((len(row[0]) for row in rows), default=0)
         table.add_column(columns[0], overflow="fold", min_width=min(names, NAMES))
@@ -56,4 +61,13 @@ class Screen:
             table.add_column(column, justify="right", no_wrap=True, overflow="fold")
         for row in rows:
             table.add_row(*row)
-        self.console.print(table)
+        boundless = self.console.options.update(max_width=WIDEST)
+        if Measurement.get(self.console, boundless, table).minimum <= self.console.width:
+            self.console.print(table)
+            return
+        self.say(title)
+        for name, *values in rows:
+            self.say(f"  {name}")
+            for column, value in zip(columns[1:], values, strict=True):
+                if value:
+                    self.say(f"    {column}: {value}" if column else f"    {value}")

@@ -92,7 +92,8 @@ def _examples(one: Against, first: str) -> Html:
         better = one.name if example["better"] == "other" else first
         told = [("truth", example["truth"]), (first, example["first"]), (one.name, example["other"])]
         answers = (
-            tag("span", tag("span", name, class_="what"), tag("b", worded(value)), dir="auto") for name, value in told
+            tag("span", tag("span", name, class_="what"), " ", tag("b", worded(value)), dir="auto")
+            for name, value in told
         )
         asked = worded(example["input"]) if example["input"] is not None else ""
         heading = tag("p", asked, class_="example-text", dir="auto") if asked else ""

@@ -213,6 +213,16 @@ def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monk
     assert "scores there run high" in compare([first, other], metrics=["f1", "accuracy"]).against[0].warnings[0]
 
 
+def test_names_and_values_stand_apart_in_a_narrow_terminal_and_on_the_page(write, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    found = compare([write("first"), write("other", wrong=range(5))])
+    found.show(Screen())
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("  accuracy")
+    assert lines[place + 1 : place + 4] == ["    first: 1.0000", "    other: 0.8750", "    difference: -0.1250"]
+    assert '<span class="what">first</span> <b>' in found.page()
+
+
 def test_a_label_of_two_words_is_a_score_like_others(write):
     run = write("run")
     config = (run / "model" / "config.json").read_text().replace('"yes"', '"oh yes"')
