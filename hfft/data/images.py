@@ -117,7 +117,7 @@ def look_at(rows: Dataset, column: str) -> Looked:
         for stamp in _mapped(rows, column, _stamp, pool):
             digest.update(stamp)
         file = cache_folder() / "images" / f"{digest.hexdigest()[:32]}.json"
-        looked = _kept(file)
+        looked = _kept(file, len(rows))
         if looked is None:
             looked = _look_at_all(rows, column, pool)
             write_text(file, _as_json(looked))
@@ -325,15 +325,17 @@ def _as_json(looked: Looked) -> str:
     )
 
 
-def _kept(file: Path) -> Looked | None:
+def _kept(file: Path, rows: int) -> Looked | None:
     try:
         kept = read_json(file)
-    except (OSError, ValueError):  # not there, or damaged
+        looked = Looked(
+            kept["faults"],
+            [bytes.fromhex(digest) for digest in kept["digests"]],
+            np.array(kept["sizes"], dtype=np.int64).reshape(-1, 2),
+            np.array(kept["deep"], dtype=bool),
+            np.array(kept["transparent"], dtype=bool),
+        )
+        parts = (looked.faults, looked.digests, looked.sizes, looked.deep, looked.transparent)
+        return looked if {len(part) for part in parts} == {rows} else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):  # not there, or damaged
         return None
-    return Looked(
-        kept["faults"],
-        [bytes.fromhex(digest) for digest in kept["digests"]],
-        np.array(kept["sizes"], dtype=np.int64).reshape(-1, 2),
-        np.array(kept["deep"], dtype=bool),
-        np.array(kept["transparent"], dtype=bool),
-    )

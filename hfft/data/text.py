@@ -139,6 +139,7 @@ def encode_rows(
         folder = cache_folder() / "tokens"
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        _remove_damaged(folder / f"{name}.arrow", len(rows))
         place = {"cache_file_name": str(folder / f"{name}.arrow"), "new_fingerprint": name}
     with writing(cache_folder()):
         encoded = rows.map(encode, batched=True, remove_columns=texts, **place)
@@ -146,6 +147,16 @@ def encode_rows(
     if backend is not None:
         backend.no_truncation()  # else the limit would be saved with the tokenizer, after a cache miss only
     return encoded
+
+
+def _remove_damaged(file: Path, rows: int) -> None:
+    """Deletes a file of tokens that is cut or cannot be read: `datasets` would believe it, or end with it."""
+    try:
+        whole = not file.exists() or len(Dataset.from_file(str(file))) == rows
+    except Exception:  # a damaged file raises almost anything
+        whole = False
+    if not whole:
+        file.unlink(missing_ok=True)
 
 
 def _check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:

@@ -77,6 +77,16 @@ def test_texts_are_tokenized_once():
     assert np.array_equal(first_cut, second_cut)
 
 
+def test_kept_tokens_that_are_damaged_are_made_anew():
+    first, _ = tokenize(data(), tokenizer(), 5)
+    (file,) = (cache_folder() / "tokens").iterdir()
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:100], whole[: len(whole) // 2], whole[:-30], b"\0" * len(whole)):
+        file.unlink()
+        file.write_bytes(damaged)
+        assert tokenize(data(), tokenizer(), 5)[0].to_dict() == first.to_dict()
+
+
 def test_calls_of_a_tokenizer_leave_no_trace_in_the_cache():
     made = tokenizer()
     tokenize(data(), made, 5)
