@@ -226,7 +226,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         examples=len(scored.labelled[1]),
         confidence=finished.confidence,
         rows=scored.rows(shown_inputs(task, rows.select(scored.ids))),
-        findings=[*map(str, read), *findings, *map(str, remarks.findings)],
+        findings=[*map(str, read), *findings, *scored.warnings("data"), *map(str, remarks.findings)],
         facts=remarks.facts,
     )
 

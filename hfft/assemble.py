@@ -51,6 +51,7 @@ from hfft.trial import require_memory, try_one_row, try_scores
 from hfft.tuning.adapter_configs import complete_settings
 from hfft.tuning.batch_norm import moving_norms, slow_down
 from hfft.tuning.groups import ParameterRow, parameter_groups
+from hfft.waiting import main_process_first, on_main
 from hfft.warm_start import Pair
 from hfft.wrapping import let_some_go_unreached
 
@@ -153,11 +154,11 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         HfftError: Data, model and recipe do not fit together.
     """
     recipe, task = drafted.recipe, drafted.task
-    with accelerator.main_process_first():
+    with main_process_first(accelerator):
         load_modules(drafted.extra_metrics)
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = _pretrained(recipe.model, drafted.trust)
-    with accelerator.main_process_first():
+    with main_process_first(accelerator):
         splits, stream, findings = _splits(recipe, task)
         prepared = task.prepare(splits, backbone)
         prepared = replace(prepared, summary=prepared.told())
@@ -206,7 +207,8 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     require_memory(scorers, run.model, accelerator)
     less = recipe.train.less_is_better(task.lower_is_better)
     best = recipe.train.best_metric
-    assembly.warnings += try_scores(scorers, best, less, recipe.eval.metrics, run.model, accelerator)
+    tried = partial(try_scores, scorers, best, less, recipe.eval.metrics, run.model, accelerator)
+    assembly.warnings += on_main(accelerator, tried)
     return assembly
 
 

@@ -6,7 +6,6 @@ import ctypes
 import os
 import platform
 import subprocess
-from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from hfft.errors import SetupError
+from hfft.waiting import TOGETHER, meet
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 TAKEN = "hfft trains with distributed_type NO or MULTI_GPU (and kin) so far"
@@ -31,7 +31,7 @@ def make_accelerator(given: Accelerator | None = None) -> Accelerator:
         SetupError: Processes that know nothing of each other, accumulation by Accelerate itself, or sharded weights.
     """
     _refuse_sharding()
-    patience = InitProcessGroupKwargs(timeout=timedelta(hours=3))  # the others wait while the main one prepares data
+    patience = InitProcessGroupKwargs(timeout=TOGETHER)
     accelerator = given or Accelerator(cpu=not torch.accelerator.is_available(), kwargs_handlers=[patience])
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != accelerator.num_processes:
@@ -48,6 +48,7 @@ def make_accelerator(given: Accelerator | None = None) -> Accelerator:
     kind = accelerator.distributed_type.value
     if kind != "NO" and not kind.startswith("MULTI_"):
         raise SetupError(f"Accelerate's distributed_type is {kind}; {TAKEN}.")
+    meet(accelerator)
     return accelerator
 
 

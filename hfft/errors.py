@@ -34,9 +34,11 @@ class DiskError(SetupError):
 
 
 class TrainingError(HfftError):
-    """The run broke while training; the last good weights are kept."""
+    """Training went wrong, such as a run that diverges; the last good weights are kept."""
 
-    exit_code = 1
+
+class Diverged(TrainingError):
+    """The weights themselves are not worth keeping any more."""
 
 
 class Stopped(HfftError):

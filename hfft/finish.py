@@ -12,8 +12,9 @@ from hfft.card.model_card import adapter_card, card
 from hfft.closing import show_results
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
 from hfft.hooks.checkpoint import summed
+from hfft.hooks.divergence import require_a_step, require_answers, require_finite, skips_told
 from hfft.hooks.ema import averaged
-from hfft.loop import Progress, on_main
+from hfft.loop import Progress
 from hfft.score_table import score_table
 from hfft.scoring import Scored
 from hfft.screen import Screen
@@ -21,6 +22,7 @@ from hfft.slices import Part, parts_by_column, parts_by_length, slice_scores
 from hfft.soup import Soup, greedy_soup
 from hfft.tasks.inputs import shown_inputs
 from hfft.tuning.adapter_saving import merged, save_adapter
+from hfft.waiting import on_main
 
 
 def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> None:
@@ -30,13 +32,16 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
 
     Raises:
         Interrupted: A signal came while scoring.
+        TrainingError: The run has diverged.
     """
     run = assembly.run
+    require_a_step(run.progress)
     chosen, soup = run.progress.best_step or run.progress.step, None
     if assembly.recipe.train.soup is not None and company.evaluate is not None:
         soup = greedy_soup(run, company.evaluate, company.checkpoint, screen)
     elif chosen != run.progress.step:
         company.checkpoint.load_best(run, chosen)
+    require_finite(run)
     own = soup is None and chosen == run.progress.step
     with averaged(run) if own else nullcontext():  # what was kept is of the average already
         scored: dict[str, Scored] = {}
@@ -46,13 +51,18 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
             done = known is not None and split == "eval" and len(known.ids) == len(scorer.examples)
             tell = company.log.line.scoring(split)
             scored[split] = known if known and done else scorer(run.model, run.accelerator, run.asked_to_stop, tell)
+            require_answers(run.progress, split, scored[split].answered, len(scored[split].ids))
         company.log.end_progress()
         progress = summed(run)
 
         def leave() -> None:
             results = _results(assembly, progress, chosen, soup, scored)
+            late = _late_warnings(progress, scored)
+            results["warnings"] = [*assembly.warnings, *late]
             _write(assembly, folder, company, scored, results)
             show_results(results, assembly.recipe.train.best_metric, screen)
+            for text in late:
+                screen.warn(text)
 
         on_main(run.accelerator, leave)
 
@@ -110,13 +120,19 @@ def _results(
         "settled": assembly.task.settled,
         "confidence": recipe.eval.confidence,
         "train_seconds": progress.seconds,
+        "skipped_steps": progress.skipped,
         "samples": progress.samples,
         "samples_per_second": progress.samples / seconds,
         "tokens_per_second": progress.tokens / seconds,
         "padding_share": 1 - progress.tokens / progress.cells if progress.cells else 0.0,
-        "warnings": assembly.warnings,
         "remarks": said,
     }
+
+
+def _late_warnings(progress: Progress, scored: dict[str, Scored]) -> list[str]:
+    """What went wrong after the first step; of several splits the same only once."""
+    told = (text for split, found in scored.items() for text in found.warnings(split))
+    return list(dict.fromkeys([*skips_told(progress), *told]))
 
 
 def _parts(assembly: Assembly, split: str) -> list[Part]:

@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.utils import broadcast_object_list
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from hfft.data.loaders import Batch, StepBatches
-from hfft.errors import HfftError, SetupError
 from hfft.optim.optimizers import step_if_finite
 from hfft.tasks.task import Task
+from hfft.tuning.batch_norm import StatisticsBefore
 
 STOP_CHECK_STEPS = 8  # with several processes, how often all look whether one of them was told to stop
 
@@ -39,6 +38,8 @@ class Progress:
     best_value: float | None = None
     evaluations_without_best: int = 0
     kept: list[tuple[int, float]] = field(default_factory=list)  # (step, value) of weights that are kept, best first
+    skipped: int = 0  # steps that were called off
+    skipped_from: int | None = None  # the first of those that were, up to this step, in a row
     ended: str | None = None  # why the run ends before its last step
 
 
@@ -133,9 +134,11 @@ def train_step(run: Run, batches: StepBatches) -> StepReport:
     """Makes one optimizer step of the mean loss over the global batch.
 
     However the batch is cut, into processes and micro-batches, the loss and the gradient are the same: each
-    micro-batch counts by its weight over the weight of all.
+    micro-batch counts by its weight over the weight of all. A step whose gradient is not finite is called off whole:
+    weights, optimizer and the running statistics of BatchNorm stay as they were.
     """
     accelerator, micro_batches = run.accelerator, batches.micro_batches
+    statistics = StatisticsBefore(run.model)
     seed_everything(run.seed, run.progress.step, accelerator.process_index)
     weights = [run.task.weight(part.batch) if part.counts else 0.0 for part in micro_batches]
     total = torch.tensor(sum(weights), dtype=torch.float64 if accelerator.device.type == "cpu" else torch.float32)
@@ -153,6 +156,7 @@ def train_step(run: Run, batches: StepBatches) -> StepReport:
     norm = _clipped_norm(run)
     lr = max(group["lr"] for group in run.optimizer.param_groups if any(p.requires_grad for p in group["params"]))
     moved = step_if_finite(run.optimizer, norm)
+    statistics.put_back_unless(moved)
     run.optimizer.zero_grad()
     run.schedule.step()
     _count(run, batches)
@@ -174,31 +178,6 @@ def seed_everything(*numbers: int) -> None:
 def over_processes(tensor: Tensor, accelerator: Accelerator) -> Tensor:
     """The sum of a tensor over all processes, which all call it."""
     return cast(Tensor, accelerator.reduce(tensor, "sum")) if accelerator.num_processes > 1 else tensor
-
-
-def on_main(accelerator: Accelerator, act: Callable[[], None]) -> None:
-    """Does something in the main process alone, such as writing files. What it raises there, all processes raise.
-
-    All call it: else the others would wait for one that has given up.
-
-    Raises:
-        HfftError: As `act`; of any other error the other processes get its text as a SetupError.
-    """
-    if accelerator.num_processes == 1:
-        act()
-        return
-    raised: Exception | None = None
-    if accelerator.is_main_process:
-        try:
-            act()
-        except Exception as error:
-            raised = error
-    told = raised
-    if raised is not None and not isinstance(raised, HfftError):  # it may be one that cannot be sent
-        told = SetupError(f"The main process failed: {type(raised).__name__}: {raised}")
-    told = broadcast_object_list([told])[0]
-    if told is not None:
-        raise raised or told
 
 
 def on_device(batch: Batch, accelerator: Accelerator) -> Batch:

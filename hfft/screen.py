@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
 import datasets
@@ -43,6 +44,13 @@ class Screen:
     def say(self, text: str = "") -> None:
         """Prints a line as it is: no markup, no wrapping."""
         self.console.print(text, markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Prints a warning; where the screen is quiet, on standard error. The main process alone calls it."""
+        if self.console.quiet:
+            sys.stderr.write(f"warning: {text}\n")
+        else:
+            self.say(f"warning: {text}")
 
     def detail(self, text: str = "") -> None:
         """Prints a line, as `say`, where details are wanted."""

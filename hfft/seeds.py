@@ -9,18 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from scipy.special import stdtrit
 
 from hfft.assemble import Assembly, Draft, assemble, draft
 from hfft.folder import RunFolder, scored_splits, whole_folder, write_json, write_text
-from hfft.loop import on_main
 from hfft.recipe import Recipe
 from hfft.report.reading import read_results
 from hfft.resume import Start, check_beginning, find_start
 from hfft.score_table import headline, headline_metric, interval_text
 from hfft.screen import Screen
 from hfft.training import report_on, train_in
+from hfft.waiting import on_main
 
 
 def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
@@ -30,7 +29,7 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
         HfftError: As `hfft.train`.
     """
     recipe, main = drafted.recipe, accelerator.is_main_process
-    start = broadcast_object_list([find_start(folder, recipe, resume) if main else Start()])[0]
+    start = on_main(accelerator, lambda: find_start(folder, recipe, resume))
     if start.finished:
         screen.say(f"All seeds in {folder.path} are finished already. Add some with train.seeds.")
         return
@@ -87,6 +86,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
     results |= {
         "confidence": recipe.eval.confidence,
         "train_seconds": sum(result["train_seconds"] for result in found),
+        "skipped_steps": sum(result.get("skipped_steps", 0) for result in found),
         "samples_per_second": statistics.median(result["samples_per_second"] for result in found),
         "warnings": list(dict.fromkeys(text for result in found for text in result["warnings"])),
     }

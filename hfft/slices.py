@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -54,21 +54,18 @@ def slice_scores(found: Scored, parts: Sequence[Part], confidence: float, select
     """
     scored = []
     for part in parts:
-        some = replace(
-            found,
+        some = Scored(
+            found.task,
             ids=[found.ids[row] for row in part.rows],
             answers=[found.answers[row] for row in part.rows],
             truths=[found.truths[row] for row in part.rows],
-            extra=(),
         )
         count = len(some.labelled[1])
         if not count:
             continue
         entry: dict[str, Any] = {"column": part.column, "value": part.value, "examples": count}
-        try:
-            entry["scores"] = score_table(some, confidence, selected)[0]
-        except Exception as error:  # whatever a task of somebody else's raises: a finished run is not lost by it
-            entry |= {"scores": {}, "failed": f"{type(error).__name__}: {error}"}
+        entry["scores"] = score_table(some, confidence, selected)[0]
+        entry |= {"failed": "; ".join(some.measured.failed.values())} if some.measured.failed else {}
         scored.append(entry)
     return scored
 

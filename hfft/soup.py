@@ -78,7 +78,7 @@ def greedy_soup(run: Run, evaluate: Evaluate, checkpoint: Checkpoint, screen: Sc
     for step, _ in kept[1:]:
         load_mean(run, [checkpoint.weights(number) for number in [*steps, step]])
         tasted = evaluate.scorer(run.model, run.accelerator, run.asked_to_stop)
-        found = tasted.scores.get(metric)
+        found = tasted.scores.get(metric) if tasted.answered == len(tasted.ids) else None
         better = found is not None and evaluate.worth(found) >= evaluate.worth(value)
         shown = "no value" if found is None else f"{found:.4f} after {value:.4f}"
         screen.say(f"soup  step {step} added to {', '.join(map(str, steps))}: {metric} {shown}{_fate(better)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 
 from hfft.assemble import Assembly, Company, Draft, assemble, attach_hooks
 from hfft.closing import closing_line
@@ -18,7 +17,7 @@ from hfft.hooks.checkpoint import restore
 from hfft.hooks.preempt import Preempt, listening
 from hfft.hub.on_the_way import PublishBest
 from hfft.hub.target import check_rows_before_training
-from hfft.loop import fit, on_main
+from hfft.loop import fit
 from hfft.planning import SHOWN, show_parameters, show_splits, show_warnings
 from hfft.report import Pictures, write_own_report
 from hfft.report.reading import read_results
@@ -27,6 +26,7 @@ from hfft.samples import pictures_of
 from hfft.scoring import Interrupted
 from hfft.screen import Screen
 from hfft.sizes import checkpoint_bytes, require_room
+from hfft.waiting import on_main
 from hfft.wrapping import settle_buckets
 
 
@@ -36,10 +36,9 @@ def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume
     Raises:
         HfftError: As `hfft.train`.
     """
-    main = accelerator.is_main_process
-    start = broadcast_object_list([find_start(folder, drafted.recipe, resume) if main else Start()])[0]
+    start = on_main(accelerator, lambda: find_start(folder, drafted.recipe, resume))
     if start.finished:
-        ended = read_results(folder.results).get("ended") if main else None
+        ended = on_main(accelerator, lambda: read_results(folder.results).get("ended"))
         how = f"It ended early: {ended}." if ended else "Train longer with a larger train.epochs or train.steps."
         screen.say(f"The run in {folder.path} is finished already. {how}")
         return
@@ -97,9 +96,7 @@ def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) 
             size = checkpoint_bytes(assembly) / 2**20
             raise DiskError(f"{error} A checkpoint takes {size:,.1f} MiB.") from error
         except TrainingError as error:
-            checkpoint.save(run)
-            place = folder.checkpoint(run.progress.step)
-            raise TrainingError(f"{error} The last good weights are in {place}.") from None
+            raise TrainingError(f"{error} {checkpoint.last_good(run, error)}") from None
         finally:
             company.log.close()
 

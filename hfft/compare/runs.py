@@ -16,11 +16,11 @@ from hfft.metrics.further import find_metric, load_modules, number_labels
 from hfft.recipe import Recipe
 from hfft.report.reading import answer_lines, prediction_lines, read_results, read_shaped
 from hfft.report.shapes import DATA, ENVIRONMENT
-from hfft.scoring import ExtraMetric, Scored
+from hfft.scoring import OWN, ExtraMetric, Scored
 from hfft.tasks import find_task, make_task
 from hfft.tasks.targets import OF_MODEL
 from hfft.tasks.targets.one_label import label_settings
-from hfft.tasks.task import Task
+from hfft.tasks.task import Task, is_answered
 
 NOT_THE_ANSWER = ("id", "input", "truth")
 
@@ -223,13 +223,13 @@ def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[E
 
 def _require_scores(scored: Scored, file: Path, run: Run) -> None:
     """Refuses answers that the task cannot score, which `Scored` does once, when it is first asked."""
-    try:
-        _ = scored.scores, scored.resampled
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    _ = scored.resampled
+    failed = next((why for what, why in scored.measured.failed.items() if what.startswith(OWN)), None)
+    if failed is not None:
         raise DataError(
-            f"The answers in {file} cannot be scored as those of {run.recipe.task.name} ({type(error).__name__}: "
-            f"{error}): the file was changed after the run, or is another's."
-        ) from error
+            f"The answers in {file} cannot be scored as those of {run.recipe.task.name} ({failed}): the file was "
+            "changed after the run, or is another's."
+        )
 
 
 def _read(file: Path, run: Run) -> list[dict[str, Any]]:
@@ -243,4 +243,10 @@ def _read(file: Path, run: Run) -> list[dict[str, Any]]:
     lacking = next((row["id"] for row in rows if "answer" not in row), None)
     if lacking is not None:
         raise DataError(f"Row {lacking} of {file} has no answer. The file was changed after the run.")
+    without = [row for row in rows if not is_answered(row)]
+    if without:
+        raise DataError(
+            f"{len(without)} of {len(rows)} rows of {file} have no answer, such as row {without[0]['id']} "
+            f"({without[0]['error']}): its scores are not those of all rows, and no match for those of another run."
+        )
     return rows

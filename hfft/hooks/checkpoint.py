@@ -6,6 +6,7 @@ Random state, the data's position and the schedule are arithmetic of the step, s
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 
-from hfft.errors import SetupError
+from hfft.errors import Diverged, SetupError, TrainingError
 from hfft.folder import RunFolder, damage, read_json, whole_folder, write_json, write_manifest
 from hfft.hooks.cadence import Cadence
+from hfft.hooks.divergence import require_finite
 from hfft.hooks.ema import average_of
 from hfft.hooks.log import Log
 from hfft.hooks.time_limit import TimeLimit
-from hfft.loop import Progress, Run, StepReport, on_main, over_processes
+from hfft.loop import Progress, Run, StepReport, over_processes
 from hfft.optim.schedules import move_to
+from hfft.waiting import on_main
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 AVERAGE = "ema.safetensors"  # where the run keeps one; model.safetensors has the plain weights
@@ -47,12 +50,17 @@ class Checkpoint:
             self.save(run)
 
     def save(self, run: Run) -> None:
-        """Saves the run as it stands, unless this step is saved already. All processes call it."""
+        """Saves the run as it stands, unless this step is saved already. All processes call it.
+
+        Raises:
+            Diverged: A weight is not finite.
+        """
         step = run.progress.step
         if step == self.saved_step:
             return
         with run.paused():
             self.log.flush(run)
+            require_finite(run)
             progress = summed(run)
             on_main(run.accelerator, lambda: self._save(run, progress))
         self.saved_step = step
@@ -60,10 +68,12 @@ class Checkpoint:
     def _save(self, run: Run, progress: Progress) -> None:
         with whole_folder(self.folder.checkpoint(progress.step)) as place:
             _write(run, progress, place)
-        self._prune(progress)
+        if progress.skipped_from is None:  # else those from before may be the last good ones
+            self._prune(progress)
 
     def save_best(self, run: Run) -> None:
         """Saves the weights alone, as one of the best so far. Others go when no checkpoint speaks of them any more."""
+        require_finite(run)
         on_main(run.accelerator, lambda: self._save_best(run))
 
     def _save_best(self, run: Run) -> None:
@@ -71,6 +81,15 @@ class Checkpoint:
             save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
             write_manifest(place)
         self._prune_best(run.progress)
+
+    def last_good(self, run: Run, error: TrainingError) -> str:
+        """Says where a run that breaks off has its last weights; saves these, unless it diverged. All call it."""
+        with suppress(Diverged):
+            if not isinstance(error, Diverged):
+                self.save(run)
+        steps, best = self.folder.checkpoint_steps(), run.progress.best_step
+        said = f"The last checkpoint is {self.folder.checkpoint(steps[-1])}." if steps else "There is no checkpoint."
+        return said + (f" The best weights so far are in {self.folder.best(best)}." if best is not None else "")
 
     def load_best(self, run: Run, step: int) -> None:
         """Puts the best weights into the model."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from hfft.hooks.cadence import Cadence
+from hfft.hooks.divergence import require_answers
 from hfft.hooks.ema import averaged
 from hfft.hooks.log import Log
 from hfft.loop import Run, StepReport
@@ -54,6 +55,7 @@ class Evaluate:
         self.rows_at_end = rows_at_end
         self.seconds_a_row: float | None = None
         log.seconds_ahead = self.seconds_ahead
+        self.told: set[str] = set()
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Scores where it is due."""
@@ -64,6 +66,7 @@ class Evaluate:
 
         Raises:
             Interrupted: A signal came while scoring.
+            TrainingError: The run has diverged.
         """
         step = run.progress.step
         due = self.cadence.due(step) or run.progress.ended is not None
@@ -76,10 +79,15 @@ class Evaluate:
             self.latest = step, scored
             run.progress.evaluated_step = step
             values = {name: value for name, value in scored.scores.items() if "/" not in name}
-            self.log.event(run, "eval", {**values, "examples": len(scored.ids)})
+            unanswered = len(scored.ids) - scored.answered
+            said = {"unanswered": unanswered} if unanswered else {}
+            self.log.event(run, "eval", {**values, "examples": len(scored.ids), **said})
+            self._tell(scored)
+            require_answers(run.progress, "eval", scored.answered, len(scored.ids))
             named = list(values.items())[: None if self.screen.verbose else SHOWN]
             shown = "  ".join(f"{name} {value:.4f}" for name, value in named)
-            better, kept = self._note(run, scored.scores), self._ranks(run, scored.scores)
+            ranked = scored.scores if not unanswered else {}  # scores of some of the rows are no match for those of all
+            better, kept = self._note(run, ranked), self._ranks(run, ranked)
             rank = "  (best so far)" if better else f"  (among the best {self.keep})" if kept else ""
             self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")
             if kept:
@@ -93,6 +101,13 @@ class Evaluate:
         due_now = self.cadence.due(step) and run.progress.evaluated_step != step
         rows = (self.cadence.left(step) + due_now) * len(self.scorer.examples) + self.rows_at_end
         return rows * self.seconds_a_row
+
+    def _tell(self, scored: Scored) -> None:
+        """Warns of rows without an answer and of metrics that fail; of each thing once."""
+        for text in scored.warnings("eval"):
+            if text not in self.told:
+                self.screen.say(f"warning: {text}")
+                self.told.add(text)
 
     def _note(self, run: Run, values: dict[str, float]) -> bool:
         """Takes note of the watched metric, and says whether it is the best so far."""

@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 
-from hfft.errors import TrainingError
 from hfft.folder import left_out, write_text, writing
+from hfft.hooks.divergence import note_steps
 from hfft.hooks.progress_line import ProgressLine
 from hfft.hooks.track import Track
-from hfft.loop import Run, StepReport, on_main, over_processes
+from hfft.loop import Run, StepReport, over_processes
 from hfft.screen import Screen
-
-SKIPS_IN_A_ROW = 10  # so many steps without a finite gradient end the run; float16's scaler needs a few to settle
+from hfft.waiting import on_main
 
 WINDOW = 20  # looks over which the speed is measured
 
@@ -37,7 +36,6 @@ class Log:
     def __init__(self, path: Path | None, every: int, screen: Screen, track: Track | None = None):
         self.path, self.every, self.screen, self.track = path, every, screen, track
         self.pending: list[StepReport] = []
-        self.skips_in_a_row = 0
         self.last_loss = math.nan
         self.line = ProgressLine(screen)
         self.marks: deque[tuple[int, int, float]] = deque(maxlen=WINDOW)  # step, samples and seconds of the last looks
@@ -55,13 +53,15 @@ class Log:
         """Writes the rows of all steps since the last time.
 
         Raises:
-            TrainingError: Too many steps in a row had no finite gradient.
+            TrainingError: As `hfft.hooks.divergence.note_steps`.
         """
         if not self.pending:
             return
-        losses = over_processes(torch.stack([report.loss for report in self.pending]), run.accelerator)
+        losses = torch.stack([report.loss for report in self.pending])
+        stayed = ~torch.stack([report.moved for report in self.pending])
+        losses, stayed = over_processes(torch.stack([losses, stayed.to(losses.dtype)]), run.accelerator).unbind()
         norms = torch.stack([report.gradient_norm for report in self.pending]).tolist()
-        moved = torch.stack([report.moved for report in self.pending]).tolist()
+        moved = (stayed == 0).tolist()
         rows = [
             self._row(run, report, loss, norm) if did_move else self._skip(run, report)
             for report, loss, norm, did_move in zip(self.pending, losses.tolist(), norms, moved, strict=True)
@@ -72,13 +72,7 @@ class Log:
         self._show(run, self.pending[-1], norms[-1])
         first = self.pending[0].step
         self.pending = []
-        for step, did_move in enumerate(moved, start=first):
-            self.skips_in_a_row = 0 if did_move else self.skips_in_a_row + 1
-            if self.skips_in_a_row == SKIPS_IN_A_ROW:
-                raise TrainingError(
-                    f"The gradient was not finite in {SKIPS_IN_A_ROW} steps in a row, up to step {step}. Look at the "
-                    "rows of these steps, or start again in another folder with a lower optim.lr."
-                )
+        note_steps(run.progress, first, moved)
 
     def event(self, run: Run, event: str, values: dict[str, Any]) -> None:
         """Writes a row of its own, behind those of the steps so far. All processes call it."""

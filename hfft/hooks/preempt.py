@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from hfft.errors import Stopped
 from hfft.hooks.checkpoint import Checkpoint
 from hfft.loop import STOP_CHECK_STEPS, Run, StepReport
 from hfft.scoring import Interrupted
+
+HEARD = (signal.SIGTERM, signal.SIGINT)
 
 
 class Preempt:
@@ -45,7 +49,7 @@ class Preempt:
 
 @contextmanager
 def listening(run: Run) -> Iterator[None]:
-    """Turns SIGTERM and SIGINT into a flag of the run while inside; a second SIGINT interrupts at once.
+    """Turns SIGTERM and SIGINT into a flag of the run while inside; a second one of the same kind ends the process.
 
     Where one of several processes fails, its launcher ends the others by SIGTERM. That is no wish for a checkpoint,
     which takes all of them: a process that breaks off with the flag up ends by the signal, and so without a word.
@@ -57,17 +61,16 @@ def listening(run: Run) -> Iterator[None]:
         return
 
     def note(number: int, frame: Any) -> None:
-        if run.signal and number == signal.SIGINT:
-            raise KeyboardInterrupt
         run.signal = number
         if run.waiting and run.accelerator.num_processes == 1:
             run.waiting = False
             raise Interrupted  # the batch may never come; the run stands at a step's end
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, note) for number in HEARD}
     abandoned = False
     try:
-        yield
+        with _ending_at_the_second():
+            yield
     except Exception as error:
         abandoned = (
             not isinstance(error, Stopped) and run.signal == signal.SIGTERM and run.accelerator.num_processes > 1
@@ -78,3 +81,31 @@ def listening(run: Run) -> Iterator[None]:
             signal.signal(number, handler)
         if abandoned:
             signal.raise_signal(signal.SIGTERM)
+
+
+@contextmanager
+def _ending_at_the_second() -> Iterator[None]:
+    """Ends the process at once, as the signal would, when one of HEARD comes a second time, whatever it is doing.
+
+    Python calls its handlers between two steps of Python alone, and a process that waits for others in a collective
+    operation makes none. A thread is told of each signal by a pipe that the system's own handler writes to.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    replaced = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_count, args=(reader,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(replaced)
+        writer.close()  # which ends the thread
+
+
+def _count(reader: socket.socket) -> None:
+    seen: set[int] = set()
+    with reader:
+        while told := reader.recv(1):
+            number = told[0]
+            if number in seen:
+                os._exit(128 + number)  # as shells have it
+            seen |= {number} & set(HEARD)

@@ -20,6 +20,7 @@ from hfft.loop import Run, StepReport
 from hfft.score_table import score_table
 from hfft.scoring import Scored
 from hfft.screen import Screen
+from hfft.waiting import on_main
 
 
 class PublishBest:
@@ -43,19 +44,22 @@ class PublishBest:
         """Publishes where the run stands at its best evaluation: after a step, or where it goes on there."""
         latest = self.company.evaluate.latest if self.company.evaluate is not None else None
         step = run.progress.step
-        if not run.accelerator.is_main_process or latest is None or latest[0] != step or run.progress.best_step != step:
+        if latest is None or latest[0] != step or run.progress.best_step != step:
             return
         with run.paused():
-            try:
-                pushed = self._publish(run, latest[1])
-            except Exception as error:  # whatever the Hub, the disk or the memory come up with
-                said = f"Step {step} was not published: {error or type(error).__name__}"
-                self.assembly.warnings.append(said)
-                self.screen.say(f"warning: {said}")
-                self.company.log.event_of_main(run, "publish", {"failed": str(error)})
-            else:
-                self.screen.say(f"step {step} published: {pushed.address} (commit {pushed.commit[:8]})")
-                self.company.log.event_of_main(run, "publish", {"commit": pushed.commit})
+            on_main(run.accelerator, lambda: self._publish_or_say(run, latest[1]))
+
+    def _publish_or_say(self, run: Run, scored: Scored) -> None:
+        try:
+            pushed = self._publish(run, scored)
+        except Exception as error:  # whatever the Hub, the disk or the memory come up with
+            said = f"Step {run.progress.step} was not published: {error or type(error).__name__}"
+            self.assembly.warnings.append(said)
+            self.screen.say(f"warning: {said}")
+            self.company.log.event_of_main(run, "publish", {"failed": str(error)})
+        else:
+            self.screen.say(f"step {run.progress.step} published: {pushed.address} (commit {pushed.commit[:8]})")
+            self.company.log.event_of_main(run, "publish", {"commit": pushed.commit})
 
     def _publish(self, run: Run, scored: Scored) -> Pushed:
         recipe = self.assembly.recipe
@@ -95,7 +99,7 @@ def _results(assembly: Assembly, scored: Scored) -> dict[str, Any]:
         "confidence": assembly.recipe.eval.confidence,
         "settled": assembly.task.settled,
         "ended": None,
-        "warnings": assembly.warnings,
+        "warnings": [*assembly.warnings, *scored.warnings("eval")],
         "remarks": [
             f"These are weights of step {step} of {assembly.run.total_steps}: training was not finished.",
             *map(str, scored.remarks("eval").findings),

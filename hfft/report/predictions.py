@@ -106,7 +106,7 @@ def read_predictions(
     probabilities: list[Any] = []
     for _, row in lines(path):
         numbers = row.pop("probabilities", None)
-        if row.get("truth") is not None and "answer" in row:
+        if row.get("truth") is not None and "answer" in row and "error" not in row:
             rows.append(_with_score(row))
             probabilities.append(np.array(numbers, dtype=np.float32) if are_numbers(numbers) else None)
     table = _table(probabilities)

@@ -102,13 +102,13 @@ def prediction_lines(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def answer_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """As `prediction_lines`, of a task of hfft's own: each row that has a truth has an answer too.
+    """As `prediction_lines`, of a task of hfft's own: each row that has a truth has an answer too, or an error.
 
     Raises:
         SetupError: A line is something else.
     """
     for number, row in prediction_lines(path):
-        if row.get("truth") is not None:
+        if row.get("truth") is not None and not isinstance(row.get("error"), str):
             answer, score = row.get("answer"), row.get("score")
             if answer is None:
                 _refuse(path, number, "it has a truth and no answer")

@@ -22,7 +22,7 @@ from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.generation import LOWER_IS_BETTER, generation_resampled, generation_scores, signatures
 from hfft.metrics.intervals import Resampled, Scores
 from hfft.metrics.rouge import unread
-from hfft.tasks.task import Answer, Plain, Prepared, Remarks, ScoringDefaults
+from hfft.tasks.task import NOT_FINITE, Answer, Plain, Prepared, Remarks, ScoringDefaults
 from hfft.tasks.writing import generation, wording
 from hfft.tasks.writing.options import SummarizationOptions, TranslationOptions, WritingOptions
 from hfft.tasks.writing.reading import Reader, open_reader
@@ -134,7 +134,10 @@ class Seq2Seq(Plain):
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
         asked = batch["asked"].tolist()
         found = generation.generate(model, batch, self.search, seed=int(batch["input_ids"].sum()))
-        return [{"asked": number, "tokens": tokens} for number, tokens in zip(asked, found, strict=True)]
+        return [
+            {"answer": None, "error": NOT_FINITE} if tokens is None else {"asked": number, "tokens": tokens}
+            for number, tokens in zip(asked, found, strict=True)
+        ]
 
     def worded(self, answers: Sequence[Answer]) -> list[Answer]:
         sources = [self.reader.asked[answer["asked"]][0] for answer in answers]

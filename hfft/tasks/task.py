@@ -22,6 +22,12 @@ from hfft.data.loaders import Batch, Examples
 from hfft.metrics.intervals import Resampled, Scores, bootstrap
 
 Answer = dict[str, Any]
+NOT_FINITE = "the model's numbers are not finite (NaN or infinity)"
+
+
+def is_answered(answer: Answer) -> bool:
+    """Whether there is an answer, rather than an `error` that says why there is none."""
+    return "error" not in answer
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,9 @@ class Task(Protocol):
     def answers(self, model: Any, batch: Batch) -> list[Answer]:
         """The model's answers, one an example, as plain Python values; the batch is on the model's device.
 
-        They are small: what processes send each other, and what is kept of a split until all of it is answered.
+        They are small: what processes send each other, and what is kept of a split until all of it is answered. A row
+        that cannot be answered has `{"answer": None, "error": why}`. Where a number in an answer is not finite, it is
+        made so for the task.
         """
         ...
 

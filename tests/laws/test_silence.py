@@ -243,7 +243,9 @@ def test_many_such_steps_in_a_row_end_the_run_with_the_last_good_weights(tiny, t
 
     task = {"name": POISON, "steps": list(range(5, 25)), "max_length": 32}
     kept = ["train.checkpoint_every=4", "train.keep_checkpoints=9"]
-    with pytest.raises(TrainingError, match=r"not finite in 10 steps in a row, up to step 14.*step-0000001"):
+    with pytest.raises(
+        TrainingError, match=r"not finite in 10 steps in a row, steps 5 to 14,.*last checkpoint is .*step-0000001"
+    ):
         train({**tiny("text-classification"), "task": task}, tmp_path / "run", *kept, trust=True)
     places = sorted((tmp_path / "run" / "checkpoints").iterdir())
     good, last = (load_file(str(place / "model.safetensors")) for place in (places[0], places[-1]))

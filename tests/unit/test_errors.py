@@ -12,7 +12,7 @@ from hfft.errors import near
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [("RecipeError", 2), ("DataError", 2), ("ModelError", 2), ("SetupError", 2), ("TrainingError", 1)],
+    [("RecipeError", 2), ("DataError", 2), ("ModelError", 2), ("SetupError", 2), ("TrainingError", 2)],
 )
 def test_the_exit_code_tells_users_errors_from_broken_runs(kind, code):
     error = getattr(errors, kind)("a message")

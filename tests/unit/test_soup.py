@@ -44,10 +44,14 @@ class Near:
 
     value: float
     ids: tuple[int, ...] = (0,)
+    answered: int = 1
 
     @property
     def scores(self) -> dict[str, float]:
         return {"near": -abs(self.value - 3), "far": abs(self.value - 3)}
+
+    def warnings(self, split: str) -> list[str]:
+        return []
 
 
 def soup_of(weights, folder, metric="near"):

@@ -124,7 +124,8 @@ class SeveralLabels(MeanLoss):
         return binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights, reduction="none").mean(-1)
 
     def answers(self, logits: Tensor) -> list[Answer]:
-        return self._decided(logits.sigmoid().cpu().tolist())
+        known = logits.where(logits.isfinite(), torch.nan)  # the sigmoid of infinity would pass for an answer
+        return self._decided(known.sigmoid().cpu().tolist())
 
     def _decided(self, probabilities: Sequence[Sequence[float]]) -> list[Answer]:
         threshold = self.settled["threshold"]

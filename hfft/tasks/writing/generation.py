@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from hfft.data.loaders import Batch
 from hfft.data.source_target import IGNORED
@@ -131,8 +131,10 @@ def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
     return shifted.masked_fill(shifted == IGNORED, plain.config.pad_token_id)
 
 
-def generate(model: Any, batch: Batch, settings: GenerationConfig, seed: int) -> list[list[int]]:
+def generate(model: Any, batch: Batch, settings: GenerationConfig, seed: int) -> list[list[int] | None]:
     """Searches for answers: token ids, from behind the token that the decoder begins with up to the end token.
+
+    None where the model's scores of the words are not finite.
 
     Args:
         model: Prepared or not.
@@ -145,8 +147,31 @@ def generate(model: Any, batch: Batch, settings: GenerationConfig, seed: int) ->
     with torch.random.fork_rng(devices, enabled=bool(settings.do_sample)):
         if settings.do_sample:
             torch.manual_seed(seed)
-        found = plain.generate(**model_inputs(plain, batch), generation_config=settings)
-    return [_ended(ids, settings) for ids in found[:, 1:].tolist()]
+        watched = _EndWhereNotFinite(len(batch["input_ids"]), ends(settings), batch["input_ids"].device)
+        found = plain.generate(
+            **model_inputs(plain, batch), generation_config=settings, logits_processor=LogitsProcessorList([watched])
+        )
+    rows = zip(found[:, 1:].tolist(), watched.spoilt.tolist(), strict=True)
+    return [None if spoilt else _ended(ids, settings) for ids, spoilt in rows]
+
+
+class _EndWhereNotFinite(LogitsProcessor):
+    """Ends an answer where the scores of its next word are no numbers, and notes for which rows that was so.
+
+    NaN passes for the first word of the vocabulary in a greedy search, and breaks off one that draws. Minus infinity
+    is what other processors give to words that may not come.
+    """
+
+    def __init__(self, rows: int, last: list[int], device: torch.device):
+        self.last = last
+        self.spoilt = torch.zeros(rows, dtype=torch.bool, device=device)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # type: ignore[override]
+        spoilt = ~(scores < torch.inf).all(-1)
+        self.spoilt |= spoilt.view(len(self.spoilt), -1).any(-1)
+        ended = torch.full_like(scores, -torch.inf)
+        ended[:, self.last] = 0
+        return torch.where(spoilt[:, None], ended, scores)
 
 
 def _ended(ids: list[int], settings: GenerationConfig) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from hfft.hooks.checkpoint import Checkpoint, fault_of
 from hfft.hooks.evaluate import Evaluate
 from hfft.hooks.log import Log
 from hfft.loop import Run
+from hfft.scoring import Measured, Scored
 from hfft.screen import Screen
 
 SCREEN = Screen(quiet=True)
@@ -31,12 +31,14 @@ def run() -> Run:
 
 
 def evaluation(values, saved, **settings):
-    """An `Evaluate` that finds one value after the other at every step."""
+    """An `Evaluate` that finds one value after the other at every step; a text is that of a row without an answer."""
     given = iter(values)
 
     def score(*_: Any) -> Any:
         value = next(given)
-        return SimpleNamespace(scores={} if value is None else {"near": value}, ids=[0])
+        answers = [{"answer": "a"}, {"answer": None, "error": "NaN"} if isinstance(value, str) else {"answer": "b"}]
+        scores = {} if value is None else {"near": float(value)}
+        return Scored(None, [0, 1], answers, [None, None], given=Measured(scores))  # type: ignore[arg-type]
 
     scorer: Any = score
     settings = {"keep_best": "near", "lower_is_better": False, "patience": None, **settings}
@@ -63,6 +65,7 @@ def kept_after(run, values, **settings):
         ([None, 0.1, None, 0.2], {"keep": 2}, [2, 4], [4, 2]),
         ([0.3, 0.1, 0.2], {"keep": 2, "lower_is_better": True}, [1, 2, 3], [2, 3]),
         ([0.1, 0.2], {"keep_best": None}, [], []),
+        ([0.1, "0.9", 0.2], {"keep": 3}, [1, 3], [3, 1]),  # the score of some of the rows
     ],
 )
 def test_the_best_evaluations_are_kept(run, values, settings, saved, kept):

@@ -9,7 +9,7 @@ from torch import nn
 import hfft
 from hfft.doubts import batch_norm_doubts
 from hfft.errors import RecipeError
-from hfft.tuning.batch_norm import batch_norms, slow_down
+from hfft.tuning.batch_norm import StatisticsBefore, batch_norms, slow_down
 from tests.laws.runs import assembled, tensors, train
 from tests.tiny import mobilenet_v2
 
@@ -52,6 +52,22 @@ def test_doubts_are_told_where_there_is_reason():
     assert batch_norm_doubts(nn.Linear(2, 2), [], True, 4, 4, 8) == [
         "tune.batch_norm has no effect: the model has no BatchNorm."
     ]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_statistics_are_put_back_where_the_step_is_called_off(moved):
+    model = layers(0.1, None)
+    batch_norms(model)[1].eval()
+    model(torch.randn(4, 2))
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    kept = StatisticsBefore(model)
+    model(torch.full((4, 2), torch.inf))
+    kept.put_back_unless(torch.tensor(moved))
+    stayed = [torch.equal(buffer, before[name]) for name, buffer in model.named_buffers()]
+    assert all(stayed[:3]) != moved
+    assert all(stayed[3:])  # of the layer that stands still
+    assert before["0.num_batches_tracked"] == 1
+    StatisticsBefore(nn.Linear(2, 2)).put_back_unless(torch.tensor(False))  # has none
 
 
 @pytest.fixture
