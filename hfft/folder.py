@@ -171,9 +171,9 @@ def refusal(error: BaseException) -> int | None:
     while cause is not None:
         found = NUMBER_IN_TEXT.search(str(cause))
         number = int(found[1]) if found is not None else getattr(cause, "errno", None)
-        if number in (*FULL, *CLOSED):
+        if number in FULL or (number in CLOSED and cause is error):
             return number
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__  # as where closing a file fails that could not be written
     return None
 
 
@@ -184,7 +184,7 @@ def room_at(path: Path) -> tuple[Path, int]:
 
 
 def _room_said(path: Path, number: int) -> str:
-    if number not in FULL:
+    if number not in FULL or path.is_char_device():
         return ""
     place, free = room_at(path)
     return f" On the disk of {place} {free / 2**20:,.1f} MiB are free."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -23,6 +24,7 @@ from hfft.folder import (
     write_json,
     write_manifest,
     write_text,
+    writing,
 )
 
 
@@ -179,6 +181,22 @@ def test_a_full_disk_is_told_with_its_folder_and_nothing_is_left(tmp_path, littl
     ):
         write(tmp_path / "step-1")
     assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_found_beneath_what_its_closing_raises(tmp_path):
+    def closing() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise ValueError("I/O operation on closed file")  # as datasets does
+
+    with (
+        pytest.raises(DiskError, match="tokens cannot be written: No space left on device"),
+        writing(tmp_path / "tokens"),
+    ):
+        closing()
+    with pytest.raises(ValueError, match="closed"), writing(tmp_path / "tokens"):
+        raise ValueError("closed")
 
 
 def test_a_device_is_written_to_and_not_replaced():
