@@ -85,6 +85,7 @@ class Assembly:
     strategy: str
     base: str | None  # the name under which others find the pretrained model too
     origin: dict[str, str]  # what its files are known by; in the main process alone
+    rates: list[str] = field(default_factory=list)  # what model.dropout and model.drop_path do to this model
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -196,6 +197,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         strategy=_strategy(recipe),
         base=backbone.public_name,
         origin=origin_of(backbone) if accelerator.is_main_process else {},
+        rates=backbone.rates,
         warnings=[
             *drafted.warnings,
             *warnings,

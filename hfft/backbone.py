@@ -13,10 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import transformers
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
     AutoConfig,
@@ -27,15 +26,17 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from hfft.errors import ModelError, SetupError
+from hfft.errors import ModelError
 from hfft.hub_access import SCHEME
 from hfft.network import hub_is_reachable
+from hfft.weights.files import explained
+from hfft.weights.fit import head_names, renewed
+from hfft.weights.rates import Rate, set_drop_path, set_dropout, told
+from hfft.weights.words import ready, require_rows
 
 PACKAGE = "package://"
-SIDES = ("encoder", "decoder")  # a pair of two models has a configuration for each
-_DROPOUT = re.compile("dropout|pdrop|layerdrop")
-_DROP_PATH = re.compile("^drop_(path|connect)_rate$")  # EfficientNet's paper has another name for it
 _WITH_HEAD = re.compile("For(Sequence|Token|Image)Classification(WithTeacher)?$")
+_TIMM = "timm_wrapper"  # its checkpoints name no class
 
 
 class Pretrained(Protocol):
@@ -66,8 +67,16 @@ class Pretrained(Protocol):
         """The label names of the trained classification head, in order; None where there is none."""
         ...
 
+    @property
+    def rates(self) -> list[str]:
+        """What the settings of dropout and of stochastic depth do, a sentence each."""
+        ...
+
     def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer, with settings other than the checkpoint's where they are given."""
+        """Loads the tokenizer, with settings other than the checkpoint's where they are given.
+
+        It pads on the right, so that a text has the same positions in whatever batch it is.
+        """
         ...
 
     def image_processor(self) -> Any:
@@ -88,7 +97,7 @@ class Backbone:
         revision: A branch, tag or commit on the Hub.
         from_scratch: Take the configuration only.
         new_head: Do not use a trained head of the checkpoint.
-        dropout: Set every dropout rate of the configuration to this.
+        dropout: Set the dropout rates of the configuration to this, as `hfft.weights.rates.set_dropout`.
         drop_path: Set the rate of stochastic depth of the configuration to this.
         trust: Whether code that comes with the model may run.
     """
@@ -145,7 +154,7 @@ class Backbone:
         """The name under which others find the model too: a Hub id or `package://...`; None for a local folder."""
         return self.name if self.name.startswith(PACKAGE) or not self.is_folder else None
 
-    @cached_property
+    @property
     def config(self) -> Any:
         """The configuration, with `dropout` and `drop_path` applied.
 
@@ -153,44 +162,42 @@ class Backbone:
             ModelError: There is no such model, or it has no such rate to set.
             SetupError: The Hub cannot be reached.
         """
-        with _explained(self):
-            config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
-        for setting, pattern, value in (
-            ("dropout", _DROPOUT, self.dropout),
-            ("drop_path", _DROP_PATH, self.drop_path),
-        ):
-            if value is not None:
-                self._set_rates(config, setting, pattern, value)
-        return config
+        return self._config[0]
 
-    def _set_rates(self, config: Any, setting: str, pattern: re.Pattern[str], value: float) -> None:
-        parts = [config, *(getattr(config, name) for name in SIDES if hasattr(config, name))]
-        rates = [(part, name) for part in parts for name, old in vars(part).items() if _is_rate(pattern, name, old)]
-        if not rates:
-            raise ModelError(f"model.{setting} is {value}, but the configuration of {self.name} has no such rate.")
-        for part, name in rates:
-            setattr(part, name, value)
+    @property
+    def rates(self) -> list[str]:
+        """What `dropout` and `drop_path` do, a sentence each. Raises as `config`."""
+        return told(self._config[1])
+
+    @cached_property
+    def _config(self) -> tuple[Any, list[Rate]]:
+        with explained(self):
+            config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
+        rates = set_dropout(config, self.dropout, self.name) if self.dropout is not None else []
+        rates += set_drop_path(config, self.drop_path, self.name) if self.drop_path is not None else []
+        return config, rates
 
     @property
     def has_head(self) -> bool:
         """Whether the checkpoint brings a trained classification head."""
-        return any(_WITH_HEAD.search(name) for name in self.config.architectures or [])
+        named = self.config.architectures or []
+        return any(_WITH_HEAD.search(name) for name in named) or (self.config.model_type == _TIMM and not named)
 
     @property
     def labels(self) -> list[str] | None:
         """The label names of the checkpoint's trained classification head, in order; None where it has none."""
         if not self.has_head or self.new_head or self.from_scratch:
             return None
-        return [self.config.id2label[index] for index in range(len(self.config.id2label))]
+        return labels_of(self.config)
 
     def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer, with these settings.
+        """Loads the tokenizer, with these settings; it pads on the right, with some token that it has.
 
         Raises:
-            ModelError: As `config`, or there are no tokenizer files.
+            ModelError: As `config`; there are no tokenizer files; or it has tokens that the model has no weights for.
             SetupError: As `config`.
         """
-        with _explained(self):
+        with explained(self):
             try:
                 made = AutoTokenizer.from_pretrained(self.place, **settings, **self._hub_arguments)
             except Exception as error:  # where there are no files, some tokenizers raise these
@@ -200,12 +207,18 @@ class Backbone:
         # Where there are no files, transformers 5 makes most tokenizers such that they know no word.
         if len(set(made.get_vocab()) - set(made.all_special_tokens)) <= 1:
             raise ModelError(NO_TOKENIZER.format(self.name))
-        return made
+        require_rows(made, self.config, self.name)
+        return ready(made, self.config, self.name)
 
     def image_processor(self) -> Any:
         """Loads the image processor. Raises ModelError or SetupError as `config` does."""
-        with _explained(self):
-            return AutoImageProcessor.from_pretrained(self.place, **self._hub_arguments)
+        with explained(self):
+            made = AutoImageProcessor.from_pretrained(self.place, **self._hub_arguments)
+        for name in ("image_mean", "image_std"):
+            value = getattr(made, name, None)
+            if isinstance(value, (int, float)) or (isinstance(value, (list, tuple)) and len(value) == 1):
+                setattr(made, name, [float(np.mean(value))] * 3)  # one number for all channels
+        return made
 
     def load(self, auto_class: Any, **settings: Any) -> tuple[PreTrainedModel, list[str]]:
         """Loads the model in float32.
@@ -225,23 +238,28 @@ class Backbone:
         config = self.config
         for name, value in settings.items():
             setattr(config, name, value)
-        with _explained(self), quiet():
+        if hasattr(config, "label_names") and "id2label" in settings:
+            config.label_names = list(settings["id2label"].values())  # timm's configurations keep them there
+        with explained(self), quiet():
             if self.from_scratch:
                 model = auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32)
                 drop_idle_pooler(model)
-                return model, [name for name, _ in model.named_parameters()]
+                return model.eval(), [name for name, _ in model.named_parameters()]
             model, found = auto_class.from_pretrained(
                 self.place,
                 config=config,
                 dtype=torch.float32,
-                ignore_mismatched_sizes=self.new_head,
+                ignore_mismatched_sizes=True,  # refused below, by name
                 output_loading_info=True,
                 **self._hub_arguments,
             )
         drop_idle_pooler(model)
-        new = {*found["missing_keys"], *(entry[0] for entry in found["mismatched_keys"])}
+        new = renewed(model, found, self.new_head, self.name)
         if self.new_head:
-            new |= _renew_head(model, auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32))
+            fresh = auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32).state_dict()
+            head = {name: fresh[name] for name in head_names(model)}
+            model.load_state_dict(head, strict=False)
+            new |= set(head)
         return model, [name for name, _ in model.named_parameters() if name in new]
 
     def _refuse_revision(self) -> None:
@@ -260,6 +278,29 @@ NO_TOKENIZER = (
     "model '{}' has no tokenizer files that can be read. Copy them (tokenizer.json, tokenizer_config.json) from where "
     "the model came."
 )
+
+
+def labels_of(config: Any) -> list[str]:
+    """The labels of a model's configuration, in order.
+
+    Raises:
+        ModelError: They are not numbered from 0, or it numbers them in two ways.
+    """
+    names, numbers = config.id2label, getattr(config, "label2id", None) or {}
+    cure = "Number them from 0 in the model's config.json, or start a new head with model.new_head=true."
+    given = sorted(names)
+    if given != list(range(len(names))):
+        raise ModelError(
+            f"The model's config.json (id2label) numbers its {len(names)} labels {given[0]} to {given[-1]}, where 0 to "
+            f"{len(names) - 1} are expected. {cure}"
+        )
+    if set(numbers) == set(names.values()) and any(numbers[name] != number for number, name in names.items()):
+        wrong = next(name for number, name in names.items() if numbers[name] != number)
+        raise ModelError(
+            f"The model's config.json numbers its labels in two ways: '{wrong}' is {numbers[wrong]} in label2id, and "
+            f"another in id2label. {cure}"
+        )
+    return [names[number] for number in range(len(names))]
 
 
 def require_decoder(backbone: Pretrained) -> None:
@@ -302,77 +343,6 @@ def _in_package(name: str) -> str:
     if not (folder / "config.json").is_file():
         raise ModelError(f"model is '{name}', but the folder {folder} has no config.json.")
     return str(folder)
-
-
-def _is_rate(pattern: re.Pattern[str], name: str, value: Any) -> bool:
-    return bool(pattern.search(name)) and isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _renew_head(model: PreTrainedModel, fresh: PreTrainedModel) -> set[str]:
-    """Puts the weights of `fresh` that are no part of the base model into `model`, and returns their names.
-
-    The base model is what the class says it is, or where it has no such part (CLIP's classifier), the largest one.
-    """
-    sizes = {name: sum(weights.numel() for weights in part.parameters()) for name, part in model.named_children()}
-    named = model.base_model_prefix
-    base = f"{named if named in sizes else max(sizes, key=lambda name: sizes[name])}."
-    head = {name: tensor for name, tensor in fresh.state_dict().items() if not name.startswith(base)}
-    model.load_state_dict(head, strict=False)
-    return set(head)
-
-
-@contextlib.contextmanager
-def _explained(backbone: Backbone) -> Iterator[None]:
-    """Turns what transformers raises for a missing or broken model into our errors."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        name, message = backbone.name, str(error).strip()
-        if "trust_remote_code" in message:
-            raise ModelError(f"model '{name}' brings code of its own. If you trust that code, add --trust.") from error
-        if "image processor" in message:
-            raise ModelError(
-                f"model '{name}' has no image processor (preprocessor_config.json). Copy it from the checkpoint that "
-                "the model was made of; if it reads texts, give a model that sees."
-            ) from error
-        if "tiktoken" in message:  # what transformers asks for where it has no sentencepiece, and where nothing is
-            if type(backbone.config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
-                raise ModelError(
-                    f"model '{name}' has no tokenizer, for it sees images ({backbone.config.model_type}). Give a model "
-                    "that reads texts, such as a BERT, or a task of images: image-classification."
-                ) from error
-            raise ModelError(
-                f"model '{name}' has no tokenizer that can be read here. If it has a SentencePiece model: pip install "
-                "sentencepiece protobuf; if a tiktoken file: pip install tiktoken; if neither, copy tokenizer.json and "
-                "tokenizer_config.json from the checkpoint that the model was made of."
-            ) from error
-        if backbone.is_folder:
-            raise ModelError(f"model '{name}': the folder {backbone.place} cannot be loaded: {message}") from error
-        if not hub_is_reachable():
-            raise SetupError(
-                f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub's cache, "
-                "which does not have it; the Hub, which cannot be reached. Give a local folder, or package://NAME/PATH."
-            ) from error
-        raise ModelError(
-            f"model is '{name}'. Tried: the folder {Path(name).absolute()}, which does not exist; the Hub, which "
-            f"{_answer_of_hub(error)}"
-        ) from error
-
-
-def _answer_of_hub(error: BaseException) -> str:
-    """What the Hub said, from the error of its client that lies under what transformers made of it."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, HfHubHTTPError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None or isinstance(cause, (EntryNotFoundError, RevisionNotFoundError)):
-        return f"answered: {' '.join(str(error).split())}"
-    answer = f"{cause.response.status_code} {cause.response.reason_phrase}"
-    if isinstance(cause, RepositoryNotFoundError) or cause.response.status_code in (401, 403):
-        return (
-            f"has no such model that you may read ({answer}). If it is private or gated, ask for access on its page, "
-            "then log in with `hf auth login` or set HF_TOKEN."
-        )
-    return f"answered: {answer}. Try again later."
 
 
 @contextlib.contextmanager

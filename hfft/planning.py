@@ -25,7 +25,7 @@ class Plan:
     `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
     `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
     gradients and the optimizer would take beyond that if everything learnt. `disk` is in bytes too: one checkpoint, and
-    all files of the run at their most.
+    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Plan:
     memory: dict[str, int | None]
     memory_saved: int | None
     disk: dict[str, int]
+    rates: list[str]
     warnings: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -75,6 +76,8 @@ class Plan:
         )
         if len(self.seeds) > 1:
             screen.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
+        for line in self.rates:
+            screen.say(line)
         parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
         saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
         screen.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
@@ -112,6 +115,7 @@ def make_plan(assembly: Assembly) -> Plan:
         memory=memory(assembly, max(len(part.ids) for part in first.micro_batches)),
         memory_saved=memory_saved(run, rows),
         disk={"checkpoint": checkpoint_bytes(assembly), "total": disk_bytes(assembly)},
+        rates=assembly.rates,
         warnings=assembly.warnings,
     )
 

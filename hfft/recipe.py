@@ -138,7 +138,9 @@ class ModelSection(Section):
         default=False, description="Start from a new head even where the checkpoint brings a trained one."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
-        default=None, description="Sets every dropout and layer drop rate in the model's configuration."
+        default=None,
+        description="Sets the dropout of what layers give, and of attention, activations and heads where the "
+        "checkpoint has it on; 0 turns off all dropout and layer drop. The plan says which rates it sets.",
     )
     drop_path: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="Sets the rate of stochastic depth (Huang et al. 2016) in the model's configuration."

@@ -133,6 +133,8 @@ def _introduce(assembly: Assembly, screen: Screen) -> None:
         f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
         f"({assembly.strategy})"
     )
+    for line in assembly.rates:
+        screen.say(line)
     show_warnings(assembly.warnings, screen)
     if screen.verbose:
         first = next(iter(run.batches(0, 1))).micro_batches[0].batch

@@ -61,6 +61,12 @@ class Pair:
     def labels(self) -> None:
         """None: a model that writes has no labels."""
 
+    @property
+    def rates(self) -> list[str]:
+        """What the settings of dropout and of stochastic depth do to each of the two."""
+        parts = {"encoder": self.encoder, "decoder": self.decoder}
+        return [f"{line} (of the {role})" for role, part in parts.items() for line in part.rates]
+
     @cached_property
     def config(self) -> Any:
         """The configuration, with the tokens that answers begin and end with.
@@ -90,8 +96,6 @@ class Pair:
     def tokenizer(self, **settings: Any) -> PreTrainedTokenizerBase:
         """Loads the tokenizer of both, with these settings.
 
-        Where it has no token to pad with, as GPT-2's, it pads with the one at the end.
-
         Raises:
             ModelError: The two have different vocabularies, or a tokenizer cannot be loaded.
             SetupError: The Hub cannot be reached.
@@ -105,8 +109,6 @@ class Pair:
                     f"'{self.decoder.name}' with one of {len(other)}; {len(mine.items() & other.items())} tokens have "
                     "the same number in both. One tokenizer goes with the model: give two with the same vocabulary."
                 )
-        if found.pad_token_id is None:
-            found.pad_token = found.eos_token
         return found
 
     def image_processor(self) -> Any:

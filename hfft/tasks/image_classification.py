@@ -19,7 +19,7 @@ from hfft.data.images import Looked, as_images, image_findings, look_at, none_le
 from hfft.data.loaders import Batch, Examples, Views
 from hfft.errors import DataError
 from hfft.tasks.seeing.augment_options import AugmentOptions
-from hfft.tasks.seeing.pixels import as_pictures
+from hfft.tasks.seeing.pixels import as_pictures, coloured, range_doubt
 from hfft.tasks.seeing.sizes import for_size, require_colours, require_fit, seen_size, set_size
 from hfft.tasks.seeing.views import MIX, draw_mix, generator_of, mixed, training_view
 from hfft.tasks.targets import TargetOptions, target_of_model
@@ -85,6 +85,10 @@ class ImageClassification(Asking):
         self.target.learn(splits["train"], truths["train"], backbone, trained)
         labels = [checks.hashable(truth) for truth in truths["train"]]
         prepared = Prepared({}, image_findings(images, "image", looked, labels))
+        doubt = range_doubt(self.processor, self.size)
+        if doubt is not None:
+            count = len(splits["train"])
+            prepared.findings.append(checks.Finding("range", "train", count, count, doubt))
         for split, rows in images.items():
             self._put(split, rows, truths[split], looked[split], self.predicts(split), prepared)
         return prepared
@@ -161,7 +165,7 @@ class ImageClassification(Asking):
         image = training_view(
             open_image(row["image"]), self.size, self.options.augment, resample, generator_of(*row["draw"])
         )
-        return self.processor(image, do_resize=False, do_center_crop=False, return_tensors="pt")["pixel_values"][0]
+        return coloured(self.processor, [image])[0]
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         return model(pixel_values=batch["pixel_values"]).logits.float()

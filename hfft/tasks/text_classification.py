@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
+from hfft.data.special_tokens import SpecialTokens
 from hfft.data.stream import require_known_labels
 from hfft.data.text import joined, longest_input, pad, token_counts, tokenize
 from hfft.errors import DataError
@@ -128,12 +129,11 @@ class TextClassification(Asking):
 
     def _open_processor(self, backbone: Pretrained) -> None:
         self.processor = backbone.tokenizer()
-        if self.processor.pad_token_id is None:  # GPT-like models were not made for batches of unlike lengths
-            self.processor.pad_token = self.processor.eos_token
-            self.processor.padding_side = "right"  # their head looks for the last token before the padding
         if self.options.truncation_side is not None:
             self.processor.truncation_side = self.options.truncation_side
         self.max_length = longest_input(self.processor, backbone.config, self.options.max_length)
+        self.special = SpecialTokens(self.processor)
+        self.reads_special = not backbone.config.is_encoder_decoder  # BART's head looks for its one end token
 
     def _prepare_split(
         self, split: str, rows: Dataset, truths: Sequence[Any], predict: bool, prepared: Prepared, keep: bool = True
@@ -149,6 +149,10 @@ class TextClassification(Asking):
             keep: Keep its tokens on disk.
         """
         ids = self.answerable(split, truths, predict, prepared)
+        read = "the model reads as such" if self.reads_special else "are left out, for this model has them for itself"
+        for column in self.options.texts:
+            found = self.special.findings(split, rows[column], f"have {{tokens}} in '{column}', which {read}")
+            prepared.findings.extend(found)
         examples, long = self._encoded(split, rows, truths, ids, keep)
         lengths, windows = examples.lengths, self.options.windows
         assert lengths is not None
@@ -170,6 +174,9 @@ class TextClassification(Asking):
         """Makes examples of the rows `ids`; the second value says which of them were too long."""
         names: dict[str, str] = dict(zip(self.options.texts, ("text", "pair"), strict=False))
         kept = rows.select_columns(list(names)).rename_columns(names).select(ids)
+        if not self.reads_special:
+            without = self.special.without
+            kept = Dataset.from_dict({name: [without(text) for text in kept[name]] for name in kept.column_names})
         windows = self.options.windows
         tokens, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
         labels = self.encoded(truths, split, ids)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
-from hfft.backbone import Pretrained
+from hfft.backbone import Pretrained, labels_of
 from hfft.data import checks
 from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
@@ -29,7 +29,6 @@ from hfft.tasks.tagging.options import Options
 from hfft.tasks.tagging.reading import Columns, Documents, read_answered, read_documents
 from hfft.tasks.tagging.splits import answered_rows, document_findings, encoded_findings, summary
 from hfft.tasks.tagging.wording import Document
-from hfft.tasks.targets.one_label import named
 from hfft.tasks.task import Answer, Plain, Prepared, Remarks
 
 NOT_FOR_THE_MODEL = ("labels", "windows", "first", "word_count", "asked")
@@ -77,7 +76,7 @@ class TokenClassification(Plain):
         return prepared
 
     def reopen(self, backbone: Pretrained) -> None:
-        self.labels = named(backbone.config)
+        self.labels = labels_of(backbone.config)
         self.scheme = scheme_of_model(self.labels, self.options.scheme, backbone.name)
         self._open(backbone, whole=True)  # the saved tokenizer is as training left it
 

@@ -42,13 +42,24 @@ def seen_size(processor: Any) -> tuple[int, int]:
 
 
 def _size_of(processor: Any, image: Image.Image) -> tuple[int, int]:
-    made = processor(image, return_tensors="pt")
+    try:
+        made = processor(image, return_tensors="pt")
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise ModelError(
+            f"The model's image processor ({type(processor).__name__}) cannot read an image of {image.width} x "
+            f"{image.height} pixels: {error}. Look at its preprocessor_config.json."
+        ) from error
     pixels = made.get("pixel_values")
     if pixels is None or pixels.ndim != 4:
         shapes = ", ".join(f"{name} of shape {tuple(value.shape)}" for name, value in made.items())
         raise ModelError(
             f"The model's image processor ({type(processor).__name__}) makes {shapes} of an image, but pixel_values of "
             "shape (1, channels, height, width) are expected: image classification cannot use this model."
+        )
+    if not pixels.isfinite().all():
+        raise ModelError(
+            f"The model's image processor ({type(processor).__name__}) makes numbers that are not finite: no number of "
+            "image_std in its preprocessor_config.json may be 0."
         )
     return pixels.shape[-2], pixels.shape[-1]
 

@@ -45,9 +45,6 @@ def open_tokenizer(backbone: Pretrained, words: bool) -> Any:
                 "a text, and its tokenizer cannot read the words of a list as behind a space. Give whole texts "
                 "instead, with spans of characters (task.tags)."
             )
-    if tokenizer.pad_token_id is None:  # GPT-like models were not made for batches of unlike lengths
-        tokenizer.pad_token = tokenizer.eos_token
-        tokenizer.padding_side = "right"
     return tokenizer
 
 

@@ -11,14 +11,14 @@ from datasets import Dataset
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss, mse_loss
 
-from hfft.backbone import Pretrained
+from hfft.backbone import Pretrained, labels_of
 from hfft.data import checks
 from hfft.data.numbers import read_numbers
 from hfft.errors import DataError
 from hfft.metrics.intervals import Resampled, Scores
 from hfft.metrics.regression import regression_resampled, regression_scores
 from hfft.tasks.targets.last_layer import last_layer
-from hfft.tasks.targets.one_label import label_settings, named
+from hfft.tasks.targets.one_label import label_settings
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 
@@ -71,7 +71,7 @@ class Numbers(MeanLoss):
         self.trained = head is not None
 
     def reopen(self, config: Any) -> None:
-        self.names = named(config)
+        self.names = labels_of(config)
         self._take_as_they_are()
 
     def _take_as_they_are(self) -> None:

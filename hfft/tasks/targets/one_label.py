@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
-from hfft.backbone import Pretrained
+from hfft.backbone import Pretrained, labels_of
 from hfft.data import checks
 from hfft.data.labels import choose_names, encode, label_names
 from hfft.errors import RecipeError, near
@@ -52,7 +52,7 @@ class OneLabel(MeanLoss):
         self.class_weights = class_weights(self.options.class_weights, self.labels, counts)
 
     def reopen(self, config: Any) -> None:
-        self.labels = named(config)
+        self.labels = labels_of(config)
 
     def settings(self) -> dict[str, Any]:
         return label_settings(self.labels, "single_label_classification")
@@ -130,11 +130,6 @@ def label_settings(labels: Sequence[str], problem_type: str) -> dict[str, Any]:
         "label2id": {label: number for number, label in enumerate(labels)},
         "problem_type": problem_type,
     }
-
-
-def named(config: Any) -> list[str]:
-    """The labels of a model's configuration, in order."""
-    return [config.id2label[number] for number in range(config.num_labels)]
 
 
 def check_names(setting: str, wanted: Mapping[str, float], labels: Sequence[str], others: str) -> None:

@@ -11,14 +11,14 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hfft.backbone import Pretrained
+from hfft.backbone import Pretrained, labels_of
 from hfft.data import checks
 from hfft.data.labels import choose_names, encode_sets, label_sets
 from hfft.errors import DataError
 from hfft.metrics.intervals import Resampled, Scores
 from hfft.metrics.multi_label import best_threshold, multi_label_resampled, multi_label_scores
 from hfft.tasks.targets.last_layer import last_layer
-from hfft.tasks.targets.one_label import LEAST, check_names, label_settings, named
+from hfft.tasks.targets.one_label import LEAST, check_names, label_settings
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 UNDECIDED = 0.5  # the threshold until one is chosen
@@ -70,7 +70,7 @@ class SeveralLabels(MeanLoss):
         self._set_threshold()
 
     def reopen(self, config: Any) -> None:
-        self.labels = named(config)
+        self.labels = labels_of(config)
         self._set_threshold()
         kept = getattr(config, "threshold", None)
         if kept is not None and self.options.threshold == "auto":

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
 from hfft.backbone import Pretrained
-from hfft.data.checks import UNLABELLED, count_rows
+from hfft.data.checks import UNLABELLED, Finding, count_rows
 from hfft.data.loaders import Examples
 from hfft.data.source_target import Columns, Frame, Limits, Pairs, Truth, encode_pairs, limits, pair_lengths, read_pairs
+from hfft.data.special_tokens import SpecialTokens
 from hfft.errors import DataError
 from hfft.tasks.task import Prepared
 from hfft.tasks.writing.languages import Tongue, choose
@@ -41,9 +43,28 @@ class Reader:
     limits: Limits
     asked: list[tuple[str, Truth]] = field(default_factory=list)
 
+    @cached_property
+    def special(self) -> SpecialTokens:
+        """The tokenizer's special tokens."""
+        return SpecialTokens(self.tokenizer)
+
     def read(self, rows: Dataset, split: str) -> Pairs:
-        """Reads a split. Raises DataError as `read_pairs`."""
-        return read_pairs(rows, split, self.columns, scored=split != "train")
+        """Reads a split; truths are without special tokens, as answers are. Raises DataError as `read_pairs`."""
+        pairs = read_pairs(rows, split, self.columns, scored=split != "train")
+        return replace(pairs, truths=[self._without_special(truth) for truth in pairs.truths])
+
+    def _without_special(self, truth: Truth) -> Truth:
+        if isinstance(truth, str):
+            return self.special.without(truth) or None
+        texts = [self.special.without(text) for text in truth or ()]
+        return [text for text in texts if text] or None
+
+    def _special_findings(self, split: str, pairs: Pairs) -> list[Finding]:
+        """Counts the rows of a split in which special tokens are written."""
+        read = "have {tokens} in the source, which the model reads as such"
+        written = "have {tokens} in the target: the model learns them as such, and scores are of texts without them"
+        sources = self.special.findings(split, pairs.sources, read)
+        return sources + self.special.findings(split, pairs.targets, written)
 
     def put_answered(self, split: str, pairs: Pairs, prepared: Prepared, keep: bool = True) -> None:
         """Puts the rows that have a target into `prepared`, and counts the others.
@@ -63,6 +84,7 @@ class Reader:
     def put(self, split: str, pairs: Pairs, ids: np.ndarray, prepared: Prepared, keep: bool) -> None:
         """Puts the rows `ids`, with what was found in them, into `prepared`."""
         examples, *cuts = self.encode(split, pairs, ids, keep)
+        prepared.findings.extend(self._special_findings(split, pairs))
         for side, cut in zip(("source", "target"), cuts, strict=True):
             if cut.mean() > CUT_SHARE[side]:
                 text = f"have a {side} that is cut to {getattr(self.limits, side)} tokens"

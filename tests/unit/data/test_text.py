@@ -10,10 +10,20 @@ import pytest
 import torch
 from datasets import Dataset
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+from transformers import (
+    AutoTokenizer,
+    BartForSequenceClassification,
+    BertConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
 
+import hfft
+from hfft.data.special_tokens import SpecialTokens
 from hfft.data.text import cache_folder, longest_input, pad, token_counts, tokenize
 from hfft.errors import RecipeError
+from tests import tiny
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c"]
 TEXTS = ["a b", "", "c c c c c", "a B zzz", "a b c a"]
@@ -180,3 +190,17 @@ def test_a_model_that_counts_positions_from_behind_the_padding_can_read_the_long
     config = RobertaConfig(vocab_size=8, max_position_embeddings=16, pad_token_id=padding, **sizes)
     length = longest_input(tokenizer(), config, None)  # this tokenizer names no limit of its own
     RobertaModel(config)(torch.full((1, length), 4))
+
+
+def test_special_tokens_in_texts_are_counted_and_left_out_where_the_model_has_them_for_itself(tmp_path):
+    """BART's head refuses a batch whose texts have unlike numbers of end tokens."""
+    tiny.bart(tmp_path / "bart")
+    settings: Any = {"id2label": {0: "no", 1: "yes"}, "label2id": {"no": 0, "yes": 1}}
+    model = BartForSequenceClassification.from_pretrained(tmp_path / "bart", **settings)
+    model.save_pretrained(tmp_path / "bart")
+    plain, marked = hfft.predict(tmp_path / "bart", ["fine film", "fine </s> film"])
+    assert marked["probabilities"] == pytest.approx(plain["probabilities"])
+    special = SpecialTokens(AutoTokenizer.from_pretrained(tmp_path / "bart"))
+    (finding,) = special.findings("train", ["fine", "a</s>", None, "<pad>\nb <pad>"], "have {tokens} {in} it")
+    assert str(finding).endswith("have special tokens of the tokenizer (</s>, <pad>) {in} it: rows 1, 3")
+    assert [special.without(text) for text in (" fine  ", "a </s> b", "a\n<pad>")] == [" fine  ", "a b", "a"]

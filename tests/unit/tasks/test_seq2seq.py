@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sacrebleu
@@ -144,6 +145,19 @@ def test_findings_name_blank_sources_and_targets_equal_to_them(tiny, tmp_path):
     warnings = hfft.plan(hfft.Recipe.from_dict(recipe, *SHORT)).warnings
     assert any("have an empty source: row 0" in text for text in warnings)
     assert any("have a target equal to the source: row 1" in text for text in warnings)
+
+
+def test_special_tokens_in_the_data_are_counted_and_no_part_of_the_truth(tiny, tmp_path):
+    rows = [{"en": "w1 </s>", "de": "w1"}, {"en": "w3", "de": "w4 w5 </s>"}, {"en": "w4", "de": "w6\n<pad> w7"}]
+    file = write_jsonl(tmp_path / "t.jsonl", rows)
+    made = assembled(changed(tiny("translation"), train=file, eval=file))
+    for split in ("train", "eval"):
+        found = [text for text in made.warnings if text.startswith(split) and "special tokens" in text]
+        assert "1 of 3 rows (33.3%) have special tokens of the tokenizer (</s>) in the source" in found[0]
+        assert "2 of 3 rows (66.7%) have special tokens of the tokenizer (</s>, <pad>) in the target" in found[1]
+        assert found[1].endswith("scores are of texts without them: rows 1, 2")
+    task: Any = made.task
+    assert [truth for _, truth in task.reader.asked[:3]] == ["w1", "w4 w5", "w6\n w7"]
 
 
 def test_targets_that_rouge_cannot_read_are_counted(tiny, tmp_path):
