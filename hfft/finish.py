@@ -10,11 +10,13 @@ from typing import Any
 from hfft.assemble import Assembly, Company
 from hfft.card.model_card import adapter_card, card
 from hfft.closing import show_results
+from hfft.errors import ModelError
 from hfft.folder import RunFolder, whole_folder, write_json, write_text
 from hfft.hooks.checkpoint import summed
 from hfft.hooks.divergence import require_a_step, require_answers, require_finite, skips_told
 from hfft.hooks.ema import averaged
-from hfft.loop import Progress
+from hfft.loop import Progress, plain_model
+from hfft.reopened import require_same_answers
 from hfft.score_table import score_table
 from hfft.scoring import Scored
 from hfft.screen import Screen
@@ -33,6 +35,7 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
     Raises:
         Interrupted: A signal came while scoring.
         TrainingError: The run has diverged.
+        ModelError: The saved model, opened again, is another one; all else is written, and results.json says so.
     """
     run = assembly.run
     require_a_step(run.progress)
@@ -59,10 +62,12 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
             results = _results(assembly, progress, chosen, soup, scored)
             late = _late_warnings(progress, scored)
             results["warnings"] = [*assembly.warnings, *late]
-            _write(assembly, folder, company, scored, results)
+            fault = _write(assembly, folder, company, scored, results)
             show_results(results, assembly.recipe.train.best_metric, screen)
             for text in late:
                 screen.warn(text)
+            if fault is not None:
+                raise fault
 
         on_main(run.accelerator, leave)
 
@@ -77,18 +82,25 @@ def _known(company: Company, chosen: int, soup: Soup | None) -> Scored | None:
 
 def _write(
     assembly: Assembly, folder: RunFolder, company: Company, scored: dict[str, Scored], results: dict[str, Any]
-) -> None:
+) -> ModelError | None:
+    """Writes all files; results.json, the last, with what is wrong with the saved model, which is returned too."""
     for split, found in scored.items():
         inputs = shown_inputs(assembly.task, assembly.rows[split].select(found.ids))
         lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows(inputs))
         write_text(folder.predictions(split), "".join(lines))
-    save_model(assembly, folder, results)
+    model, fault = save_model(assembly, folder, results), None
+    try:
+        results["remarks"] += require_same_answers(assembly, model, folder.model) if model is not None else []
+    except ModelError as error:
+        fault = error
+        results["remarks"].append(str(error))
     track = company.log.track
     for split in scored:
         values = {name: entry["value"] for name, entry in results[split].items()}
         if track is not None:
             track({"step": results["steps"], "event": f"final-{split}", **values})
     write_json(folder.results, results)
+    return fault
 
 
 def _results(
@@ -142,7 +154,7 @@ def _parts(assembly: Assembly, split: str) -> list[Part]:
     return parts_by_length(examples.lengths) + parts
 
 
-def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> None:
+def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> Any | None:
     """Writes adapter/, and model/ where that merges exactly. Neither names a path of this machine.
 
     The model is used up: what belongs into its weights is put there. Give a copy where training goes on.
@@ -151,9 +163,12 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
         assembly: The run, with the weights to save.
         folder: Gets the two.
         results: As results.json has them, for the card.
+
+    Returns:
+        The model that stands in model/; None where there is none.
     """
     run, recipe = assembly.run, assembly.recipe
-    model = run.accelerator.unwrap_model(run.model)
+    model = plain_model(run.model, run.accelerator)
     assembly.task.fold(model)
     for name, value in assembly.task.settled.items():
         setattr(model.config, name, value)
@@ -164,11 +179,12 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
             if model.get_base_model().can_generate():
                 model.get_base_model().generation_config.save_pretrained(place)
         if not assembly.tuned.merges:
-            return
+            return None
         model = merged(model)
     with whole_folder(folder.model) as place:
         model.save_pretrained(place)
         _save_beside(assembly, place, card(assembly, results, folder.path))
+    return model
 
 
 def _save_beside(assembly: Assembly, place: Path, text: str) -> None:

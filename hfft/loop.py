@@ -180,6 +180,11 @@ def over_processes(tensor: Tensor, accelerator: Accelerator) -> Tensor:
     return cast(Tensor, accelerator.reduce(tensor, "sum")) if accelerator.num_processes > 1 else tensor
 
 
+def plain_model(model: Any, accelerator: Accelerator) -> Any:
+    """The model itself, without what several processes or torch.compile wrap around it and its weights' names."""
+    return accelerator.unwrap_model(model, keep_torch_compile=False)
+
+
 def on_device(batch: Batch, accelerator: Accelerator) -> Batch:
     """Moves a batch to the accelerator's device, without waiting for it."""
     return {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}

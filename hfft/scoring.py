@@ -19,7 +19,7 @@ from hfft.data.checks import Finding
 from hfft.data.loaders import Examples, MicroBatch, load
 from hfft.data.order import Budget, Part, scoring_parts
 from hfft.errors import ModelError
-from hfft.loop import on_device
+from hfft.loop import on_device, plain_model
 from hfft.metrics.intervals import Intervals, Resampled, Scores, bootstrap, intervals_of
 from hfft.tasks.task import NOT_FINITE, Answer, Remarks, Task, is_answered
 from hfft.waiting import on_main
@@ -273,7 +273,7 @@ class Scorer:
     def trial(self, model: Any, accelerator: Accelerator) -> Scored:
         """Gives the model's answers to the first few examples as those to all of them: what is scored, not how well."""
         parts = scoring_parts(None, len(self.examples), Budget(TRIED), 0, 1)
-        plain = accelerator.unwrap_model(model)
+        plain = plain_model(model, accelerator)
         given: list[Answer] = []
         truths: list[Any] = []
         with evaluating(plain), accelerator.autocast():

@@ -15,7 +15,7 @@ from torch import Tensor
 from hfft.hooks.cadence import Cadence
 from hfft.hooks.checkpoint import Checkpoint
 from hfft.hooks.evaluate import Evaluate
-from hfft.loop import Run
+from hfft.loop import Run, plain_model
 from hfft.scoring import Scored
 from hfft.screen import Screen
 
@@ -100,7 +100,7 @@ def load_mean(run: Run, files: Sequence[Path]) -> None:
     It is taken in float64, so that what is equal in all of them stays as it is to the bit: frozen weights, or those of
     a single file. Tensors that are no floating point numbers are those of the first file.
     """
-    model = run.accelerator.unwrap_model(run.model)
+    model = plain_model(run.model, run.accelerator)
     places: dict[str, Tensor] = model.state_dict()  # by all names of a tensor, of which a file has one
     with ExitStack() as stack:
         opened = [stack.enter_context(safe_open(file, "pt")) for file in files]

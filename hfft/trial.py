@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from hfft.data.loaders import Examples, load
 from hfft.data.order import Part
 from hfft.errors import RecipeError, near
-from hfft.loop import on_device
+from hfft.loop import on_device, plain_model
 from hfft.metrics.further import EvaluateModule, refuse_same_names
 from hfft.scoring import Scored, Scorer
 from hfft.tasks.task import Task
@@ -96,7 +96,7 @@ def require_memory(scorers: Mapping[str, Scorer], model: Any, accelerator: Accel
         RecipeError: It takes more.
     """
     free = _free_memory(accelerator.device)
-    plain = accelerator.unwrap_model(model)
+    plain = plain_model(model, accelerator)
     for split, scorer in scorers.items():
         needed, rows, length = max((scorer.task.answer_bytes(plain, *shape), *shape) for shape in scorer.shapes)
         if free is not None and needed > free:

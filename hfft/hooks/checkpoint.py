@@ -22,7 +22,7 @@ from hfft.hooks.divergence import require_finite
 from hfft.hooks.ema import average_of
 from hfft.hooks.log import Log
 from hfft.hooks.time_limit import TimeLimit
-from hfft.loop import Progress, Run, StepReport, over_processes
+from hfft.loop import Progress, Run, StepReport, over_processes, plain_model
 from hfft.optim.schedules import move_to
 from hfft.waiting import on_main
 
@@ -78,7 +78,7 @@ class Checkpoint:
 
     def _save_best(self, run: Run) -> None:
         with whole_folder(self.folder.best(run.progress.step)) as place:
-            save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
+            save_model(plain_model(run.model, run.accelerator), str(place / MODEL))
             write_manifest(place)
         self._prune_best(run.progress)
 
@@ -198,7 +198,7 @@ def _write(run: Run, progress: Progress, place: Path) -> None:
                 tensors[f"{index}.{name}"] = value.contiguous()
             else:
                 numbers.setdefault(str(index), {})[name] = value
-    save_model(run.accelerator.unwrap_model(run.model), str(place / MODEL))
+    save_model(plain_model(run.model, run.accelerator), str(place / MODEL))
     save_file(tensors, str(place / OPTIMIZER))
     average = average_of(run)
     if average is not None:
@@ -229,4 +229,4 @@ def _optimizer_state(place: Path, state: dict[str, Any]) -> dict[str, Any]:
 def _load_weights(run: Run, file: Path) -> None:
     device = run.accelerator.device  # cpu:1 in the second of several processes, which safetensors does not know
     name = "cpu" if device.type == "cpu" else str(device)
-    load_model(run.accelerator.unwrap_model(run.model), str(file), device=name)
+    load_model(plain_model(run.model, run.accelerator), str(file), device=name)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hfft.errors import Diverged, TrainingError
 from hfft.hooks.ema import average_of
-from hfft.loop import Progress, Run
+from hfft.loop import Progress, Run, plain_model
 from hfft.waiting import on_main
 
 MOST_IN_A_ROW = 10  # float16's scaler needs a few to settle
@@ -71,7 +71,7 @@ def require_finite(run: Run) -> None:
     def look() -> list[str]:
         average = average_of(run)
         averages = {} if average is None else {f"the average of {name}": a for name, a in average.averages.items()}
-        return _not_finite(run.accelerator.unwrap_model(run.model), averages)
+        return _not_finite(plain_model(run.model, run.accelerator), averages)
 
     names = on_main(run.accelerator, look)
     if names:

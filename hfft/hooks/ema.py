@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from hfft.loop import Run, StepReport
+from hfft.loop import Run, StepReport, plain_model
 
 
 class Average:
@@ -90,7 +90,7 @@ def averaged(run: Run) -> Iterator[None]:
 
 def _averaged_tensors(run: Run) -> dict[str, Tensor]:
     """What the optimizer moves, now or later, and the statistics of BatchNorm, by name in the plain model."""
-    model: nn.Module = run.accelerator.unwrap_model(run.model)
+    model: nn.Module = plain_model(run.model, run.accelerator)
     learning = {parameter for group in run.optimizer.param_groups for parameter in group["params"]}
     found: dict[str, Tensor] = {name: weight for name, weight in model.named_parameters() if weight in learning}
     for path, module in model.named_modules():

@@ -16,7 +16,7 @@ from hfft.hooks.ema import averaged
 from hfft.hub.publication import publication_on_the_way
 from hfft.hub.pushing import Pushed, commit
 from hfft.hub.target import OVERWRITE, open_target, require_same_model
-from hfft.loop import Run, StepReport
+from hfft.loop import Run, StepReport, plain_model
 from hfft.score_table import score_table
 from hfft.scoring import Scored
 from hfft.screen import Screen
@@ -82,7 +82,7 @@ class PublishBest:
 def _copied(assembly: Assembly) -> Assembly:
     """The run with a model and a task of its own, which saving uses up."""
     run = assembly.run
-    task, model = copy.deepcopy((assembly.task, run.accelerator.unwrap_model(run.model)))
+    task, model = copy.deepcopy((assembly.task, plain_model(run.model, run.accelerator)))
     return replace(assembly, task=task, run=replace(run, task=task, model=model))
 
 
