@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from hfft.data.sounds import NO_TASK, is_sound
 from hfft.errors import DataError, near, quoted
 
 SHOWN = 3  # rows named in a message
@@ -55,6 +56,10 @@ def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, Sequenc
                 raise DataError(
                     f"{setting} is '{column}', but the {split} split has no such column."
                     f"{near(column, dataset.column_names)} It has: {', '.join(dataset.column_names)}."
+                )
+            if is_sound(dataset.features[column]):
+                raise DataError(
+                    f"{setting} is '{column}', a column of sounds or films in the {split} split, but {NO_TASK}."
                 )
 
 

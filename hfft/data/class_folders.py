@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hfft.data.folders import IMAGE_ENDINGS, is_visible, leads_back, require_utf8, some
+from hfft.data.checks import Finding
+from hfft.data.folders import IMAGE_ENDINGS, LEFT_BEHIND, is_visible, leads_back, require_utf8, some
 from hfft.errors import DataError
 
 SPLITS = ("train", "test", "val", "valid", "validation", "eval", "dev")
@@ -63,3 +64,53 @@ def _require_class(only: Path, beside: Sequence[str], where: str) -> None:
         tables = [name for name in beside if Path(name).suffix.lower() in TABLES]
         hint = f" If {tables[0]} has the labels, name {only.with_name(tables[0])} in its place." if tables else ""
         raise DataError(f"{found}, which would be the label of all images. {LAYOUT}{hint}")
+
+
+def layout_findings(folder: Path, classes: Sequence[str], counts: Sequence[int], setting: str) -> list[Finding]:
+    """Counts images whose label may be meant otherwise, and those in folders that are passed over.
+
+    Args:
+        folder: Of class folders.
+        classes: The names of its subfolders.
+        counts: How many images lie in each of these.
+        setting: What names the folder, for messages.
+    """
+    return [
+        *_tables_beside(folder, sum(counts), setting),
+        *_classes_below(folder, [folder / name for name in classes], counts, setting),
+        *_hidden_classes(folder, sum(counts)),
+    ]
+
+
+def _tables_beside(folder: Path, total: int, setting: str) -> list[Finding]:
+    visible = sorted(path for path in folder.iterdir() if is_visible(path.name))
+    tables = [path for path in visible if path.is_file() and path.suffix.lower() in TABLES]
+    text = (
+        f"have the name of their folder as label, and {some([path.name for path in tables])} beside the class folders "
+        "is not read. If the labels stand there, name it in the folder's place"
+    )
+    named = f"{setting}: {tables[0]}, and its columns in task.image and task.label" if tables else ""
+    return [Finding("table-beside", "", total, total, f"{text} ({named})")] if tables else []
+
+
+def _classes_below(folder: Path, classes: Sequence[Path], counts: Sequence[int], setting: str) -> list[Finding]:
+    """Where all class folders have the same subfolders and no files: `fold1/cat`, `fold1/dog`, `fold2/cat`, ..."""
+    inside = [{path for path in one.iterdir() if is_visible(path.name)} for one in classes if one.is_dir()]
+    names = [{path.name for path in paths} for paths in inside]
+    shared = sorted(set.intersection(*names)) if len(names) > 1 else []
+    if len(shared) < 2 or not all(path.is_dir() for paths in inside for path in paths):
+        return []
+    text = (
+        f"lie in subfolders that all class folders have ({some(shared)}), and their label is the name of the folder "
+        f"directly below {folder}. If the subfolders are the classes, name {setting}: {folder}/*"
+    )
+    return [Finding("classes-below", "", sum(counts), sum(counts), text)]
+
+
+def _hidden_classes(folder: Path, total: int) -> list[Finding]:
+    hidden = [path for path in folder.iterdir() if not is_visible(path.name) and path.is_dir()]
+    hidden = sorted(path for path in hidden if path.name.lower() not in LEFT_BEHIND)
+    found = {path.name: sum(file.suffix.lower() in IMAGE_ENDINGS for file in path.iterdir()) for path in hidden}
+    named, count = [name for name, images in found.items() if images], sum(found.values())
+    text = f"lie in folders whose names begin with a dot, and are left out: {some(named)}"
+    return [Finding("hidden", "", count, total + count, text)] if named else []

@@ -57,8 +57,8 @@ def read_files(
     for kind, group in groupby(paths, _kind):
         alike = list(group)
         if kind == "folder":
-            rows = read_class_folders(alike, classes, where) if labelled else read_flat_folders(alike, where)
-            parts.append((alike[0], Table(rows)))
+            table = read_class_folders(alike, classes, where) if labelled else Table(read_flat_folders(alike, where))
+            parts.append((alike[0], table))
         elif kind == "image":
             parts.append((alike[0], Table(image_rows(alike, where))))
         else:

@@ -11,42 +11,47 @@ from pathlib import Path
 
 from datasets import ClassLabel, Dataset, Features, Value
 
-from hfft.data.class_folders import LAYOUT
+from hfft.data.class_folders import LAYOUT, layout_findings
 from hfft.data.folders import IMAGE_ENDINGS, files_below, require_utf8, some
+from hfft.data.sounds import FILM_ENDINGS, NO_TASK, SOUND_ENDINGS
+from hfft.data.table import Table
 from hfft.errors import DataError
 
 SNIFFED = 8  # files, to tell texts from images
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
 
 
-def read_class_folders(folders: Iterable[Path], classes: list[str], where: str) -> Dataset:
+def read_class_folders(folders: Iterable[Path], classes: list[str], where: str) -> Table:
     """Rows of `image`, an absolute path, and `label`, one of `classes`: all visible files below their subfolders.
 
     Raises:
-        DataError: There are no files in a folder, or texts and no images, or one has a name that is not UTF-8.
+        DataError: There are no files in a folder, or texts, sounds or films and no images, or one has a name that is
+            not UTF-8.
     """
-    images, labels = [], []
+    images, labels, remarks = [], [], []
     for folder in folders:
-        before = len(images)
-        for number, name in enumerate(classes):
-            found = files_below(folder / name, where)
-            images += found
-            labels += [number] * len(found)
-        if len(images) == before:
+        found = [files_below(folder / name, where) for name in classes]
+        counts = [len(files) for files in found]
+        files = [file for some_of_them in found for file in some_of_them]
+        if not files:
             raise DataError(f"{where}: the subfolders of {folder} hold no files. {LAYOUT}")
-        _refuse_texts(folder, images[before:], where)
-    return Dataset.from_dict(
-        {"image": images, "label": labels}, Features({"image": Value("string"), "label": ClassLabel(names=classes)})
-    )
+        _refuse_others(folder, files, where)
+        images += files
+        labels += [number for number, count in enumerate(counts) for _ in range(count)]
+        remarks += layout_findings(folder, classes, counts, where)
+    features = Features({"image": Value("string"), "label": ClassLabel(names=classes)})
+    return Table(Dataset.from_dict({"image": images, "label": labels}, features), remarks=remarks)
 
 
-def _refuse_texts(folder: Path, files: Sequence[str], where: str) -> None:
-    """Raises DataError where class folders hold texts: their names would be learnt from in the place of what they say.
+def _refuse_others(folder: Path, files: Sequence[str], where: str) -> None:
+    """Raises DataError where class folders hold sounds, films or texts: their names would be read, not what they say.
 
     Images need no ending. Files without one of an image are texts if they begin with no zero byte, as others soon do.
     """
     if any(Path(name).suffix.lower() in IMAGE_ENDINGS for name in files):
         return
+    if all(Path(name).suffix.lower() in (*SOUND_ENDINGS, *FILM_ENDINGS) for name in files):
+        raise DataError(f"{where}: the subfolders of {folder} hold sounds or films, but {NO_TASK}.")
     begun = [_beginning(Path(name)) for name in files[:: math.ceil(len(files) / SNIFFED)]]
     if any(begun) and all(b"\0" not in begin or begin.startswith(UTF16) for begin in begun):
         named = [str(Path(name).relative_to(folder.absolute())) for name in files]

@@ -13,6 +13,7 @@ import pyarrow.parquet
 from datasets import Dataset, Features
 from datasets.exceptions import DatasetGenerationError
 
+from hfft.data.sounds import undecoded
 from hfft.data.table import Table
 from hfft.errors import DataError
 
@@ -28,7 +29,7 @@ def read_parquet(path: Path) -> Table:
         if all(map(_is_known, schema)) and len(set(schema.names)) == len(schema):
             rows: Any = Dataset.from_parquet(glob.escape(str(path)))
             rows.data.table.validate(full=True)
-            return Table(rows)
+            return Table(undecoded(rows))
         return _known(path, pyarrow.parquet.read_table(path))
 
 
@@ -57,7 +58,7 @@ def _known(path: Path, table: pyarrow.Table) -> Table:
         raise DataError(next(iter(left_out.values())))
     table.validate(full=True)
     kept = table.drop_columns(list(left_out))
-    return Table(Dataset(kept.replace_schema_metadata(None) if left_out else kept), left_out)
+    return Table(undecoded(Dataset(kept.replace_schema_metadata(None) if left_out else kept)), left_out)
 
 
 def _is_known(field: pyarrow.Field) -> bool:

@@ -15,6 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
 from hfft.data.checks import Finding
 from hfft.data.files import read_files
+from hfft.data.sounds import undecoded
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.network import hub_is_reachable
 
@@ -111,7 +112,7 @@ def _load(
     offline = not hub_is_reachable()
     try:
         with _from_cache_alone() if offline else nullcontext():
-            return load_dataset(name, config, split=expression, revision=revision, streaming=streaming)
+            return undecoded(load_dataset(name, config, split=expression, revision=revision, streaming=streaming))
     except (ConnectionError, FileNotFoundError) as error:
         if isinstance(error.__cause__, RevisionNotFoundError):
             raise DataError(f"data.revision is '{revision}', but '{name}' (data.hub) has no such one.") from error

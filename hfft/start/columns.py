@@ -12,10 +12,23 @@ from typing import Any, Literal
 from datasets import ClassLabel, Dataset, Image, Value
 
 from hfft.data.folders import IMAGE_ENDINGS
+from hfft.data.sounds import FILM_ENDINGS, SOUND_ENDINGS, is_sound
 from hfft.start.languages import language_of_name
 
 Kind = Literal[
-    "text", "class", "flag", "whole", "number", "lists", "numbers", "spans", "languages", "image", "nothing", "other"
+    "text",
+    "class",
+    "flag",
+    "whole",
+    "number",
+    "lists",
+    "numbers",
+    "spans",
+    "languages",
+    "image",
+    "sound",
+    "nothing",
+    "other",
 ]
 MEANINGS: dict[Kind, str] = {
     "text": "texts",
@@ -28,6 +41,7 @@ MEANINGS: dict[Kind, str] = {
     "spans": "spans of characters",
     "languages": "texts by language",
     "image": "images",
+    "sound": "sounds or films",
     "nothing": "nothing",
     "other": "something that hfft cannot learn from",
 }
@@ -77,6 +91,8 @@ def _column(rows: Dataset, name: str) -> Column:
     feature = rows.features[name]
     if _is_image(feature):
         return Column(name, "image", len(rows))
+    if is_sound(feature):
+        return Column(name, "sound", len(rows))
     given = [value for value in rows[name] if value not in (None, "", [], {})]
     if not given:
         return Column(name, "nothing", len(rows))
@@ -122,6 +138,8 @@ def _lists(name: str, given: list[Any], rows: int) -> Column:
 def _texts(name: str, given: list[str], rows: int) -> Column:
     if all(PurePath(value).suffix.lower() in IMAGE_ENDINGS for value in given[:1000]):
         return Column(name, "image", rows, given)
+    if all(PurePath(value).suffix.lower() in (*SOUND_ENDINGS, *FILM_ENDINGS) for value in given[:1000]):
+        return Column(name, "sound", rows, given)
     distinct = len(set(given))
     if all(value.strip().lower() in ("true", "false") for value in given):
         return Column(name, "flag", rows, given, distinct)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from hfft.data.sounds import NO_TASK
 from hfft.errors import DataError, near
 from hfft.start.columns import Column
 from hfft.start.guessing_labels import guess_label, label_candidates
@@ -48,6 +49,11 @@ def guess(columns: Columns, wishes: Wishes) -> Guess:
         DataError: A column that was named is not there, or nothing that can be learnt was found.
     """
     _require(columns, wishes)
+    sounds = [column.name for column in columns.values() if column.kind == "sound"]
+    if sounds and not any(wishes.given(flag) for flag in ("text", "image", "tokens", "source")):
+        raise DataError(
+            f"'{sounds[0]}' holds sounds or films, but {NO_TASK}. To learn from other columns, name one: --text COLUMN."
+        )
     if len(columns) == 1:
         raise DataError(_nothing(columns))
     task, reason, doubt = _task(columns, wishes)

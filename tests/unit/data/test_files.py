@@ -10,10 +10,14 @@ import datasets.config
 import pyarrow
 import pyarrow.parquet
 import pytest
-from datasets import ClassLabel, Dataset, Features, Image, Value
+from datasets import Audio, ClassLabel, Dataset, Features, Image, Value
 
+from hfft.data.checks import require_columns
 from hfft.data.files import read_files
 from hfft.errors import DataError
+from hfft.start.columns import columns_of
+from hfft.start.guessing import guess
+from hfft.start.wishes import Wishes
 
 
 @pytest.fixture
@@ -437,3 +441,51 @@ def test_names_in_objects_of_jsonl_start_from_its_folder(read, tmp_path, null):
     read({"d/a.jsonl": f'{{"image": {{"path": "x.jpg"{null}}}}}\n'})
     found = read_files(["d/a.jsonl"], str(tmp_path), "data.files.train", ["image"]).rows
     assert found[0]["image"]["path"] == str(tmp_path / "d" / "x.jpg")
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            ["cat/a.jpg", "dog/b.jpg", "metadata.csv"],
+            "2 of 2 rows (100.0%) have the name of their folder as label, and",
+        ),
+        (
+            ["1/cat/a.jpg", "1/dog/b.jpg", "2/cat/c.jpg", "2/dog/d.jpg"],
+            "4 of 4 rows (100.0%) lie in subfolders that all",
+        ),
+        (
+            ["cat/a.jpg", "dog/b.jpg", ".net/c.jpg"],
+            "1 of 3 rows (33.3%) lie in folders whose names begin with a dot, and",
+        ),
+        (["cat/a.jpg", "dog/b.jpg", "README.md", ".git/c.jpg"], None),
+        (["n01/images/a.jpg", "n02/images/b.jpg"], None),
+    ],
+    ids=["table", "classes below", "hidden", "plain", "folder between"],
+)
+def test_images_whose_label_may_be_meant_otherwise_are_counted(tmp_path, files, told):
+    for name in files:
+        (tmp_path / "all" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / name).touch()
+    findings = read_files(["all"], str(tmp_path), "data.files.train").findings("train", ["image"])
+    assert [str(finding)[: len(f"train: {told}")] for finding in findings] == ([f"train: {told}"] if told else [])
+
+
+@pytest.mark.usefixtures("_own_datasets_cache")
+def test_sounds_are_never_decoded_and_no_task_takes_them(tmp_path):
+    table = Dataset.from_dict({"audio": [{"bytes": b"RIFF", "path": "a.wav"}], "text": ["a"]}).data.table
+    features = Features({"audio": Audio(), "text": Value("string")})
+    typed = table.replace_schema_metadata(features.arrow_schema.metadata)
+    pyarrow.parquet.write_table(typed, tmp_path / "a.parquet")
+    rows = read_files(["a.parquet"], str(tmp_path), "data.files.train").rows
+    assert rows["audio"][:] == [{"bytes": b"RIFF", "path": "a.wav"}]
+    with pytest.raises(
+        DataError, match=r"task.text is 'audio', a column of sounds or films in the train split, but no"
+    ):
+        require_columns({"train": rows}, {"task.text": ["audio"]})
+    with pytest.raises(DataError, match="'audio' holds sounds or films, but no task takes"):
+        guess(columns_of(rows), Wishes())
+    (tmp_path / "all" / "yes").mkdir(parents=True)
+    (tmp_path / "all" / "yes" / "a.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"the subfolders of .*all hold sounds or films, but no task takes"):
+        read_files(["all"], str(tmp_path), "data.files.train")
