@@ -17,6 +17,8 @@ from hfft.data.sounds import undecoded
 from hfft.data.table import Table
 from hfft.errors import DataError
 
+VIEWS = {pyarrow.string_view(): pyarrow.large_string(), pyarrow.binary_view(): pyarrow.large_binary()}
+
 
 def read_parquet(path: Path) -> Table:
     """Reads a file with the types that it names. Columns of types that `datasets` does not know are left out.
@@ -46,6 +48,8 @@ def first_of_parquet(path: Path, count: int) -> tuple[Table, int]:
 
 
 def _known(path: Path, table: pyarrow.Table) -> Table:
+    plain = [field.with_type(VIEWS.get(field.type, field.type)) for field in table.schema]
+    table = table.cast(pyarrow.schema(plain, table.schema.metadata))
     names = table.column_names
     if len(set(names)) < len(names):
         raise DataError(f"{path} names a column twice: {', '.join(names)}.")
@@ -66,7 +70,7 @@ def _is_known(field: pyarrow.Field) -> bool:
         Features.from_arrow_schema(pyarrow.schema([field]))
     except ValueError:
         return False
-    return True
+    return "_view" not in str(field.type)  # datasets knows them, and pyarrow cannot select their rows
 
 
 @contextmanager

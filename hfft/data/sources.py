@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import datasets.config
 import numpy as np
 from datasets import Dataset, IterableDataset, ReadInstruction, load_dataset
+from datasets.exceptions import DatasetGenerationError
 from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
 from hfft.data.checks import Finding
@@ -20,6 +22,8 @@ from hfft.errors import DataError, RecipeError, SetupError
 from hfft.network import hub_is_reachable
 
 PERMISSION = "If it is private or gated, ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
+
+LOCAL = "It is a folder: files that data.files names are read by hfft itself, and faults in them are named by line."
 
 
 def read_local(
@@ -129,13 +133,14 @@ def _load(
         raise DataError(f"data.{role.partition('-')[0]} is '{expression}' of '{name}': {error}") from error
     except Exception as error:
         refused = isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403)
+        cause = error.__cause__ if isinstance(error, DatasetGenerationError) and error.__cause__ else error
+        hint = f" {PERMISSION}" if refused else f" {LOCAL}" if Path(name).is_dir() else ""
         raise DataError(
-            f"The data set '{name}' (data.hub) cannot be read: {type(error).__name__}: {_in_one_line(error)}"
-            f"{f' {PERMISSION}' if refused else ''}"
+            f"The data set '{name}' (data.hub) cannot be read: {type(cause).__name__}: {_in_one_line(cause)}{hint}"
         ) from error
 
 
-def _in_one_line(error: Exception) -> str:
+def _in_one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 

@@ -19,7 +19,8 @@ class Options(BaseModel):
     tags: str = Field(
         default="tags",
         description="With words: the column of their tags, a list of as many (texts, ClassLabel numbers, or positions "
-        "in 'labels'). With texts: of spans of characters, a list of {start, end, label}, 'end' behind the last one.",
+        "in 'labels'). With texts: of spans of characters, a list of {start, end, label} or of [start, end, label], "
+        "'end' behind the last one.",
     )
     labels: list[str] | None = Field(
         default=None, description="The tags, in order: O, B-PER, I-PER, ... Default: found in the data."

@@ -48,6 +48,11 @@ def read_documents(rows: Dataset, split: str, columns: Columns) -> Documents:
     Raises:
         DataError: There is no such column, or a row of it is no text and no list of texts; the message names the row.
     """
+    if rows.column_names == ["text"] != [columns.tokens]:
+        raise DataError(
+            f"task.tokens is '{columns.tokens}', but the {split} split has lines of text alone. If a line holds a word "
+            "and its tag (CoNLL), name the file .conll; else write .jsonl, with a list of words and one of tags a row."
+        )
     require_columns({split: rows}, {"task.tokens": [columns.tokens]})
     given, column = list(rows[columns.tokens]), columns.tokens
     whole = any(isinstance(value, str) for value in given)

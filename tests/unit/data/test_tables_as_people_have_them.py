@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from hfft.data.files import read_files
+from hfft.data.fingerprint import fingerprint
 from hfft.data.table import Table
 from hfft.errors import DataError
 
@@ -250,11 +251,20 @@ def test_brackets_in_a_pattern_are_explained(tmp_path):
         read_files(["a" * 5000], str(tmp_path), "x")
 
 
+def test_text_in_parquet_that_is_no_utf8_is_refused(tmp_path):
+    odd = pyarrow.array([b"\xff"]).view(pyarrow.string())
+    pyarrow.parquet.write_table(pyarrow.table({"text": odd}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a.parquet is not a readable parquet file: .*UTF8"):
+        read_files(["a.parquet"], str(tmp_path), "x")
+
+
 def test_parquet_in_a_folder_with_brackets_and_columns_of_unknown_types(read, tmp_path):
     (tmp_path / "set[1]").mkdir()
     odd = pyarrow.array([[("x", 1)], []], pyarrow.map_(pyarrow.string(), pyarrow.int64()))
     columns = {"text": pyarrow.array(["a", "b"]).dictionary_encode(), "odd": odd}
+    columns["more"] = pyarrow.array(["c", None], pyarrow.string_view())
     pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "set[1]" / "a.parquet")
     found = read_files(["set[1]/*"], str(tmp_path), "x")
-    assert found.rows.to_dict() == {"text": ["a", "b"]}
+    assert found.rows.select([1, 0]).to_dict() == {"text": ["b", "a"], "more": [None, "c"]}
+    assert fingerprint(found.rows)
     assert "the column 'odd' is of the type map<string, int64 ('odd')>, which cannot be read." in told(found)[0]
