@@ -16,6 +16,7 @@ from hfft.loop import STOP_CHECK_STEPS, Run, StepReport
 from hfft.scoring import Interrupted
 
 HEARD = (signal.SIGTERM, signal.SIGINT)
+_pipes: list[socket.socket] = []  # open ones
 
 
 class Preempt:
@@ -93,12 +94,24 @@ def _ending_at_the_second() -> Iterator[None]:
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     replaced = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    _pipes.append(writer)
     threading.Thread(target=_count, args=(reader,), daemon=True).start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(replaced)
+        _pipes.remove(writer)
         writer.close()  # which ends the thread
+
+
+def _say_nothing_in_workers() -> None:
+    """A loader's process gets Ctrl-C too: by the pipe it has from its parent that would hear of a second one."""
+    if _pipes:
+        signal.set_wakeup_fd(-1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_say_nothing_in_workers)
 
 
 def _count(reader: socket.socket) -> None:

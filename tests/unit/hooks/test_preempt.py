@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,3 +47,20 @@ def test_a_launcher_that_ends_a_broken_run_is_obeyed(heard, processes, arriving)
     with pytest.raises(RuntimeError, match="Connection closed"):
         end_after_a_signal(run_of(processes), RuntimeError("Connection closed by peer"))
     assert heard == arriving
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_signal_to_a_worker_is_none_to_its_parent():
+    """Ctrl-C goes to all processes of a terminal: to the parent it is one, and not the second that would end it."""
+    run = run_of(1)
+    with listening(run):
+        signal.raise_signal(signal.SIGINT)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the child makes no use of any
+            child = os.fork()
+        if child == 0:
+            signal.raise_signal(signal.SIGINT)
+            os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        time.sleep(0.2)
+    assert run.signal == signal.SIGINT
