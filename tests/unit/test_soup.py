@@ -176,11 +176,11 @@ def test_a_signal_while_the_soup_is_tasted_leaves_the_run_as_it_was(tiny, tmp_pa
     recipe, calls, answer = tiny("text-classification"), [], Scorer.__call__
     train(recipe, tmp_path / "whole", *SOUP)
 
-    def interrupted(self, model, accelerator, asked_to_stop=lambda: 0):
+    def interrupted(self, model, accelerator, asked_to_stop=lambda: 0, *more):
         calls.append(self)
         if len(calls) == 10:  # after eight evaluations and one taste
             os.kill(os.getpid(), signal.SIGTERM)
-        return answer(self, model, accelerator, asked_to_stop)
+        return answer(self, model, accelerator, asked_to_stop, *more)
 
     with monkeypatch.context() as patch:
         patch.setattr(Scorer, "__call__", interrupted)
