@@ -160,6 +160,20 @@ def test_broken_data_is_refused(recipe_file, tmp_path, capsys, name):
         assert part in message
 
 
+def test_a_column_that_mixes_kinds_stops_only_a_run_that_uses_it(recipe_file, tmp_path, capsys):
+    rows = [{**row, "id": [row["text"], 1][number % 2]} for number, row in enumerate(labelled_texts(20, 1))]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    plan = ("plan", recipe_file(), f"data.files={{train: {file}, eval: {file}}}")
+    code, out, err = run(capsys, *plan)
+    assert code == 0, out + err
+    assert "train: 20 of 20 rows (100.0%) are read without a column that nothing uses" in out
+    for change in ("eval.slices=[id]", "task.label=id"):
+        assert "the column 'id' mixes kinds of values: row 1 is int, rows before it str" in refused(
+            capsys, *plan, change
+        )
+
+
 def test_a_folder_of_other_files_is_left_alone(recipe_file, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
