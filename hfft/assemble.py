@@ -9,13 +9,14 @@ import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 from accelerate import Accelerator
 from datasets import Dataset
 
 from hfft.assemble_tuning import Tuned, part_ahead, tuned
-from hfft.backbone import Backbone, Pretrained
-from hfft.data.checks import Finding
+from hfft.backbone import Backbone, Pretrained, head_is_new
+from hfft.data.checks import Finding, rows_named_as_in_train
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
 from hfft.data.order import Budget, smallest_part, steps_per_epoch
@@ -82,6 +83,7 @@ class Assembly:
     tuned: Tuned
     scorers: dict[str, Scorer]
     rows: dict[str, Dataset]  # of the scored splits, as they were read; the ids of examples are their numbers
+    uncut: dict[str, list[int]]  # of the parts of a hold-out, the numbers that their rows had in data.train
     strategy: str
     base: str | None  # the name under which others find the pretrained model too
     origin: dict[str, str]  # what its files are known by; in the main process alone
@@ -160,13 +162,16 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = _pretrained(recipe.model, drafted.trust)
     with main_process_first(accelerator):
-        splits, stream, findings = _splits(recipe, task)
-        prepared = task.prepare(splits, backbone)
+        read = _splits(recipe, task)
+        splits, stream = read.splits, read.stream
+        with rows_named_as_in_train(read.uncut):
+            prepared = task.prepare(splits, backbone)
         prepared = replace(prepared, summary=prepared.told())
+        head = backbone.labels
         model, new = task.model(backbone)
     scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
     check_columns(scored_rows, recipe.eval.slices)
-    prepared.findings[:0] = findings
+    prepared.findings[:0] = read.findings
     if stream is not None:
         prepared.summary["train"]["stream"] = True
     number_labels(drafted.extra_metrics, model.config.label2id)
@@ -194,6 +199,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         tuned=made,
         scorers=scorers,
         rows=scored_rows,
+        uncut=read.uncut,
         strategy=_strategy(recipe),
         base=backbone.public_name,
         origin=origin_of(backbone) if accelerator.is_main_process else {},
@@ -203,6 +209,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
             *warnings,
             *_without_effect(recipe, scorers, backbone, _steps(recipe, source)),
             *worker_doubts(recipe.data.workers),
+            *_new_head(head, model.config),
             *map(str, prepared.findings),
         ],
     )
@@ -258,8 +265,24 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
     return Company(log, evaluate, checkpoint, phases)
 
 
-def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | None, list[Finding]]:
-    """Reads the splits. With a stream, which is then returned too, `train` is the first of its rows."""
+@dataclass(frozen=True)
+class _Data:
+    """The splits as they were read.
+
+    Attributes:
+        splits: With a stream, `train` is the first of its rows.
+        stream: The training rows, where they come as one.
+        findings: What is odd about the files.
+        uncut: Of the parts of a hold-out, the numbers that their rows have in `data.train`.
+    """
+
+    splits: dict[str, Dataset]
+    stream: Stream | None
+    findings: list[Finding]
+    uncut: dict[str, list[int]]
+
+
+def _splits(recipe: Recipe, task: Task) -> _Data:
     data, stream, findings = recipe.data, None, []
     wanted, file_columns = data.expressions(), _file_columns(task)
     if data.streaming:
@@ -273,11 +296,12 @@ def _splits(recipe: Recipe, task: Task) -> tuple[dict[str, Dataset], Stream | No
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)
-    if data.holdout is not None:
-        strata = task.strata(splits["train"])
-        rest, part = hold_out(splits["train"], data.holdout, HOLD_OUT_SEED, strata)
-        splits = {"train": rest, "eval": part, **{name: rows for name, rows in splits.items() if name != "train"}}
-    return splits, stream, findings
+    if data.holdout is None:
+        return _Data(splits, stream, findings, {})
+    whole = splits.pop("train")
+    kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
+    splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
+    return _Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
 
 
 def _file_columns(task: Task) -> list[str]:
@@ -402,6 +426,16 @@ def _budget(recipe: Recipe, accelerator: Accelerator) -> Budget:
 def _rows_while_training(recipe: Recipe) -> int | None:
     rows = recipe.eval.while_training
     return None if rows == "all" else rows
+
+
+def _new_head(head: list[str] | None, config: Any) -> list[str]:
+    """Warns where a trained head is not used though nobody said so, for its labels say nothing."""
+    if head is None or not head_is_new(head, config.num_labels):
+        return []
+    return [
+        f"The checkpoint's trained head has {len(head)} labels that are placeholders ({', '.join(head[:2])}"
+        f"{', ...' if len(head) > 2 else ''}), where {config.num_labels} are needed: a new head is trained."
+    ]
 
 
 def _without_effect(

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -235,7 +235,10 @@ class Backbone:
         Raises:
             ModelError: The checkpoint has no usable weights for this class.
         """
-        config = self.config
+        config, trained = self.config, self.labels
+        new_head = self.new_head or (
+            trained is not None and head_is_new(trained, settings.get("num_labels", len(trained)))
+        )
         for name, value in settings.items():
             setattr(config, name, value)
         if hasattr(config, "label_names") and "id2label" in settings:
@@ -254,8 +257,8 @@ class Backbone:
                 **self._hub_arguments,
             )
         drop_idle_pooler(model)
-        new = renewed(model, found, self.new_head, self.name)
-        if self.new_head:
+        new = renewed(model, found, new_head, self.name)
+        if new_head:
             fresh = auto_class.from_config(config, trust_remote_code=self.trust, dtype=torch.float32).state_dict()
             head = {name: fresh[name] for name in head_names(model)}
             model.load_state_dict(head, strict=False)
@@ -301,6 +304,19 @@ def labels_of(config: Any) -> list[str]:
             f"another in id2label. {cure}"
         )
     return [names[number] for number in range(len(names))]
+
+
+def head_is_new(trained: Sequence[str] | None, outputs: int) -> bool:
+    """Whether a model of so many outputs gets a new head: nothing is lost where a head's labels are but placeholders.
+
+    Args:
+        trained: The labels of the checkpoint's trained head, if any.
+        outputs: How many the data needs.
+    """
+    return trained is None or (len(trained) != outputs and all(name.startswith(PLACEHOLDER) for name in trained))
+
+
+PLACEHOLDER = "LABEL_"  # what transformers calls labels that were given no name
 
 
 def require_decoder(backbone: Pretrained) -> None:

@@ -86,7 +86,9 @@ def _write(
     """Writes all files; results.json, the last, with what is wrong with the saved model, which is returned too."""
     for split, found in scored.items():
         inputs = shown_inputs(assembly.task, assembly.rows[split].select(found.ids))
-        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows(inputs))
+        uncut = assembly.uncut.get(split)
+        rows = (row if uncut is None else {**row, "row": uncut[row["id"]]} for row in found.rows(inputs))
+        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
         write_text(folder.predictions(split), "".join(lines))
     model, fault = save_model(assembly, folder, results), None
     try:

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from hfft.data.checks import Finding
+from hfft.data.labels import unknown_of
 from hfft.data.loaders import Examples, MicroBatch, load
 from hfft.data.order import Budget, Part, scoring_parts
 from hfft.errors import ModelError
@@ -155,7 +156,7 @@ class Scored:
             inputs: What was asked, an input for each answer; None for one that cannot be shown.
         """
         return [
-            {"id": number, **({} if asked is None else {"input": asked}), **answer, "truth": truth}
+            {"id": number, **({} if asked is None else {"input": asked}), **answer, "truth": truth, **_unknown(truth)}
             for number, asked, answer, truth in zip(self.ids, inputs, self.answers, self.truths, strict=True)
         ]
 
@@ -172,6 +173,11 @@ def _name_of(metric: ExtraMetric) -> str:
 
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _unknown(truth: Any) -> dict[str, list[str]]:
+    unknown = unknown_of(truth)
+    return {"unknown": list(unknown)} if unknown else {}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from hfft.backbone import Backbone
 from hfft.compare.statistics import Values
+from hfft.data.labels import Applying
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.folder import RunFolder, scored_splits
 from hfft.metrics.further import find_metric, load_modules, number_labels
@@ -22,7 +23,7 @@ from hfft.tasks.targets import OF_MODEL
 from hfft.tasks.targets.one_label import label_settings
 from hfft.tasks.task import Task, is_answered
 
-NOT_THE_ANSWER = ("id", "input", "truth")
+NOT_THE_ANSWER = ("id", "input", "truth", "unknown", "row")
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,8 @@ def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[E
     if not rows:
         raise DataError(f"{run.name} has no example with a truth in its {split} split: there is nothing to compare.")
     answers = [{key: value for key, value in row.items() if key not in NOT_THE_ANSWER} for row in rows]
-    scored = Scored(task, [row["id"] for row in rows], answers, [row["truth"] for row in rows], extra)
+    truths = [Applying(row["truth"], row["unknown"]) if row.get("unknown") else row["truth"] for row in rows]
+    scored = Scored(task, [row["id"] for row in rows], answers, truths, extra)
     _require_scores(scored, file, run)
     return Answered(scored, [row.get("input") for row in rows])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,10 +39,35 @@ class Finding:
         return asdict(self)
 
 
-def named_rows(rows: Sequence[int]) -> str:
-    """Names the first few rows, counted from 0 as the ids of predictions are: `rows 3, 17, 20, ...`."""
-    shown = ", ".join(str(row) for row in rows[:SHOWN])
-    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{', ...' if len(rows) > SHOWN else ''}"
+_UNCUT: ContextVar[Mapping[str, Sequence[int]] | None] = ContextVar("uncut", default=None)  # of the parts of a hold-out
+
+
+@contextmanager
+def rows_named_as_in_train(parts: Mapping[str, Sequence[int]]) -> Iterator[None]:
+    """Within, messages name the rows of a hold-out's parts by their numbers in the training rows before the cut.
+
+    Args:
+        parts: By split, these numbers, one a row.
+    """
+    token = _UNCUT.set(parts)
+    try:
+        yield
+    finally:
+        _UNCUT.reset(token)
+
+
+def row_of(row: int, split: str) -> str:
+    """Names a row of a split, counted from 0: `row 3 of the eval split`; of a hold-out's part as the data has it."""
+    uncut = (_UNCUT.get() or {}).get(split)
+    return f"row {row} of the {split} split" if uncut is None else f"row {uncut[row]} of data.train ({split} split)"
+
+
+def named_rows(rows: Sequence[int], split: str = "") -> str:
+    """Names the first few rows, of a split as `row_of`, or as a file has them: `rows 3, 17, 20, ...`."""
+    uncut = (_UNCUT.get() or {}).get(split)
+    shown = ", ".join(str(row if uncut is None else uncut[row]) for row in rows[:SHOWN])
+    named = f"{'row' if len(rows) == 1 else 'rows'} {shown}{', ...' if len(rows) > SHOWN else ''}"
+    return named if uncut is None else f"{named} of data.train"
 
 
 def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, Sequence[str]]) -> None:
@@ -84,7 +111,7 @@ def require_texts(values: Iterable[Any], split: str, column: str, setting: str) 
     for row, value in enumerate(values):
         if not isinstance(value, str):
             found = "missing" if value is None else f"{quoted(value)}, which is no text"
-            raise DataError(f"{setting}: in row {row} of the {split} split the column '{column}' is {found}.")
+            raise DataError(f"{setting}: in {row_of(row, split)} the column '{column}' is {found}.")
 
 
 def folded(text: str) -> str:
@@ -134,7 +161,7 @@ def count_rows(
         ids: The rows' numbers in the file, where some were left out before.
     """
     rows = [row if ids is None else int(ids[row]) for row, flag in enumerate(flags) if flag]
-    return [Finding(kind, split, len(rows), total, f"{text}: {named_rows(rows)}")] if rows else []
+    return [Finding(kind, split, len(rows), total, f"{text}: {named_rows(rows, split)}")] if rows else []
 
 
 def repeated(splits: Mapping[str, Sequence[Any]], key: Callable[[Any], Hashable]) -> list[Finding]:

@@ -61,7 +61,7 @@ def as_images(rows: Dataset, column: str, split: str) -> Dataset:
     if missing:
         raise DataError(
             f"task.image: {len(missing)} of {len(rows)} rows of the {split} split have no image in the column "
-            f"'{column}': {checks.named_rows(missing)}. Take them out of the data."
+            f"'{column}': {checks.named_rows(missing, split)}. Take them out of the data."
         )
     return images
 

@@ -1,4 +1,4 @@
-"""Labels of every kind (strings, integers of any range, booleans, ClassLabel) as names, and names as numbers.
+"""Names of labels: which there are, in which order, and names as numbers.
 
 Names decide: data, recipe and checkpoint are matched by name, never by position. (transformers #10401: matching by
 position gave 4.28 % on MNLI, by name 90.6 %.)
@@ -7,132 +7,53 @@ position gave 4.28 % on MNLI, by name 90.6 %.)
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from datasets import ClassLabel, Dataset
+from datasets import ClassLabel
 
-from hfft.errors import DataError, near, quoted
+from hfft.data.checks import row_of
+from hfft.errors import DataError, near
 
 GENERIC = "LABEL_"  # transformers' names where none were given: they say nothing
 NEW_ROWS = "data"  # the split of rows that a finished model is asked about
 
 
-def label_names(dataset: Dataset, column: str, given: Sequence[str] | None) -> list[str | None]:
-    """Reads a column as label names; None where a row has no label (null, an empty text, -1 unless it is given).
-
-    Args:
-        dataset: The rows.
-        column: The column of the labels.
-        given: The names of the recipe, if any. Integers from 0 that are no names themselves are positions in it.
-
-    Raises:
-        DataError: A value is of a kind that cannot be a label, with its row.
-    """
-    feature = dataset.features[column]
-    from_class = feature.int2str if isinstance(feature, ClassLabel) else None
-    names = []
-    for row, value in enumerate(dataset[column]):
-        if from_class and value not in (None, -1):
-            names.append(from_class(value))
-            continue
-        name = _name(value)
-        if name is _NO_LABEL_KIND:
-            raise DataError(
-                f"task.label: in row {row} the column '{column}' is {quoted(value)}; a label is a text, a whole "
-                "number or a boolean."
-            )
-        names.append(None if name in ("-1", "-1.0") and name not in (given or ()) else name)
-    return _by_position(names, given)
+def normal_name(text: str) -> str:
+    """A label as it is compared: without white space at its ends, in Unicode's composed form (NFC), 1.0 as 1."""
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
+    text = text.strip()
+    return text[: text.index(".")] if WHOLE.fullmatch(text) else text
 
 
-_NO_LABEL_KIND = "\0"
+WHOLE = re.compile(r"-?[0-9]+\.0+")  # as pandas writes whole numbers of which some are missing
 
 
-def _name(value: Any) -> str | None:
-    if value is None or value == "" or value != value:  # the last: not a number, as pandas writes a missing value
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return str(int(value))
-    return value if isinstance(value, str) else _NO_LABEL_KIND
+def as_known(known: Sequence[str]) -> Callable[[str], str]:
+    """Gives a function that spells a label as it is known; one that is not known in its normal form."""
+    spelled = {**{normal_name(name): name for name in known}, **{name: name for name in known}}
+
+    def spell(text: str) -> str:
+        if text not in spelled:
+            normal = normal_name(text)
+            spelled[text] = spelled.get(normal, normal)
+        return spelled[text]
+
+    return spell
 
 
-def label_sets(
-    dataset: Dataset, columns: Sequence[str], delimiter: str | None, given: Sequence[str] | None
-) -> list[list[str] | None]:
-    """Reads the labels that apply to each row, in any order; None where that is not known.
+class Applying(list[str]):
+    """The labels that apply to a row, where of some nobody knows whether they do: these are `unknown`."""
 
-    One column holds lists, or texts of labels between delimiters (an empty text: none applies); of several columns,
-    each is a label and says whether it applies.
-
-    Args:
-        dataset: The rows.
-        columns: One column, or one for each label.
-        delimiter: What stands between labels, where one text holds them.
-        given: The names of the recipe, if any, as for `label_names`.
-
-    Raises:
-        DataError: A value is of a kind that cannot be labels, with its row.
-    """
-    if len(columns) > 1:
-        return _marked(dataset, columns)
-    column, feature = columns[0], dataset.features[columns[0]]
-    inner = getattr(feature, "feature", None)
-    sets: list[list[Any] | None] = [
-        _split(value, column, row, delimiter, inner) for row, value in enumerate(dataset[column])
-    ]
-    flat = _by_position([name for names in sets for name in names or ()], given)
-    rest = iter(flat)
-    return [None if names is None else list(dict.fromkeys(next(rest) or "" for _ in names)) for names in sets]
+    def __init__(self, names: Iterable[str], unknown: Iterable[str] = ()):
+        super().__init__(names)
+        self.unknown = tuple(unknown)
 
 
-def _split(value: Any, column: str, row: int, delimiter: str | None, inner: Any) -> list[Any] | None:
-    if value is None or value in (-1, "-1", "-1.0", [-1]):
-        return None
-    if isinstance(value, str) and delimiter is not None:
-        value = [part.strip() for part in value.split(delimiter) if part.strip()]
-    if not isinstance(value, (list, tuple)):
-        hint = " Texts with several labels need task.delimiter." if isinstance(value, str) else ""
-        raise DataError(f"task.label: in row {row} the column '{column}' is {quoted(value)}, which is no list.{hint}")
-    names = [inner.int2str(item) if isinstance(inner, ClassLabel) else _name(item) for item in value]
-    bad = [item for item, name in zip(value, names, strict=True) if name is None or name == _NO_LABEL_KIND]
-    if bad:
-        raise DataError(
-            f"task.label: in row {row} the column '{column}' holds {quoted(bad[0])}; a label is a text, a whole "
-            "number or a boolean."
-        )
-    return names
-
-
-APPLIES = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
-
-
-def _marked(dataset: Dataset, columns: Sequence[str]) -> list[list[str] | None]:
-    sets: list[list[str] | None] = []
-    for row, values in enumerate(zip(*(dataset[column] for column in columns), strict=True)):
-        names = [_name(value) for value in values]
-        if all(name in (None, "-1", "-1.0") for name in names):
-            sets.append(None)
-            continue
-        wrong = [number for number, name in enumerate(names) if (name or "").lower() not in APPLIES]
-        if wrong:
-            raise DataError(
-                f"task.label: in row {row} the column '{columns[wrong[0]]}' is {quoted(values[wrong[0]])}; with one "
-                "column a label each says 1 or 0, true or false, or all of a row say nothing."
-            )
-        sets.append([column for column, name in zip(columns, names, strict=True) if APPLIES[(name or "").lower()]])
-    return sets
-
-
-def _by_position(names: list[str | None], given: Sequence[str] | None) -> list[str | None]:
-    if not given or any(name in given for name in names if name):
-        return names
-    positions = {str(index): name for index, name in enumerate(given)}
-    if all(name is None or name in positions for name in names):
-        return [None if name is None else positions[name] for name in names]
-    return names
+def unknown_of(truth: Any) -> tuple[str, ...]:
+    """The labels of which nobody knows whether they apply to a row; none of a plain list."""
+    return truth.unknown if isinstance(truth, Applying) else ()
 
 
 def choose_names(
@@ -152,7 +73,10 @@ def choose_names(
     found = sorted({name for name in train if name is not None}, key=_natural)
     if given and len(set(given)) < len(given):
         raise DataError(f"task.labels names a label twice: {list(given)}.")
-    names = list(given) if given else list(feature.names) if isinstance(feature, ClassLabel) else found
+    spell = as_known(())
+    names = list(given or found)
+    if not given and isinstance(feature, ClassLabel):
+        names = list(dict.fromkeys(map(spell, feature.names)))
     if len(names) < 2:
         if given:
             raise DataError(f"task.labels is {names}; at least two labels are needed.")
@@ -160,9 +84,12 @@ def choose_names(
         raise DataError(f"The training rows have the labels {names}; at least two are needed.{hint}")
     if checkpoint is None:
         return names
-    folded = {name.strip().lower(): name for name in names}  # MNLI's heads say ENTAILMENT, its data entailment
-    if len(folded) == len(names) and {label.strip().lower() for label in checkpoint} == set(folded):
-        checkpoint = [folded[label.strip().lower()] for label in checkpoint]
+    generic = all(name.startswith(GENERIC) for name in checkpoint)
+    if generic and len(checkpoint) != len(names):
+        return names  # a new head, as `hfft.backbone.head_is_new` has it
+    folded = {spell(name).casefold(): name for name in names}  # MNLI's heads say ENTAILMENT, its data entailment
+    if len(folded) == len(names) and {spell(label).casefold() for label in checkpoint} == set(folded):
+        checkpoint = [folded[spell(label).casefold()] for label in checkpoint]
     if set(checkpoint) == set(names):
         if given and list(checkpoint) != list(given):
             raise DataError(
@@ -170,7 +97,6 @@ def choose_names(
                 "Give that order, leave task.labels out, or start a new head with model.new_head=true."
             )
         return list(checkpoint)
-    generic = all(name.startswith(GENERIC) for name in checkpoint) and len(checkpoint) == len(names)
     if generic and (given or names == [str(i) for i in range(len(checkpoint))]):
         return names  # LABEL_0 and 0 mean the same; otherwise the recipe says what LABEL_0 means
     how = "give their order in task.labels" if generic else "rename the labels in the data"
@@ -191,7 +117,7 @@ def encode(names: Sequence[str | None], known: Sequence[str], split: str) -> lis
 
 
 def encode_sets(sets: Sequence[Sequence[str] | None], known: Sequence[str], split: str) -> list[list[int]]:
-    """Turns sets of names, one a row, into marks: for each of `known` 1 if it applies, else 0; -1 where nobody knows.
+    """Turns sets of names, one a row, into marks: for each of `known` 1 if it applies, else 0; -1 if nobody knows.
 
     Raises:
         DataError: A name is not known, with its row.
@@ -200,7 +126,8 @@ def encode_sets(sets: Sequence[Sequence[str] | None], known: Sequence[str], spli
     rows = []
     for row, names in enumerate(sets):
         applying = {_known(name, numbers, row, split) for name in names or ()}
-        rows.append([-1 if names is None else int(number in applying) for number in range(len(known))])
+        unknown = set(numbers.values()) if names is None else {numbers[name] for name in unknown_of(names)}
+        rows.append([-1 if number in unknown else int(number in applying) for number in range(len(known))])
     return rows
 
 
@@ -209,7 +136,7 @@ def _known(name: str, numbers: dict[str, int], row: int, split: str) -> int:
         known = list(numbers)
         hint = "" if split == NEW_ROWS else " All labels of a new model can be given in task.labels."
         raise DataError(
-            f"task.label: row {row} of the {split} split has the label '{name}', which is not one of "
+            f"task.label: {row_of(row, split)} has the label '{name}', which is not one of "
             f"{_listed(known)}.{near(name, known)}{hint}"
         )
     return numbers[name]

@@ -9,25 +9,8 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, Features
 
+from hfft.data.checks import row_of
 from hfft.errors import DataError, quoted
-
-MARKS = {
-    True,
-    False,
-    -1,
-    None,
-    "0",
-    "1",
-    "-1",
-    "0.0",
-    "1.0",
-    "-1.0",
-    "",
-    "true",
-    "false",
-    "True",
-    "False",
-}  # does a label apply?
 
 
 def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[list[float] | None]:
@@ -47,7 +30,7 @@ def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[l
         first = next(len(numbers) for numbers in found if numbers is not None)
         row = next(row for row, numbers in enumerate(found) if numbers is not None and len(numbers) != first)
         raise DataError(
-            f"task.label: in row {row} of the {split} split the column '{columns[0]}' holds {len(found[row] or [])} "
+            f"task.label: in {row_of(row, split)} the column '{columns[0]}' holds {len(found[row] or [])} "
             f"numbers, in earlier rows {first}."
         )
     return found
@@ -64,7 +47,7 @@ def _row(values: Sequence[Any], columns: Sequence[str], row: int, split: str) ->
     missing = [column for column, number in zip(columns, numbers, strict=True) if number is None]
     if missing and len(missing) < len(numbers):
         raise DataError(
-            f"task.label: row {row} of the {split} split has a number in some columns and none in '{missing[0]}'. Give "
+            f"task.label: {row_of(row, split)} has a number in some columns and none in '{missing[0]}'. Give "
             "all of a row's numbers, or none of them."
         )
     return None if missing or not numbers else [number for number in numbers if number is not None]
@@ -79,8 +62,7 @@ def _number(value: Any, column: str, row: int, split: str) -> float | None:
         if hint and re.search(r",[0-9]{3}(?![0-9])", value):
             hint = " Write thousands without a comma (4221), and a point before decimals (4.221)."
         raise DataError(
-            f"task.label: in row {row} of the {split} split the column '{column}' is {quoted(value)}, which is no "
-            f"number.{hint}"
+            f"task.label: in {row_of(row, split)} the column '{column}' is {quoted(value)}, which is no number.{hint}"
         )
     return None if math.isnan(number) else number
 
@@ -90,11 +72,6 @@ def _parsed(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def are_marks(dataset: Dataset, columns: Sequence[str]) -> bool:
-    """Whether columns say of each row whether something applies (0 and 1, true and false), rather than how much."""
-    return all(_hashable(value) and value in MARKS for values in _read(dataset, columns) for value in values)
 
 
 def are_lists_of_numbers(features: Features, column: str) -> bool:
@@ -122,7 +99,3 @@ def have_decimals(dataset: Dataset, column: str) -> bool:
             f"{quoted(values[others[0]])}. Mend the row; or if all of them are labels, say so: task.problem=single."
         )
     return not others
-
-
-def _hashable(value: Any) -> bool:
-    return not isinstance(value, (list, dict))

@@ -107,7 +107,7 @@ def _text(value: Any, row: int, split: str, column: str) -> str | None:
     if not isinstance(value, str):
         several = " Several right answers go into task.references, and one of them here." if _is_list(value) else ""
         raise DataError(
-            f"task.target: in row {row} of the {split} split the column '{column}' is {quoted(value)}, which is no "
+            f"task.target: in {checks.row_of(row, split)} the column '{column}' is {quoted(value)}, which is no "
             f"text.{several}"
         )
     return value
@@ -119,7 +119,7 @@ def _references(value: Any, row: int, split: str, column: str) -> Truth:
         return None
     if not _is_list(listed) or not all(isinstance(text, str) for text in listed):
         raise DataError(
-            f"task.references: in row {row} of the {split} split the column '{column}' is {quoted(value)}; give a list "
+            f"task.references: in {checks.row_of(row, split)} the column '{column}' is {quoted(value)}; give a list "
             "of texts."
         )
     return [text for text in listed if text.strip()] or None

@@ -170,26 +170,26 @@ def _sliced(dataset: Dataset, expression: str, name: str, where: str) -> Dataset
     return dataset.select(range(part.from_ or 0, len(dataset) if part.to is None else part.to))
 
 
-def hold_out(dataset: Dataset, share: float, seed: int, strata: Sequence[Any] | None) -> tuple[Dataset, Dataset]:
-    """Cuts a seeded part off a data set, keeping the share of each stratum as near as whole rows allow.
+def hold_out(count: int, share: float, seed: int, strata: Sequence[Any] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts a seeded part off rows, keeping the share of each stratum as near as whole rows allow.
 
     Args:
-        dataset: The rows.
+        count: How many rows there are.
         share: How many of them, above 0 and below 1.
         seed: Decides which.
         strata: Each row's stratum, of which a row stays in the rest; or all that is in a row, in a list, such as its
             labels, of each of which a row stays in the rest.
 
     Returns:
-        The rest and the part, both in file order.
+        The numbers of the rows of the rest and of the part, both in file order.
 
     Raises:
         DataError: One of the two would be empty, or too few rows have what others have too.
     """
-    wanted = round(len(dataset) * share)
-    if not 0 < wanted < len(dataset):
-        raise DataError(f"data.holdout is {share}, but of {len(dataset)} training rows that leaves one part empty.")
-    rows = np.random.default_rng([seed, 0x48]).permutation(len(dataset))
+    wanted = round(count * share)
+    if not 0 < wanted < count:
+        raise DataError(f"data.holdout is {share}, but of {count} training rows that leaves one part empty.")
+    rows = np.random.default_rng([seed, 0x48]).permutation(count)
     if strata is None:
         held = rows[:wanted]
     elif any(isinstance(stratum, list) for stratum in strata):
@@ -201,12 +201,12 @@ def hold_out(dataset: Dataset, share: float, seed: int, strata: Sequence[Any] | 
         held = np.concatenate([group[:count] for group, count in zip(by_key, counts, strict=True)])
     if len(held) < wanted:
         raise DataError(
-            f"data.holdout is {share}, which are {wanted} of {len(dataset)} training rows, but only {len(held)} can be "
+            f"data.holdout is {share}, which are {wanted} of {count} training rows, but only {len(held)} can be "
             "held out: each of the others is the only one of its label, and what is held out cannot be learnt. If the "
             "labels are numbers: task.problem=regression; else name rows of your own in data.eval."
         )
     held = np.sort(held)
-    return dataset.select(np.setdiff1d(np.arange(len(dataset)), held)), dataset.select(held)
+    return np.setdiff1d(np.arange(count), held), held
 
 
 def _codes(values: Sequence[Any]) -> np.ndarray:

@@ -7,6 +7,7 @@ type, data of phrases often leave it out: `B` and `I`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -119,6 +120,27 @@ def _require_known(name: str) -> None:
             f"task.tags: there are tags as '{name}', but the letter should stand in front: write {letter}-{kind}. If "
             f"it is a type, write I-{name}."
         )
+
+
+LETTER_FIRST, LETTER_LAST = re.compile(r"([BIbi])[-_:./ ]+(.+)"), re.compile(r"(.+)[_:./ ]+([BI])")
+
+
+def refuse_misspelled(names: Iterable[str]) -> None:
+    """Raises DataError where tags of data say B and I in a way that would be taken for types: B_PER, b-per, PER:B."""
+    names = sorted(set(names))
+    unknown = [name for name in names if not is_marked(name)]
+    spelled = {name: found.groups() for name in unknown if (found := LETTER_FIRST.fullmatch(name))}
+    spelled |= {name: found.groups()[::-1] for name in unknown if (found := LETTER_LAST.fullmatch(name))}
+    letters = [(letter.upper(), kind) for letter, kind in spelled.values()]
+    both = any(("B", kind) in letters and ("I", kind) in letters for _, kind in letters)
+    if spelled and (both or 2 * len(spelled) > len([name for name in names if name != OUTSIDE])):
+        name, (letter, kind) = next(iter(spelled.items()))
+        raise DataError(
+            f"task.tags: there are tags as '{name}': write {letter.upper()}-{kind}. If it is a type, write I-{name}."
+        )
+    small = [name for name in names if name in ("o", "0")]
+    if small and OUTSIDE not in names and any(name.startswith(PREFIXES) for name in names):
+        raise DataError(f"task.tags: there is a tag '{small[0]}': write {OUTSIDE} where there is no entity.")
 
 
 def whole_scheme(names: Sequence[str]) -> list[str]:

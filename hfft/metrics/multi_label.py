@@ -19,7 +19,11 @@ TIE = 1e-9  # F1 that differ by less are equal: their running sum is rounded
 
 
 def multi_label_scores(
-    answers: np.ndarray, truths: np.ndarray, probabilities: np.ndarray | None, labels: Sequence[str]
+    answers: np.ndarray,
+    truths: np.ndarray,
+    probabilities: np.ndarray | None,
+    labels: Sequence[str],
+    known: np.ndarray | None = None,
 ) -> Scores:
     """Accuracy, precision, recall, F1, Hamming loss, ROC-AUC and average precision, and per label.
 
@@ -33,22 +37,28 @@ def multi_label_scores(
         truths: Booleans, `(examples, labels)`.
         probabilities: `(examples, labels)`, or None where there are none.
         labels: The label names.
+        known: Booleans, `(examples, labels)`, whether each truth is known; what is not does not count, and an example
+            with none that is known is not given. None where all are.
     """
-    return unweighted_scores(_weighted(answers, truths, probabilities, labels), len(truths))
+    return unweighted_scores(_weighted(answers, truths, probabilities, labels, known), len(truths))
 
 
 def multi_label_resampled(
-    answers: np.ndarray, truths: np.ndarray, probabilities: np.ndarray | None, labels: Sequence[str]
+    answers: np.ndarray,
+    truths: np.ndarray,
+    probabilities: np.ndarray | None,
+    labels: Sequence[str],
+    known: np.ndarray | None = None,
 ) -> Resampled:
     """The resampled values of `multi_label_scores`.
 
     A label that is never true in a resample is left out of its ROC-AUC and average precision; in its F1, precision and
     recall it counts as 0, as scikit-learn has it.
     """
-    return weighted_resampled(_weighted(answers, truths, probabilities, labels), len(truths))
+    return weighted_resampled(_weighted(answers, truths, probabilities, labels, known), len(truths))
 
 
-def best_threshold(probabilities: np.ndarray, truths: np.ndarray) -> float:
+def best_threshold(probabilities: np.ndarray, truths: np.ndarray, known: np.ndarray | None = None) -> float:
     """The threshold for all labels at which `probability >= threshold` has the largest macro F1 (see `TIE`).
 
     It lies in the middle between two neighbouring probabilities, or as near to it as their data type allows, so that
@@ -58,16 +68,18 @@ def best_threshold(probabilities: np.ndarray, truths: np.ndarray) -> float:
     Args:
         probabilities: `(examples, labels)`, 0 to 1.
         truths: Booleans, `(examples, labels)`.
+        known: As of `multi_label_scores`.
 
     Returns:
         A number above 0 and below 1.
     """
+    known = np.ones_like(truths) if known is None else known
     # Going down from the highest, one label of one example after the other is answered, and each changes the F1 of its
     # label alone: by label, what the F1 gains; in the order of all labels together, the sum of all gains so far.
     order = np.argsort(-probabilities, axis=0)
     right = np.cumsum(np.take_along_axis(truths, order, axis=0), axis=0)
-    answered = np.arange(1, len(truths) + 1)[:, None]
-    gains = np.diff(2 * right / (answered + truths.sum(0)), axis=0, prepend=0)
+    answered = np.cumsum(np.take_along_axis(known, order, axis=0), axis=0)
+    gains = np.diff(2 * right / np.maximum(answered + truths.sum(0), 1), axis=0, prepend=0)
     values = np.take_along_axis(probabilities, order, axis=0).ravel()
     order = np.argsort(-values, kind="stable")
     f1, values = np.cumsum(gains.ravel()[order]) / max(truths.shape[1], 1), values[order]
@@ -114,24 +126,33 @@ class _Prepared:
 
 
 def _weighted(
-    answers: np.ndarray, truths: np.ndarray, probabilities: np.ndarray | None, labels: Sequence[str]
+    answers: np.ndarray,
+    truths: np.ndarray,
+    probabilities: np.ndarray | None,
+    labels: Sequence[str],
+    known: np.ndarray | None,
 ) -> WeightedScore:
     shapes = [table.shape for table in (answers, truths, probabilities) if table is not None]
     assert set(shapes) == {(len(truths), len(labels))}, f"tables of {shapes} for {len(labels)} labels"
+    known = np.ones_like(truths) if known is None else known
+    answers, truths = answers & known, truths & known
     right = answers & truths
     number, answered, true = (table.sum(1) for table in (right, answers, truths))
     of_examples = {
         "accuracy": (answers == truths).all(1),
-        "hamming_loss": (answers != truths).mean(1),
+        "hamming_loss": (answers != truths).sum(1) / known.sum(1),
         "precision_samples": quotient(number, answered),
         "recall_samples": quotient(number, true),
         "f1_samples": quotient(2 * number, answered + true),
     }
     rankings, of_rankings = [], {}
     if probabilities is not None and truths.any(0).all():
-        rankings = [by_level(truths[:, label], probabilities[:, label]) for label in range(len(labels))]
+        rankings = [
+            by_level(truths[:, label], probabilities[:, label]).multiply(known[:, label]).tocsr()
+            for label in range(len(labels))
+        ]
         of_rankings = {"average_precision": average_precision}
-        if not truths.all(0).any():
+        if not (truths | ~known).all(0).any():
             of_rankings["roc_auc"] = area
     sums = csr_array(np.concatenate([right, answers, truths], axis=1).T, dtype=np.float64)
     return partial(_scores, _Prepared(labels, sums, of_examples, rankings, of_rankings))

@@ -18,14 +18,15 @@ def several_facts(found: Predictions, about: About) -> dict[str, Any]:
     """Scores by label, calibration and galleries. The probabilities and their labels are known."""
     assert found.probabilities is not None
     counts = Counter(name for truth in found.truths for name in truth)
-    answered, true = (_indicators(sets, found.labels) for sets in (found.answers, found.truths))
+    known = ~_indicators([row.get("unknown", []) for row in found.rows], found.labels)
+    answered, true = (_indicators(sets, found.labels) & known for sets in (found.answers, found.truths))
     table = found.probabilities.astype(np.float64)
-    example_of = np.repeat(np.arange(len(table)), table.shape[1])
+    example_of = np.repeat(np.arange(len(table)), known.sum(1))
     return {
         "labels": label_rows(about.label_scores(found.split), counts, found.labels),
         "calibration": calibration(
-            table.ravel(),
-            true.ravel(),
+            table[known],
+            true[known],
             "the probability of each label",
             about.confidence,
             example_of,

@@ -14,7 +14,7 @@ from hfft.data import checks
 from hfft.data.images import as_images, open_image
 from hfft.data.source_target import Columns as PairColumns
 from hfft.data.source_target import read_pairs
-from hfft.data.tags import Span, scheme_of
+from hfft.data.tags import Span, refuse_misspelled, scheme_of
 from hfft.errors import DataError
 from hfft.start.columns import Column
 from hfft.start.guessing import Guess
@@ -126,7 +126,10 @@ def _answers(guess: Guess, splits: Mapping[str, Split], columns: Mapping[str, Co
         _require_labels(one, guess)
         if one.kind == "whole" and one.distinct > NUMBERS and one.distinct > len(one.values) / 10:
             guess.take("problem", "regression", f"{one.distinct} different whole numbers are numbers to predict")
-    given = {name: guess.options[name] for name in ("label", "delimiter", "problem") if name in guess.options}
+        if one.kind == "whole" and {float(value) for value in one.values} == {-1, 0, 1}:
+            guess.take("labels", ["-1", "0", "1"], "take -1 out if it says that there is no label", "unclear")
+    options = ("label", "delimiter", "problem", "labels")
+    given = {name: guess.options[name] for name in options if name in guess.options}
     target = target_of_data(TargetOptions(**given), splits["train"].rows)
     facts.problem = target.problem
     read = {name: target.read(split.rows, name) for name, split in splits.items()}
@@ -207,7 +210,8 @@ def _tags(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, language: str
         facts.problem, facts.labels = "entities", tags
     else:
         names = sorted(str(tag) for tag in tags)
-        scheme_of(names)  # refuses what a plan would
+        refuse_misspelled(names)  # as a plan would
+        scheme_of(names)
         spans_of = how_read(names, TagOptions().scheme)
         facts.problem = "entities" if any(name == "O" or name[:2] in ("B-", "I-") for name in names) else "words"
         facts.labels = Counter(span.label for truth in truths for span in spans_of([str(tag) for tag in truth]))

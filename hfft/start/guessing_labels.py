@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hfft.data.label_doubts import WORDS, delimiter_of
 from hfft.errors import DataError
 from hfft.start.columns import IDS, Column
 from hfft.start.guessing_texts import pair_of, text_columns
@@ -22,8 +22,6 @@ WEAK = re.compile(
     "target|tags?|rating|stars|score|similarity|genres?|type|polarity|stance|spam|toxic|team|department|relation|answer|"
     "price|language|gender|tone|style|priority|status"
 )
-LONG = 5  # words in the median: labels have fewer
-DELIMITERS = ("|", ";", ",")
 
 
 def label_candidates(columns: Mapping[str, Column], taken: Sequence[str]) -> list[tuple[float, Column]]:
@@ -40,7 +38,7 @@ def _score(column: Column) -> float:
     named = _named(column)
     if column.kind in ("nothing", "other", "image", "languages", "spans"):
         return 0
-    if column.kind == "text" and column.words >= LONG and not named:
+    if column.kind == "text" and column.words >= WORDS and not named:
         return 0
     if column.kind in ("class", "numbers"):
         return named + 3
@@ -133,11 +131,6 @@ def _read_delimiter(column: Column, made: Guess) -> None:
     """Takes a delimiter where texts look like several labels in one."""
     if column.kind != "text":
         return
-    for delimiter in DELIMITERS:
-        several = [value for value in column.values if delimiter in value]
-        parts = Counter(part.strip() for value in column.values for part in value.split(delimiter) if part.strip())
-        fewer = len(parts) < column.distinct or (delimiter == "|" and len(parts) == column.distinct)
-        short = all(len(part.split()) <= 3 for part in parts)
-        if len(several) >= 0.05 * len(column.values) and fewer and short:
-            made.take("delimiter", delimiter, f"{len(parts)} labels stand between them, several in some rows", "likely")
-            return
+    found = delimiter_of(column.values)
+    if found is not None:
+        made.take("delimiter", found[0], f"{found[1]} labels stand between them, several in some rows", "likely")

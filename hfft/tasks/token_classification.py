@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,8 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from hfft.backbone import Pretrained, labels_of
 from hfft.data import checks
+from hfft.data.label_columns import Reading
+from hfft.data.label_doubts import spelling_findings
 from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
 from hfft.data.tags import SchemeName, Span, entities_of
@@ -70,6 +73,7 @@ class TokenClassification(Plain):
         self.labels, self.scheme = learn(self.options, read["train"], splits["train"], self.columns, backbone.labels)
         self._open(backbone, whole)
         prepared = Prepared({}, document_findings(read, self.scheme))
+        prepared.findings.extend(self._spelling(splits))
         for split, documents in read.items():
             self._put(split, documents, prepared, predict=split != "train" and self.options.unlabelled == "predict")
         self.class_weights = weights_of(self.options.class_weights, self.labels, prepared.splits["train"].rows["tags"])
@@ -77,6 +81,7 @@ class TokenClassification(Plain):
 
     def reopen(self, backbone: Pretrained) -> None:
         self.labels = labels_of(backbone.config)
+        self.columns = replace(self.columns, known=self.labels)
         self.scheme = scheme_of_model(self.labels, self.options.scheme, backbone.name)
         self._open(backbone, whole=True)  # the saved tokenizer is as training left it
 
@@ -84,7 +89,7 @@ class TokenClassification(Plain):
         if not len(rows):
             raise DataError("There are no rows to answer.")
         documents = self._read(rows, NEW_ROWS) if answered else read_documents(rows, NEW_ROWS, self.columns)
-        prepared = Prepared({}, [])
+        prepared = Prepared({}, self._spelling({NEW_ROWS: rows}) if answered else [])
         self.documents = []
         self._put(NEW_ROWS, documents, prepared, not answered or self.options.unlabelled == "predict", keep=False)
         return prepared
@@ -93,6 +98,11 @@ class TokenClassification(Plain):
         if self.options.unlabelled == "predict" and split != "train" and self.options.tags not in rows.column_names:
             return read_documents(rows, split, self.columns)
         return read_answered(rows, split, self.columns)
+
+    def _spelling(self, splits: Mapping[str, Dataset]) -> list[checks.Finding]:
+        column, reading = self.options.tags, Reading(known=(*(self.options.labels or ()), *self.columns.known))
+        there = {split: rows for split, rows in splits.items() if column in rows.column_names}
+        return [one for split, rows in there.items() for one in spelling_findings(split, rows, column, reading)]
 
     def _open(self, backbone: Pretrained, whole: bool) -> None:
         self.backbone = backbone

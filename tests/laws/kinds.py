@@ -84,6 +84,7 @@ _TAGS = Kind("f1", {"tokens": "tokens"}, AutoModelForTokenClassification, _words
 KINDS: dict[str, Kind] = {
     "text-classification": _TEXT,
     "several-labels": replace(_TEXT, asked="labelled"),
+    "unknown-marks": replace(_TEXT, asked="labelled"),
     "numbers": replace(_TEXT, metric="pearson", asked="measured"),
     "summarization": _SUMMARY,
     "translation": replace(_SUMMARY, metric="chrf", columns={"source": "source"}),

@@ -23,6 +23,8 @@ HERE = [
 ]
 """A variant with a strategy is `wide`: how it answers does not hang on how it has learnt."""
 
+BESIDE = ("input", "truth", "unknown")  # what stands beside an answer in a file of predictions
+
 
 @pytest.mark.parametrize(("task", "strategy"), HERE)
 def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, trained, task, strategy):
@@ -30,7 +32,9 @@ def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, trained, task
     trust = trusted(tiny(task))
     results = read_json(run / "results.json")
     answers = hfft.predict(run, [str(file)], batch_size=5, trust=trust)
-    told = [{key: row[key] for key in row if key not in ("input", "truth")} for row in predictions(run, "test")]
+    told = [
+        {key: row[key] for key in row if key not in ("input", "truth", "unknown")} for row in predictions(run, "test")
+    ]
     assert_alike(answers, told)
     found = hfft.evaluate(run, file, trust=trust)
     assert_alike(found.rows, predictions(run, "test"))
@@ -47,7 +51,9 @@ def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, trained, task
 
 def test_images_are_answered_by_their_files_their_folder_and_as_pictures(tiny, trained):
     run, folder = trained("image-folder", "full"), split_file(tiny("image-folder"), "test")
-    told = [{key: row[key] for key in row if key not in ("input", "truth")} for row in predictions(run, "test")]
+    told = [
+        {key: row[key] for key in row if key not in ("input", "truth", "unknown")} for row in predictions(run, "test")
+    ]
     files = image_files(folder)
     pictures = [row["image"] for row in rows(tiny("image-folder"), "test")]
     for given in ([folder], files, [str(file) for file in files], pictures):

@@ -27,6 +27,7 @@ from tests.tiny.texts import (
     signs,
     streaming,
     text_classification,
+    unknown_marks,
     windows,
 )
 from tests.tiny.tokenizers import SPECIAL, tokenizer
@@ -47,6 +48,7 @@ TASKS: dict[str, Callable[[Path], dict[str, Any]]] = {
 VARIANTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "pairs": pairs,
     "several-labels": several_labels,
+    "unknown-marks": unknown_marks,
     "numbers": numbers,
     "windows": windows,
     "decoder": decoder,
@@ -123,6 +125,7 @@ __all__ = [
     "tokenizer",
     "translation",
     "translations",
+    "unknown_marks",
     "vit",
     "warm_start",
     "windows",

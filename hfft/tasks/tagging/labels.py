@@ -9,8 +9,18 @@ import numpy as np
 from datasets import ClassLabel, Dataset
 from torch import Tensor
 
+from hfft.data.checks import row_of
 from hfft.data.labels import GENERIC, NEW_ROWS, choose_names
-from hfft.data.tags import OUTSIDE, SchemeName, Span, in_order, scheme_of, tags_of_types, whole_scheme
+from hfft.data.tags import (
+    OUTSIDE,
+    SchemeName,
+    Span,
+    in_order,
+    refuse_misspelled,
+    scheme_of,
+    tags_of_types,
+    whole_scheme,
+)
 from hfft.errors import DataError, ModelError, near
 from hfft.tasks.tagging.batches import IGNORED
 from hfft.tasks.tagging.options import Options
@@ -43,6 +53,7 @@ def learn(
         names = tags_of_types(classes or found, scheme)
     else:
         names = classes or in_order(found)
+        refuse_misspelled(names)
         scheme = scheme_of([*names, *(options.labels or ())])
         _require_scheme(scheme, options.scheme)
         # A trained head that knows all of them is kept as it is, even one that never goes on with some type.
@@ -125,7 +136,7 @@ def encode_tags(
         if unknown:
             hint = "" if split == NEW_ROWS else " All tags of a new model can be given in task.labels."
             raise DataError(
-                f"task.tags: row {row} of the {split} split has the tag '{unknown[0]}', which is not one of "
+                f"task.tags: {row_of(row, split)} has the tag '{unknown[0]}', which is not one of "
                 f"{', '.join(labels)}.{near(unknown[0], labels)}{hint}"
             )
         encoded.append([IGNORED] * document.words if tags is None else [numbers[tag] for tag in tags])

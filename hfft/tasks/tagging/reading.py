@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from datasets import ClassLabel, Dataset
 
-from hfft.data.checks import Finding, count_rows, require_columns
+from hfft.data.checks import Finding, count_rows, require_columns, row_of
+from hfft.data.labels import as_known
 from hfft.data.tags import OUTSIDE, Span, begins_inside
 from hfft.data.words import trimmed
 from hfft.errors import DataError, near
@@ -20,11 +22,24 @@ Truth = list[str] | list[Span] | None  # the tags of words, or the spans of a te
 
 @dataclass(frozen=True)
 class Columns:
-    """Where documents stand, and how tags that are numbers are read: as positions in `labels`."""
+    """Where documents stand, and how tags are read.
+
+    Attributes:
+        tokens: The column of the documents.
+        tags: The column of their tags or spans.
+        labels: The recipe's tags: tags that are numbers are positions in them.
+        known: The tags of a finished model: what is spelled so stays so.
+    """
 
     tokens: str
     tags: str
     labels: Sequence[str] | None
+    known: Sequence[str] = ()
+
+    @cached_property
+    def spell(self) -> Callable[[str], str]:
+        """Spells a tag, or the type of a span, as it is known, or else without white space at its ends."""
+        return as_known((*(self.labels or ()), *self.known))
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def named_classes(rows: Dataset, columns: Columns) -> list[str] | None:
     feature = _inner(rows.features[columns.tags])
     if isinstance(feature, dict):
         feature = _inner(feature.get("label"))
-    return list(feature.names) if isinstance(feature, ClassLabel) else None
+    return list(dict.fromkeys(map(columns.spell, feature.names))) if isinstance(feature, ClassLabel) else None
 
 
 def scheme_findings(split: str, truths: Sequence[Truth]) -> list[Finding]:
@@ -116,7 +131,7 @@ def _tags(words: list[str], value: Any, feature: Any, row: int, split: str, colu
         raise _odd("tags", row, split, columns.tags, value, f"a list of tags, one for each word{_as_text(value)}")
     if len(value) != len(words):
         raise DataError(
-            f"task.tags: row {row} of the {split} split has {len(words)} words in '{columns.tokens}', but {len(value)} "
+            f"task.tags: {row_of(row, split)} has {len(words)} words in '{columns.tokens}', but {len(value)} "
             f"tags in '{columns.tags}'. There must be a tag for each word."
         )
     return [_tag(tag, feature, row, split, columns) for tag in value]
@@ -124,19 +139,20 @@ def _tags(words: list[str], value: Any, feature: Any, row: int, split: str, colu
 
 def _tag(tag: Any, feature: Any, row: int, split: str, columns: Columns) -> str:
     names = feature.names if isinstance(feature, ClassLabel) else columns.labels
-    if isinstance(tag, str) and tag:
-        return tag
+    if isinstance(tag, str) and tag.strip():
+        return columns.spell(tag)
     if isinstance(tag, int) and not isinstance(tag, bool):
         if names is None:
             raise DataError(
-                f"task.tags: the column '{columns.tags}' holds numbers ({tag} in row {row} of the {split} split). Say "
+                f"task.tags: the column '{columns.tags}' holds numbers ({tag} in {row_of(row, split)}). Say "
                 "what they mean in task.labels: the tags, in order."
             )
         if 0 <= tag < len(names):
-            return names[tag]
+            return columns.spell(names[tag])
+        hint = " -100 is for pieces of words: give the tags of whole words." if tag == -100 else ""
         raise DataError(
-            f"task.tags: row {row} of the {split} split has the tag {tag}, but there are {len(names)} tags, numbered "
-            "from 0."
+            f"task.tags: {row_of(row, split)} has the tag {tag}, but there are {len(names)} tags, numbered "
+            f"from 0.{hint}"
         )
     raise _odd("tags", row, split, columns.tags, tag, "a tag (a text, or a number)")
 
@@ -165,24 +181,25 @@ def _span(text: str, span: dict[str, Any], feature: Any, row: int, split: str, c
     if missing:
         hint = near(missing[0], span)
         raise DataError(
-            f"task.tags: a span in row {row} of the {split} split ('{columns.tags}') has no '{missing[0]}'.{hint} It "
+            f"task.tags: a span in {row_of(row, split)} ('{columns.tags}') has no '{missing[0]}'.{hint} It "
             f"has: {', '.join(span)}."
         )
     start, end, label = (span[key] for key in KEYS)
     inner = _inner(feature.get("label")) if isinstance(feature, dict) else None
     if isinstance(inner, ClassLabel) and isinstance(label, int) and 0 <= label < len(inner.names):
         label = inner.int2str(label)
+    label = columns.spell(label) if isinstance(label, str) else label
     if not isinstance(label, str) or not label or label == OUTSIDE:
         raise _odd("tags", row, split, columns.tags, label, "the type of an entity, a text")
     if not all(type(place) is int for place in (start, end)) or not 0 <= start < end <= len(text):
         raise DataError(
-            f"task.tags: row {row} of the {split} split has a span from {start!r} to {end!r} ('{label}'), but its text "
+            f"task.tags: {row_of(row, split)} has a span from {start!r} to {end!r} ('{label}'), but its text "
             f"has {len(text)} characters: 'start' counts from 0, and 'end' is the character behind the last."
         )
     first, behind = trimmed(text, start, end)
     if first == behind:
         raise DataError(
-            f"task.tags: row {row} of the {split} split has a span from {start} to {end} ('{label}') that holds "
+            f"task.tags: {row_of(row, split)} has a span from {start} to {end} ('{label}') that holds "
             "nothing but white space."
         )
     return Span(label, first, behind)
@@ -191,6 +208,5 @@ def _span(text: str, span: dict[str, Any], feature: Any, row: int, split: str, c
 def _odd(option: str, row: int, split: str, column: str, value: Any, wanted: str) -> DataError:
     found = "missing" if value is None else f"{value!r:.80}"
     return DataError(
-        f"task.{option}: in row {row} of the {split} split the column '{column}' is or holds {found}; it should be "
-        f"{wanted}."
+        f"task.{option}: in {row_of(row, split)} the column '{column}' is or holds {found}; it should be {wanted}."
     )

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datasets import Dataset
 
 from hfft.backbone import Pretrained
-from hfft.data.numbers import are_lists_of_numbers, are_marks, have_decimals
+from hfft.data.label_columns import are_marks, marks_in_lists
+from hfft.data.label_doubts import refuse_decimal_commas
+from hfft.data.numbers import are_lists_of_numbers, have_decimals
 from hfft.errors import RecipeError
 from hfft.tasks.targets.numbers import Numbers
 from hfft.tasks.targets.one_label import OneLabel
@@ -32,7 +34,10 @@ def target_of_data(options: TargetOptions, train: Dataset) -> Target:
     Raises:
         RecipeError: An option has no effect on that target.
     """
-    return _made(options.problem or find_problem(train, options.columns, options.delimiter), options)
+    found = options.problem or find_problem(train, options.columns, options.delimiter, options.labels)
+    target = _made(found, options)
+    target.look(train)
+    return target
 
 
 def target_of_model(options: TargetOptions, backbone: Pretrained) -> Target:
@@ -44,17 +49,26 @@ def target_of_model(options: TargetOptions, backbone: Pretrained) -> Target:
     return target
 
 
-def find_problem(train: Dataset, columns: Sequence[str], delimiter: str | None) -> Problem:
+def find_problem(
+    train: Dataset, columns: Sequence[str], delimiter: str | None, labels: Sequence[str] | None = None
+) -> Problem:
     """Tells from the label columns what is asked: numbers with decimals are to be predicted, lists are sets of labels.
 
-    Several columns are several labels where they hold nothing but 0 and 1, or true and false; else several numbers.
+    Several columns, and lists of numbers, are several labels where they hold nothing but 0 and 1, or true and false;
+    else several numbers.
+
+    Raises:
+        DataError: It cannot be told.
     """
     if delimiter is not None:
         return "multi"
     if len(columns) > 1:
         return "multi" if are_marks(train, columns) else "regression"
     if hasattr(train.features[columns[0]], "feature"):
-        return "regression" if are_lists_of_numbers(train.features, columns[0]) else "multi"
+        numbers = are_lists_of_numbers(train.features, columns[0])
+        return "regression" if numbers and not marks_in_lists(train, columns[0], labels or ()) else "multi"
+    if labels is None:
+        refuse_decimal_commas(train, columns[0])
     return "regression" if have_decimals(train, columns[0]) else "single"
 
 

@@ -32,6 +32,7 @@ class Asking(Plain):
     def __init__(self, options: TargetOptions):
         self.options: Any = options
         self.processor: Any = None
+        self.odd: dict[str, list[checks.Finding]] = {}  # by split, of the truths as they are written
 
     @property
     def settles(self) -> bool:  # type: ignore[override]
@@ -65,7 +66,9 @@ class Asking(Plain):
         if self.options.unlabelled == "predict" and not any(name in rows.column_names for name in self.options.columns):
             return [None] * len(rows)
         checks.require_columns({split: rows}, self.label_columns)
-        return self.target.read(rows, split)
+        truths = self.target.read(rows, split)
+        self.odd[split] = self.target.oddities(rows, split)
+        return truths
 
     def answerable(
         self, split: str, truths: Sequence[Any], predict: bool, prepared: Prepared, readable: np.ndarray | None = None
@@ -79,6 +82,7 @@ class Asking(Plain):
             prepared: Gets the findings.
             readable: `(rows,)`, whether a row can be read at all; None for all.
         """
+        prepared.findings.extend(self.odd.pop(split, []))
         without = np.array([truth is None for truth in truths])
         done = "are answered and not scored" if predict else "are left out"
         prepared.findings.extend(

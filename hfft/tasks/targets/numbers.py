@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss, mse_loss
 
-from hfft.backbone import Pretrained, labels_of
+from hfft.backbone import Pretrained, head_is_new, labels_of
 from hfft.data import checks
 from hfft.data.numbers import read_numbers
 from hfft.errors import DataError
@@ -42,6 +42,12 @@ class Numbers(MeanLoss):
         self.settles = False
         self.settled: dict[str, Any] = {}
 
+    def look(self, train: Dataset) -> None:
+        """Numbers are read alike everywhere."""
+
+    def oddities(self, rows: Dataset, split: str) -> list[checks.Finding]:
+        return []
+
     def read(self, rows: Dataset, split: str) -> list[Any]:
         found = read_numbers(rows, self.options.columns, split)
         one = isinstance(self.options.label, str) and all(numbers is None or len(numbers) == 1 for numbers in found)
@@ -56,7 +62,7 @@ class Numbers(MeanLoss):
         columns = self.options.columns
         count = known.shape[1]
         self.names = columns if len(columns) == count else [f"{columns[0]}_{number}" for number in range(count)]
-        head = backbone.labels
+        head = None if head_is_new(backbone.labels, count) else backbone.labels
         if head is not None and (len(head) != count or backbone.config.problem_type not in (None, "regression")):
             kind = "labels" if backbone.config.problem_type not in (None, "regression") else "numbers"
             raise DataError(
@@ -87,7 +93,7 @@ class Numbers(MeanLoss):
         for row, numbers in enumerate(rows):
             if len(numbers) != len(self.names):
                 raise DataError(
-                    f"task.label: row {row} of the {split} split has {len(numbers)} numbers, but the training rows "
+                    f"task.label: {checks.row_of(row, split)} has {len(numbers)} numbers, but the training rows "
                     f"have {len(self.names)}."
                 )
         return rows

@@ -13,7 +13,9 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from hfft.backbone import Pretrained, labels_of
 from hfft.data import checks
-from hfft.data.labels import choose_names, encode, label_names
+from hfft.data.label_columns import Reading, label_names
+from hfft.data.label_doubts import delimiter_findings, name_findings, spelling_findings
+from hfft.data.labels import choose_names, encode
 from hfft.errors import RecipeError, near
 from hfft.metrics.classification import classification_resampled, classification_scores
 from hfft.metrics.intervals import Resampled, Scores
@@ -32,13 +34,20 @@ class OneLabel(MeanLoss):
     def __init__(self, options: TargetOptions):
         self.options = options
         self.column = options.columns[0]
+        self.reading = Reading()
         self.labels: list[str] = []
         self.class_weights: Tensor | None = None
         self.settles = False
         self.settled: dict[str, Any] = {}
 
+    def look(self, train: Dataset) -> None:
+        self.reading = Reading.of_one_label(train, self.column, self.options.labels)
+
     def read(self, rows: Dataset, split: str) -> list[str | None]:
-        return label_names(rows, self.column, self.options.labels)
+        return label_names(rows, self.column, self.reading, split)
+
+    def oddities(self, rows: Dataset, split: str) -> list[checks.Finding]:
+        return spelling_findings(split, rows, self.column, self.reading)
 
     def learn(
         self,
@@ -53,6 +62,7 @@ class OneLabel(MeanLoss):
 
     def reopen(self, config: Any) -> None:
         self.labels = labels_of(config)
+        self.reading = Reading.of_model(self.labels, self.options.labels)
 
     def settings(self) -> dict[str, Any]:
         return label_settings(self.labels, "single_label_classification")
@@ -62,6 +72,8 @@ class OneLabel(MeanLoss):
 
     def summary(self, split: str, truths: Sequence[str]) -> tuple[dict[str, Any], list[checks.Finding]]:
         counts, findings = checks.balance(split, truths, self.labels)
+        if split == "train":
+            findings += [*name_findings(split, counts), *delimiter_findings(split, truths)]
         return {"labels": counts}, findings
 
     def attach(self, model: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -11,9 +12,11 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hfft.backbone import Pretrained, labels_of
+from hfft.backbone import Pretrained, head_is_new, labels_of
 from hfft.data import checks
-from hfft.data.labels import choose_names, encode_sets, label_sets
+from hfft.data.label_columns import Reading, label_sets
+from hfft.data.label_doubts import name_findings, spelling_findings
+from hfft.data.labels import Applying, choose_names, encode_sets, unknown_of
 from hfft.errors import DataError
 from hfft.metrics.intervals import Resampled, Scores
 from hfft.metrics.multi_label import best_threshold, multi_label_resampled, multi_label_scores
@@ -37,14 +40,25 @@ class SeveralLabels(MeanLoss):
 
     def __init__(self, options: TargetOptions):
         self.options = options
+        self.reading = Reading()
         self.labels: list[str] = []
         self.class_weights: Tensor | None = None
         self.shares: Tensor | None = None  # of the rows that have each label, where the head is new
         self.settles = options.threshold == "auto"
         self.settled: dict[str, Any] = {}
 
+    def look(self, train: Dataset) -> None:
+        options = self.options
+        self.reading = Reading.of_several_labels(train, options.columns, options.delimiter, options.labels)
+
     def read(self, rows: Dataset, split: str) -> list[list[str] | None]:
-        return label_sets(rows, self.options.columns, self.options.delimiter, self.options.labels)
+        return label_sets(rows, self.options.columns, self.options.delimiter, self.reading, split)
+
+    def oddities(self, rows: Dataset, split: str) -> list[checks.Finding]:
+        column, delimiter = self.options.columns[0], self.options.delimiter
+        if len(self.options.columns) > 1 or delimiter is not None:
+            return []
+        return spelling_findings(split, rows, column, self.reading)
 
     def learn(
         self,
@@ -56,21 +70,22 @@ class SeveralLabels(MeanLoss):
         options, columns = self.options, self.options.columns
         flat = [name for names in truths for name in names or ()]
         feature = getattr(rows.features[columns[0]], "feature", None)
-        given = options.labels or (columns if len(columns) > 1 else None)
+        given = options.labels or self.reading.marks or (columns if len(columns) > 1 else None)
         if options.labels is not None and len(columns) > 1 and set(options.labels) != set(columns):
             raise DataError(
                 f"task.labels is {options.labels}, but the labels are the columns of task.label: {columns}."
             )
         self.labels = choose_names(flat, feature, given, backbone.labels)
         labelled = [names for names in trained or truths if names is not None]
-        if backbone.labels is None:
-            counts, _ = checks.balance("train", (name for names in labelled for name in names), self.labels)
-            self.shares = torch.tensor([(counts[name] + 1) / (len(labelled) + 2) for name in self.labels])
+        if head_is_new(backbone.labels, len(self.labels)):
+            counts = _counts(labelled, self.labels)
+            self.shares = torch.tensor([(with_it + 1) / (known + 2) for with_it, known in counts])
         self.class_weights = _positive_weights(options.class_weights, self.labels, labelled)
         self._set_threshold()
 
     def reopen(self, config: Any) -> None:
         self.labels = labels_of(config)
+        self.reading = Reading.of_model(self.labels, self.options.labels)
         self._set_threshold()
         kept = getattr(config, "threshold", None)
         if kept is not None and self.options.threshold == "auto":
@@ -91,6 +106,10 @@ class SeveralLabels(MeanLoss):
 
     def summary(self, split: str, truths: Sequence[list[str]]) -> tuple[dict[str, Any], list[checks.Finding]]:
         counts, findings = checks.balance(split, (name for names in truths for name in names), self.labels)
+        if split == "train":
+            findings += name_findings(split, counts)
+        text = "have marks that nobody knows, which count neither in the loss nor in the scores"
+        findings += checks.count_rows("unknown-mark", split, map(bool, map(unknown_of, truths)), len(truths), text)
         if self.options.delimiter is not None:
             none = [not names for names in truths]
             findings += checks.count_rows(
@@ -113,15 +132,20 @@ class SeveralLabels(MeanLoss):
         return torch.tensor(encoded)
 
     def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
-        options, truth = self.options, encoded.to(logits.dtype)
+        options, truth, known = self.options, encoded.clamp(min=0).to(logits.dtype), encoded >= 0
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         if options.loss is not None and options.loss.name == "focal":
             # Lin et al. 2017, equation 5, for each label by itself
             wrong = (truth - logits.sigmoid()).abs().clamp(min=LEAST)
             plain = binary_cross_entropy_with_logits(logits, truth, pos_weight=weights, reduction="none")
-            return (wrong**options.loss.gamma * plain).mean(-1)
+            return (wrong**options.loss.gamma * plain * known).mean(-1)
         smoothed = truth * (1 - options.label_smoothing) + options.label_smoothing / 2
-        return binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights, reduction="none").mean(-1)
+        plain = binary_cross_entropy_with_logits(logits, smoothed, pos_weight=weights, reduction="none")
+        return (plain * known).mean(-1)
+
+    def each_weight(self, encoded: Tensor) -> Tensor:
+        """The share of an example's marks that are known: the loss is a mean over all known marks of a batch."""
+        return (encoded >= 0).float().mean(-1)
 
     def answers(self, logits: Tensor) -> list[Answer]:
         known = logits.where(logits.isfinite(), torch.nan)  # the sigmoid of infinity would pass for an answer
@@ -139,33 +163,42 @@ class SeveralLabels(MeanLoss):
         ]
 
     def truths(self, encoded: Tensor) -> list[list[str] | None]:
-        return [
-            None if row[0] < 0 else [name for name, applies in zip(self.labels, row, strict=True) if applies]
-            for row in encoded.tolist()
-        ]
+        return [self._named(row) for row in encoded.tolist()]
+
+    def _named(self, marks: Sequence[int]) -> list[str] | None:
+        applying, unknown = (
+            [name for name, mark in zip(self.labels, marks, strict=True) if mark == wanted] for wanted in (1, -1)
+        )
+        return None if len(unknown) == len(marks) else Applying(applying, unknown) if unknown else applying
 
     def settle(self, answers: Sequence[Answer], truths: Sequence[list[str] | None]) -> list[Answer]:
         probabilities = [answer["probabilities"] for answer in answers]
         known = [row for row, names in enumerate(truths) if names is not None]
         if self.options.threshold == "auto" and known:
-            indicators = self._indicators([truths[row] or [] for row in known])
-            self.settled = {"threshold": best_threshold(np.array(probabilities)[known], indicators)}
+            sets = [truths[row] or [] for row in known]
+            marks = self._indicators(sets), self._known(sets)
+            self.settled = {"threshold": best_threshold(np.array(probabilities)[known], *marks)}
         return self._decided(probabilities)
 
     def fold(self, model: Any) -> None:
         """Nothing is kept beside the weights but the threshold, which the configuration has."""
 
     def score(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
-        return multi_label_scores(*self._columns(answers, truths), self.labels)
+        return multi_label_scores(*self._columns(answers, truths))
 
     def resampled(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Resampled:
-        return multi_label_resampled(*self._columns(answers, truths), self.labels)
+        return multi_label_resampled(*self._columns(answers, truths))
 
     def _columns(
         self, answers: Sequence[Answer], truths: Sequence[list[str]]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sequence[str], np.ndarray]:
         given = self._indicators([answer["answer"] for answer in answers])
-        return given, self._indicators(truths), np.array([answer["probabilities"] for answer in answers])
+        probabilities = np.array([answer["probabilities"] for answer in answers])
+        return given, self._indicators(truths), probabilities, self.labels, self._known(truths)
+
+    def _known(self, truths: Sequence[Sequence[str]]) -> np.ndarray:
+        """`(examples, labels)`, whether it is known that each label applies, or that it does not."""
+        return ~self._indicators([unknown_of(truth) for truth in truths])
 
     def _indicators(self, sets: Sequence[Sequence[str]]) -> np.ndarray:
         """`(examples, labels)`, whether each label is in each set."""
@@ -176,6 +209,13 @@ class SeveralLabels(MeanLoss):
         return made
 
 
+def _counts(sets: Sequence[Sequence[str]], labels: Sequence[str]) -> list[tuple[int, int]]:
+    """Of each label, in how many rows it applies, and of how many that is known."""
+    applying = Counter(name for names in sets for name in names)
+    unknown = Counter(name for names in sets for name in unknown_of(names))
+    return [(applying[name], len(sets) - unknown[name]) for name in labels]
+
+
 def _positive_weights(
     wanted: Literal["balanced"] | dict[str, float] | None, labels: Sequence[str], sets: Sequence[Sequence[str]]
 ) -> Tensor | None:
@@ -183,7 +223,7 @@ def _positive_weights(
     if wanted is None:
         return None
     if wanted == "balanced":
-        counts, _ = checks.balance("train", (name for names in sets for name in names), labels)
-        return torch.tensor([(len(sets) - counts[name]) / counts[name] if counts[name] else 1.0 for name in labels])
+        counts = _counts(sets, labels)
+        return torch.tensor([(known - with_it) / with_it if with_it else 1.0 for with_it, known in counts])
     check_names("task.class_weights", wanted, labels, "Labels that are not named weigh 1.")
     return torch.tensor([wanted.get(label, 1.0) for label in labels])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import torch
 from datasets import Dataset
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from hfft.backbone import Pretrained
@@ -16,6 +16,9 @@ from hfft.metrics.intervals import Resampled, Scores
 
 Problem = Literal["single", "multi", "regression"]
 Answer = dict[str, Any]
+LabelName = Annotated[
+    str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)
+]  # YAML has [-1, 0, 1] as numbers
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -63,7 +66,9 @@ class TargetOptions(BaseModel):
     problem: Problem | None = Field(
         default=None, description="One label, several labels, or numbers. Default: found from the data."
     )
-    labels: list[str] | None = Field(default=None, description="The label names, in order. Default: found in the data.")
+    labels: list[LabelName] | None = Field(
+        default=None, description="The label names, in order. Default: found in the data."
+    )
     unlabelled: Literal["skip", "predict"] = Field(
         default="skip",
         description="Rows without a label (null, an empty text, -1) in eval and test are left out and counted, or "
@@ -128,7 +133,7 @@ class MeanLoss:
 class Target(Protocol):
     """What is asked about each input.
 
-    `learn` or `reopen` comes first, then the rest. Encoded truths are what stands in a batch as `labels`.
+    `look` and `learn`, or `reopen`, come first, then the rest. Encoded truths are what stands in a batch as `labels`.
     """
 
     uses: ClassVar[frozenset[str]]
@@ -147,8 +152,16 @@ class Target(Protocol):
 
     def __init__(self, options: TargetOptions) -> None: ...
 
+    def look(self, train: Dataset) -> None:
+        """Finds out from the training rows how their columns, and those of other splits, are to be read."""
+        ...
+
     def read(self, rows: Dataset, split: str) -> list[Any]:
         """Reads the truths, one a row, as the predictions file has them; None where a row has none."""
+        ...
+
+    def oddities(self, rows: Dataset, split: str) -> list[Finding]:
+        """What is odd about how the truths of a split are written, and not read as it stands there."""
         ...
 
     def learn(

@@ -30,7 +30,16 @@ def test_a_finding_reads_as_a_sentence_and_as_plain_values():
     [([4], "row 4"), ([0, 2], "rows 0, 2"), ([1, 2, 3], "rows 1, 2, 3"), ([1, 2, 3, 4], "rows 1, 2, 3, ...")],
 )
 def test_the_first_three_rows_are_named(rows, named):
-    assert checks.named_rows(rows) == named
+    assert checks.named_rows(rows, "train") == named
+
+
+def test_rows_of_a_hold_out_are_named_as_the_training_rows_had_them_before_it():
+    with checks.rows_named_as_in_train({"train": [0, 2, 3], "eval": [1, 4]}):
+        assert checks.row_of(1, "eval") == "row 4 of data.train (eval split)"
+        assert checks.row_of(1, "test") == "row 1 of the test split"
+        (found,) = checks.count_rows("empty", "train", [False, True], 2, "are empty", ids=[0, 2])
+        assert str(found) == "train: 1 of 2 rows (50.0%) are empty: row 3 of data.train"
+    assert checks.row_of(1, "eval") == "row 1 of the eval split"
 
 
 def test_a_missing_column_is_told_with_the_setting_and_the_nearest_name():

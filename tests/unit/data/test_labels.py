@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from datasets import ClassLabel, Dataset, Features
 
-from hfft.data.labels import choose_names, encode, label_names
+from hfft.data.label_columns import Reading, label_names
+from hfft.data.labels import choose_names, encode
 from hfft.errors import DataError
 
 CLASSES = Features({"label": ClassLabel(names=["neg", "pos"])})
@@ -30,13 +31,16 @@ CLASSES = Features({"label": ClassLabel(names=["neg", "pos"])})
     ],
 )
 def test_a_value_is_read_as_a_name_and_nothing_as_no_label(values, given, features, names):
-    assert label_names(Dataset.from_dict({"label": values}, features), "label", given) == names
+    rows = Dataset.from_dict({"label": values}, features)
+    assert label_names(rows, "label", Reading(given or (), given or (), "-1" in (given or ())), "train") == names
 
 
 @pytest.mark.parametrize(("values", "row", "shown"), [([1.0, 2.5], 1, "2.5"), ([[1], [2]], 0, r"\[1\]")])
 def test_a_value_that_can_be_no_label_is_refused_with_its_row(values, row, shown):
-    with pytest.raises(DataError, match=rf"task.label: in row {row} the column 'mood' is {shown}; a label is a text"):
-        label_names(Dataset.from_dict({"mood": values}), "mood", None)
+    with pytest.raises(
+        DataError, match=rf"task.label: in row {row} of the train split the column 'mood' is {shown}; a label is a text"
+    ):
+        label_names(Dataset.from_dict({"mood": values}), "mood", Reading(), "train")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from datasets import ClassLabel, Dataset, Features
 
-from hfft.data.numbers import are_lists_of_numbers, are_marks, have_decimals, read_numbers
+from hfft.data.label_columns import are_marks
+from hfft.data.numbers import are_lists_of_numbers, have_decimals, read_numbers
 from hfft.errors import DataError
 
 

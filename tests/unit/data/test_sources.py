@@ -8,7 +8,8 @@ import datasets.config
 import pytest
 from datasets import Dataset
 
-from hfft.data.sources import hold_out, read_hub, read_local
+from hfft.data.sources import hold_out as hold_out_rows
+from hfft.data.sources import read_hub, read_local
 from hfft.errors import DataError, SetupError
 
 
@@ -84,6 +85,10 @@ def test_a_split_or_configuration_that_does_not_exist_is_told_with_the_known_one
         read_hub(name, None, None, {"train": "train", "eval": "validation"})
     with pytest.raises(DataError, match=r"'sst2' not found. Available: \['default'\]"):
         read_hub(name, "sst2", None, {"train": "train"})
+
+
+def hold_out(data, share, seed, strata):
+    return [data.select(part) for part in hold_out_rows(len(data), share, seed, strata)]
 
 
 def numbered(strata):

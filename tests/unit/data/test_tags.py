@@ -14,6 +14,7 @@ from hfft.data.tags import (
     begins_inside,
     entities_of,
     in_order,
+    refuse_misspelled,
     scheme_of,
     tags_of_spans,
     tags_of_types,
@@ -72,6 +73,25 @@ def test_the_scheme_is_found_from_the_names():
 def test_tags_of_several_schemes_are_refused(names, message):
     with pytest.raises(DataError, match=message):
         scheme_of(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["B_PER", "I_PER", "O"], "there are tags as 'B_PER': write B-PER. If it is a type, write I-B_PER"),
+        (["b-per", "i-per", "O"], "'b-per': write B-per"),
+        (["O", "PER:B", "PER:I"], "'PER:B': write B-PER"),
+        (["B-PER", "I-PER", "o"], "there is a tag 'o': write O"),
+    ],
+)
+def test_tags_that_are_written_otherwise_are_refused_with_how_to_write_them(names, message):
+    with pytest.raises(DataError, match=message):
+        refuse_misspelled(names)
+
+
+@pytest.mark.parametrize("names", [["B-PER", "O"], ["PER", "O"], ["B_cell", "T_cell", "virus", "O"], ["b", "NOUN"]])
+def test_types_that_look_a_little_like_letters_are_types(names):
+    refuse_misspelled(names)
 
 
 def test_missing_tags_of_a_scheme_are_added_and_tags_are_ordered():

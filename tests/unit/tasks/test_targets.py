@@ -10,6 +10,7 @@ import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
 from torch import nn
 
+from hfft.data.labels import Applying, unknown_of
 from hfft.errors import DataError, RecipeError
 from hfft.tasks.targets import TargetOptions, find_problem, target_of_data, target_of_model
 
@@ -82,10 +83,17 @@ def test_several_labels_are_read_encoded_and_given_back(values, features, option
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        ({"y": ["a", "b c"]}, {"problem": "multi"}, "row 0 the column 'y' is 'a', which is no list.*task.delimiter"),
-        ({"p": ["1", "0"], "q": ["1", ""]}, {}, "row 1 the column 'q' is ''; with one column a label each"),
-        ({"p": ["1", "2"], "q": ["1", "0"]}, {"problem": "multi"}, "row 1 the column 'p' is '2'"),
-        ({"y": [["a", None]]}, {}, "row 0 the column 'y' holds None"),
+        (
+            {"y": ["a", "b c"]},
+            {"problem": "multi"},
+            "row 0 of the train split the column 'y' is 'a', which is no list.*task.delimiter",
+        ),
+        (
+            {"p": ["1", "2"], "q": ["1", "0"]},
+            {"problem": "multi"},
+            "row 1 of the train split has '2' for 'p'; a mark is 1 or",
+        ),
+        ({"y": [["a", None]]}, {}, "row 0 of the train split the column 'y' holds None"),
         ({"y": [1.5, 1.5]}, {}, "all training rows have the same number in 'y'"),
         ({"y": [None, float("nan")]}, {"problem": "regression"}, "no training row has a number"),
         ({"p": ["1", "0"], "q": ["1", "1"]}, {"labels": ["p", "r"]}, "the labels are the columns of task.label"),
@@ -264,3 +272,65 @@ def test_a_new_head_of_several_labels_starts_from_how_common_each_is():
     before = last.bias.clone()
     learnt(values, head=["b", "a"]).attach(model)  # a trained head stays as it is
     assert torch.equal(last.bias, before)
+
+
+MARKS = {"p": ["1", "0", "", "1.0"], "q": ["0", "", "1", "true"], "r": ["1", "0", "0", ""]}
+
+
+def test_marks_that_nobody_knows_are_read_encoded_and_given_back_as_unknown():
+    target = learnt(MARKS)
+    read = target.read(Dataset.from_dict(MARKS), "train")
+    assert [(list(names), unknown_of(names)) for names in read] == [
+        (["p", "r"], ()),
+        ([], ("q",)),
+        (["q"], ("p",)),
+        (["p", "q"], ("r",)),
+    ]
+    encoded = target.encode(read, "train")
+    assert encoded == [[1, 0, 1], [0, -1, 0], [-1, 1, 0], [1, 1, -1]]
+    back = target.truths(target.tensor(encoded))
+    assert [(names, unknown_of(names)) for names in back] == [(names, unknown_of(names)) for names in read]
+    assert [finding.count for finding in target.summary("eval", read)[1] if finding.kind == "unknown-mark"] == [3]
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_the_loss_is_a_mean_over_the_marks_that_are_known_however_a_batch_is_cut(loss):
+    target = learnt(MARKS, loss=loss)
+    encoded = target.tensor([[1, 0, 1], [0, -1, 0], [-1, 1, -1]])
+    logits = torch.tensor([[0.3, -1.0, 2.0], [1.0, 5.0, 0.2], [7.0, 0.4, -3.0]])
+    whole, parts = target.loss(logits, encoded), [slice(0, 1), slice(1, 3)]
+    cut = [(target.loss(logits[part], encoded[part]), target.weight(encoded[part])) for part in parts]
+    assert sum(value * weight for value, weight in cut) / target.weight(encoded) == pytest.approx(whole.item())
+    known = encoded >= 0
+    every = [
+        target.loss(row[None, None], mark[None, None]) for row, mark in zip(logits[known], encoded[known], strict=True)
+    ]
+    assert whole.item() == pytest.approx(np.mean([value.item() for value in every]))
+    moved = torch.where(known, logits, logits + 100)
+    assert target.loss(moved, encoded).item() == whole.item()
+
+
+def test_weights_and_the_start_of_a_head_count_the_rows_whose_marks_are_known():
+    target = learnt(MARKS, class_weights="balanced")
+    assert target.class_weights.tolist() == pytest.approx([1 / 2, 1 / 2, 2.0])
+    assert target.shares.tolist() == pytest.approx([3 / 5, 3 / 5, 2 / 5])
+
+
+def test_marks_that_nobody_knows_count_in_no_score_and_in_no_threshold():
+    target = learnt(MARKS)
+    truths = [Applying(["p"], ["q"]), ["q"], Applying([], ["r"]), ["r", "p"], []]
+    rows = [[0.9, 0.99, 0.1], [0.1, 0.7, 0.2], [0.3, 0.1, 0.98], [0.8, 0.2, 0.7], [0.1, 0.1, 0.1]]
+    settled = target.settle([{"answer": [], "probabilities": row} for row in rows], truths)
+    scores = target.score(settled, truths)
+    wanted = ("accuracy", "f1", "hamming_loss", "roc_auc", "average_precision")
+    assert [scores[name] for name in wanted] == [1, 1, 0, 1, 1]
+    assert np.mean(target.resampled(settled, truths)["accuracy"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "outputs"),
+    [(["a", "b", "c"], {}, 3), ([["a"], ["b", "c"], ["a"]], {}, 3), ([1.0, 2.5], {}, 1)],
+)
+def test_a_head_of_placeholders_of_another_number_is_left_for_a_new_one(values, options, outputs):
+    target = learnt(values, head=["LABEL_0", "LABEL_1"], **options)
+    assert target.settings()["num_labels"] == outputs
