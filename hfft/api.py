@@ -11,7 +11,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from hfft.answering import Evaluation, answer, open_finished, score
+from hfft.answering import Evaluation, answer, score
 from hfft.assemble import assemble, draft
 from hfft.environment import make_accelerator
 from hfft.errors import DiskError
@@ -19,6 +19,7 @@ from hfft.folder import RunFolder, scored_splits
 from hfft.hub.pushing import publish_finished, push
 from hfft.hub.target import check_before_training
 from hfft.lock import alone_in
+from hfft.opening import open_finished
 from hfft.planning import Plan, make_plan
 from hfft.recipe import Recipe
 from hfft.report.reading import read_results
@@ -158,19 +159,22 @@ def predict(
 
     Args:
         model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
-        inputs: One or several: texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt
-            files. Of a model that sees images: pictures of PIL, or names of image files, of folders of them, or of
-            tables.
+        inputs: One or several texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt
+            files. Of a model that sees images: pictures of PIL, arrays of numbers from 0 to 255 (height, width, 3), or
+            names of image files, of folders of them, or of tables. Or rows as dicts; or a Dataset, or a DataFrame or
+            Series of pandas, whose texts are never taken for names of files.
         overrides: Changes to the recipe, such as `"task.text=body"`.
         batch_size: Rows answered at once; rows of like length are put together.
         trust: Whether code that the recipe names, or the model brings, may run.
         accelerator: What to run on.
 
     Returns:
-        For each row, in order: `id` (from 0), `answer`, and where there are any `score` and `probabilities`.
+        For each row, in order: `id` (from 0), `input` (of a picture its file's name, where it has one), `answer`, and
+        where there are any `score` and `probabilities`. Where there is no answer, as to an empty text or a picture that
+        cannot be read, it is None, and `error` says why.
 
     Raises:
-        HfftError: The model or the inputs cannot be read, or do not fit together.
+        HfftError: The model cannot be read, the inputs are of a wrong kind, or not one of them can be answered.
     """
     quiet_libraries()
     finished = open_finished(str(model), overrides, batch_size, trust, make_accelerator(accelerator))

@@ -160,7 +160,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     with main_process_first(accelerator):
         load_modules(drafted.extra_metrics)
     seed_everything(recipe.train.seed)  # a new head's weights
-    backbone = _pretrained(recipe.model, drafted.trust)
+    backbone = pretrained(recipe.model, drafted.trust)
     with main_process_first(accelerator):
         read = _splits(recipe, task)
         splits, stream = read.splits, read.stream
@@ -221,7 +221,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     return assembly
 
 
-def _pretrained(section: ModelSection, trust: bool) -> Pretrained:
+def pretrained(section: ModelSection, trust: bool) -> Pretrained:
     """The weights that `model` names: one checkpoint, or a pair of two."""
     given = section.model_dump(exclude={"name", "encoder", "decoder"})
     if section.name is not None:

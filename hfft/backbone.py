@@ -25,8 +25,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.peft_utils import find_adapter_config_file
 
 from hfft.errors import ModelError
+from hfft.folder import read_json
 from hfft.hub_access import SCHEME
 from hfft.network import hub_is_reachable
 from hfft.weights.files import explained
@@ -172,6 +174,7 @@ class Backbone:
     @cached_property
     def _config(self) -> tuple[Any, list[Rate]]:
         with explained(self):
+            self._refuse_adapter()
             config = AutoConfig.from_pretrained(self.place, **self._hub_arguments)
         rates = set_dropout(config, self.dropout, self.name) if self.dropout is not None else []
         rates += set_drop_path(config, self.drop_path, self.name) if self.drop_path is not None else []
@@ -264,6 +267,20 @@ class Backbone:
             model.load_state_dict(head, strict=False)
             new |= set(head)
         return model, [name for name, _ in model.named_parameters() if name in new]
+
+    def _refuse_adapter(self) -> None:
+        """Raises ModelError where a repository of the Hub holds an adapter. Of a folder, `place` says so."""
+        if self.is_folder:
+            return
+        arguments = {name: value for name, value in self._hub_arguments.items() if name != "trust_remote_code"}
+        found = find_adapter_config_file(self.place, **arguments)
+        if found is not None:
+            base = read_json(Path(found)).get("base_model_name_or_path")
+            raise ModelError(
+                f"model is '{self.name}', which is an adapter on the Hub: a change to a model, here to '{base}', and "
+                f"no model. If hfft published it: hfft pull {self.name}, and give the folder of the run; else load it "
+                "with PEFT."
+            )
 
     def _refuse_revision(self) -> None:
         if self.revision is not None:

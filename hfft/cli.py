@@ -8,9 +8,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from hfft.cli_hub import pull, push
 from hfft.cli_init import init
@@ -99,15 +100,36 @@ def plan(
         typer.echo(f"Training images as the model sees them: {Path(samples, SHEET)}", err=as_json)
 
 
-@app.command()
+class _TakesTexts(TyperCommand):
+    """A command whose arguments are texts, which may begin with a dash."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if type(error).__name__ != "NoSuchOption":  # typer brings a click of its own in newer versions
+                raise
+            said: Any = error
+            raise SetupError(
+                f"{said.format_message().rstrip('.')}. In front of texts that begin with a dash write -- alone: "
+                'hfft predict RUN -- "-1 is what I got".'
+            ) from error
+
+
+@app.command(cls=_TakesTexts)
 def predict(
     model: FinishedModel,
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="INPUT...", help="Texts (of pairs both, one after the other), images, folders of them, or tables."
+            metavar="[INPUT]...",
+            help="Texts (of pairs both, one after the other), images, folders of them, or tables; - reads standard "
+            "input, a text (or the name of an image) a line.",
         ),
-    ],
+    ] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--file", metavar="FILE", help="A file, whatever its name; may be repeated.")
+    ] = None,
     overrides: Set = None,
     output: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the answers here, as jsonl, and not to the screen.")
@@ -116,24 +138,33 @@ def predict(
     batch_size: BatchSize = None,
     trust: Trust = False,
 ) -> None:
-    """Answer texts, images, or the rows of csv, jsonl, parquet or txt files, with a finished model."""
-    from hfft.answering import answer, open_finished
+    """Answer texts, images, or the rows of csv, jsonl, parquet or txt files, with a finished model.
+
+    The answers go to standard output, in the order of the inputs and one for each; all else to standard error.
+    """
+    from hfft.answering import answer
     from hfft.environment import make_accelerator
     from hfft.folder import check_writable
-    from hfft.screen import Screen, quiet_libraries
+    from hfft.opening import open_finished
+    from hfft.questions.standard_input import read_lines, require_unicode
+    from hfft.screen import quiet_libraries
 
+    given: list[str | Path] = [*(inputs or []), *map(Path, files or [])]
+    if "-" in given and len(given) > 1:
+        raise SetupError("- reads the inputs from standard input: give no others beside it.")
+    require_unicode(map(str, given))
     quiet_libraries()
     if output is not None:
         check_writable(Path(output))
-    made = answer(open_finished(model, overrides or [], batch_size, trust, make_accelerator()), inputs)
+    finished = open_finished(model, overrides or [], batch_size, trust, make_accelerator())
+    made = answer(finished, read_lines(finished.task, sys.stdin.buffer.read()) if given == ["-"] else given)
     if output is not None:
         made.save(output)
-        made.show_summary(Screen())
-    elif as_json:
-        for row in made.rows:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
     else:
-        made.show(Screen())
+        lines = (json.dumps(row, ensure_ascii=False) for row in made.rows) if as_json else made.lines()
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+    for line in made.summary():
+        sys.stderr.write(f"{line}\n")
 
 
 @app.command()

@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel
+
 from hfft.assemble import Assembly, Company
 from hfft.card.model_card import adapter_card, card
 from hfft.closing import show_results
@@ -178,8 +180,7 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
         with whole_folder(folder.adapter) as place:
             save_adapter(model, place, assembly.base or Path(recipe.model.shown).name)
             _save_beside(assembly, place, adapter_card(assembly, results, model, folder.path))
-            if model.get_base_model().can_generate():
-                model.get_base_model().generation_config.save_pretrained(place)
+            _save_settings(model.get_base_model(), place)
         if not assembly.tuned.merges:
             return None
         model = merged(model)
@@ -187,6 +188,14 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
         model.save_pretrained(place)
         _save_beside(assembly, place, card(assembly, results, folder.path))
     return model
+
+
+def _save_settings(model: PreTrainedModel, place: Path) -> None:
+    """Writes what an adapter's folder lacks of a finished model: the names of its answers, and how it generates."""
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(place)
+    if model.can_generate():
+        model.generation_config.save_pretrained(place)
 
 
 def _save_beside(assembly: Assembly, place: Path, text: str) -> None:

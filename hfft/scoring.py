@@ -272,9 +272,7 @@ class Scorer:
         if count is None or count >= len(self.examples):
             return self
         rows = np.sort(np.random.default_rng(DRAW_SEED).permutation(len(self.examples))[:count])
-        lengths = None if self.examples.lengths is None else self.examples.lengths[rows]
-        drawn = Examples(self.examples.rows.select(rows), self.examples.ids[rows], lengths)
-        return replace(self, examples=drawn)
+        return replace(self, examples=self.examples.select(rows))
 
     def trial(self, model: Any, accelerator: Accelerator) -> Scored:
         """Gives the model's answers to the first few examples as those to all of them: what is scored, not how well."""

@@ -40,6 +40,22 @@ TEXT, BYTES = ("string", "large_string"), ("binary", "large_binary")
 
 
 def as_images(rows: Dataset, column: str, split: str) -> Dataset:
+    """Brings a column of images into one form, as `cast_images`, where each row has an image.
+
+    Raises:
+        DataError: As `cast_images`, or a row has no image.
+    """
+    images = cast_images(rows, column, split)
+    missing = missing_images(images, column)
+    if missing:
+        raise DataError(
+            f"task.image: {len(missing)} of {len(rows)} rows of the {split} split have no image in the column "
+            f"'{column}': {checks.named_rows(missing, split)}. Take them out of the data."
+        )
+    return images
+
+
+def cast_images(rows: Dataset, column: str, split: str) -> Dataset:
     """Brings a column of images into one form: `{"bytes", "path"}`, one of them null. No file is opened.
 
     Args:
@@ -48,7 +64,7 @@ def as_images(rows: Dataset, column: str, split: str) -> Dataset:
         split: The split's name, for messages.
 
     Raises:
-        DataError: The column holds something else, or a row has no image.
+        DataError: The column holds something else.
     """
     feature = rows.features[column]
     if not _holds_images(feature):
@@ -56,14 +72,12 @@ def as_images(rows: Dataset, column: str, split: str) -> Dataset:
             f"task.image: the column '{column}' of the {split} split holds {feature}, but images are expected: an "
             "image column of a data set, bytes of image files, or names of image files."
         )
-    images = rows.cast_column(column, datasets.Image(decode=False))
-    missing = [row for row, is_missing in enumerate(_flags(images, column, _is_missing)) if is_missing]
-    if missing:
-        raise DataError(
-            f"task.image: {len(missing)} of {len(rows)} rows of the {split} split have no image in the column "
-            f"'{column}': {checks.named_rows(missing, split)}. Take them out of the data."
-        )
-    return images
+    return rows.cast_column(column, datasets.Image(decode=False))
+
+
+def missing_images(images: Dataset, column: str) -> list[int]:
+    """The rows without an image, of a column that `cast_images` gave."""
+    return [row for row, is_missing in enumerate(_flags(images, column, _is_missing)) if is_missing]
 
 
 def open_image(value: Mapping[str, Any]) -> PIL.Image.Image:

@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def select(self, places: np.ndarray) -> Examples:
+        """The examples at these places, in this order."""
+        lengths = None if self.lengths is None else self.lengths[places]
+        return replace(self, rows=self.rows.select(places), ids=self.ids[places], lengths=lengths)
 
 
 @dataclass(frozen=True)

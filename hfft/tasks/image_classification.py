@@ -96,6 +96,7 @@ class ImageClassification(Asking):
     def reopen(self, backbone: Pretrained) -> None:
         self.target = target_of_model(self.options, backbone)
         self._open_processor(backbone, None)
+        self.resized = self.options.image_size is not None  # of an adapter the base is not of that size yet
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
         if not len(rows):
@@ -103,8 +104,10 @@ class ImageClassification(Asking):
         truths = self.truths_of(rows, "data") if answered else [None] * len(rows)
         images = self._images(rows, "data")
         looked = look_at(images, "image")
-        prepared = Prepared({}, image_findings({"data": images}, "image", {"data": looked}))
-        self._put("data", images, truths, looked, not answered or self.predicts("data"), prepared)
+        faults = {row: f"the picture cannot be read: {fault}" for row, fault in enumerate(looked.faults) if fault}
+        prepared = Prepared({}, image_findings({"data": images}, "image", {"data": looked}), unanswered=faults)
+        if answered or looked.readable.any():
+            self._put("data", images, truths, looked, not answered or self.predicts("data"), prepared)
         return prepared
 
     def _open_processor(self, backbone: Pretrained, pixels: int | None) -> None:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from pathlib import PurePath
 from typing import Any
 
 from datasets import Dataset
 
-from hfft.data.checks import read_column
-from hfft.data.images import as_images
+from hfft.data.checks import read_column, require_columns
+from hfft.data.images import cast_images
 from hfft.tasks.task import Pictured, Task
 
 
 def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
-    """The inputs of raw rows, a tuple a row; of a picture its file's name, or an empty text where it has none."""
-    if isinstance(task, Pictured):
-        kept = reduce(lambda rows, name: as_images(rows, name, "data"), task.file_columns, rows)
-        return list(zip(*([value["path"] or "" for value in kept[name]] for name in task.inputs), strict=True))
-    return list(zip(*(read_column(rows, "data", "task", column) for column in task.inputs), strict=True))
+    """The inputs of raw rows, a tuple a row, None for a missing one.
+
+    Of a picture its file's name stands there, or an empty text where it has none.
+
+    Raises:
+        DataError: The rows lack a column of the input, or one for pictures holds something else.
+    """
+    return list(zip(*(_column(task, rows, name) for name in task.inputs), strict=True))
+
+
+def _column(task: Task, rows: Dataset, name: str) -> list[Any]:
+    setting = setting_of(task, name)
+    if not isinstance(task, Pictured) or name not in task.file_columns:
+        return read_column(rows, "data", setting, name)
+    require_columns({"data": rows}, {setting: [name]})
+    return [
+        None if value is None or (value["bytes"] is None and not value["path"]) else value["path"] or ""
+        for value in cast_images(rows, name, "data")[name]
+    ]
+
+
+def setting_of(task: Task, column: str) -> str:
+    """The option of a task that names a column, such as `task.text`."""
+    options = getattr(task, "options", None) or []
+    names = [name for name, value in options if value == column or (isinstance(value, list) and column in value)]
+    return ".".join(["task", *names[:1]])
 
 
 def shown_inputs(task: Task, rows: Dataset) -> list[Any]:
@@ -28,5 +48,10 @@ def shown_inputs(task: Task, rows: Dataset) -> list[Any]:
     """
     found = inputs_of(task, rows)
     if isinstance(task, Pictured):
-        found = [tuple("/".join(PurePath(name).parts[-2:]) or None for name in names) for names in found]
-    return [names[0] if len(names) == 1 else list(names) for names in found]
+        found = [tuple("/".join(PurePath(name or "").parts[-2:]) or None for name in names) for names in found]
+    return [alone(names) for names in found]
+
+
+def alone(parts: tuple[Any, ...]) -> Any:
+    """The one input of a row, or a list of several."""
+    return parts[0] if len(parts) == 1 else list(parts)

@@ -39,11 +39,13 @@ class Prepared:
         findings: What the checks found; each is a counted warning.
         summary: By split, plain values for people. Those that are known are shown: `rows` (by default the examples),
             `tokens` (`median` and `longest`), `labels` (rows by label), `problem`, `numbers`, `images`.
+        unanswered: Of `Task.questions`: why a row is no example, by its number, such as a picture that cannot be read.
     """
 
     splits: dict[str, Examples]
     findings: list[Finding] = field(default_factory=list)
     summary: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unanswered: dict[int, str] = field(default_factory=dict)
 
     def told(self) -> dict[str, dict[str, Any]]:
         """The summary of every split, each with its number of rows."""
@@ -148,10 +150,10 @@ class Task(Protocol):
         ...
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
-        """Makes examples of new rows, after `prepare` or `reopen`: one split, "data".
+        """Makes examples of new rows, after `prepare` or `reopen`: one split, "data"; none if no row can be answered.
 
         Args:
-            rows: Raw rows.
+            rows: Raw rows. Each has a value in the columns of the input, be it an empty one.
             answered: Whether the right answers are in the rows; else only the inputs are looked at.
 
         Raises:

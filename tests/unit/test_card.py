@@ -58,6 +58,17 @@ def first_answer(run: Path) -> dict[str, Any]:
     return json.loads((run / "predictions" / "test.jsonl").read_text("utf-8").splitlines()[0])
 
 
+def answer_without_model(run: Path, given: Any) -> Any:
+    """What a run answers by its adapter, on the base that its recipe names: the score, or the text of one that writes.
+
+    Its model/ is gone afterwards.
+    """
+    if (run / "model").exists():
+        (run / "model").rename(run / "merged")
+    (row,) = hfft.predict(run, [given])
+    return row.get("score", row["answer"])
+
+
 @pytest.mark.parametrize(("task", "adapter"), [("text-classification", LILY), ("decoder", "tune.adapter=lora")])
 def test_the_code_of_an_adapter_gives_the_answers_of_the_run(tiny, tmp_path, task, adapter):
     recipe = tiny(task)
@@ -73,6 +84,7 @@ def test_the_code_of_an_adapter_gives_the_answers_of_the_run(tiny, tmp_path, tas
     assert (run / "model").exists() == (adapter != LILY)
     with pytest.raises(ModelError, match="is an adapter: a change to a model, and no"):
         hfft.predict(str(run / "adapter"), ["a text"])
+    assert answer_without_model(run, first_row(recipe)["text"]) == pytest.approx(answer["score"], abs=1e-5)
 
 
 def test_the_code_of_an_adapter_of_a_model_that_writes_gives_the_text_of_the_run(tiny, tmp_path):
@@ -85,6 +97,7 @@ def test_the_code_of_an_adapter_of_a_model_that_writes_gives_the_text_of_the_run
     assert "\nlibrary_name: transformers\n" in card(run, "model")
     assert "PeftModel" not in card(run, "model")
     assert "strategy adapter ia3, " in card(run, "model")
+    assert answer_without_model(run, row[task["source"]]) == first_answer(run)["answer"]
 
 
 def test_the_code_of_an_adapter_on_a_model_made_for_other_images_gives_the_answers_of_the_run(tiny, tmp_path):
@@ -96,6 +109,8 @@ def test_the_code_of_an_adapter_on_a_model_made_for_other_images_gives_the_answe
     assert names["labels"][int(logits.argmax())] == answer["answer"]
     assert float(logits.softmax(-1).max()) == pytest.approx(answer["score"], abs=1e-5)
     assert "strategy adapter lily, " in card(run, "adapter")
+    told = pytest.approx(answer["score"], abs=1e-5)
+    assert answer_without_model(run, tmp_path / "photo.png") == told
 
 
 def test_the_metadata_are_those_that_the_hub_reads(tiny, tmp_path):

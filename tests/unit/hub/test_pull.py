@@ -52,14 +52,27 @@ def test_a_pulled_run_answers_as_the_run_does(cli, server, run, tmp_path):
     assert (pulled / "model" / "README.md").read_bytes() == (run / "model" / "README.md").read_bytes()
 
 
-def test_a_pulled_adapter_is_an_adapter(cli, server, trained, tmp_path):
+def test_a_pulled_adapter_answers_where_its_base_is_at_hand(cli, server, trained, tmp_path):
     run = trained("text-classification", LILY, "optim.lr=1e-2", "train.epochs=1")
+    recipe = hfft.Recipe.load(run / "recipe.yaml")
+    assert recipe.data.files is not None
+    test = str(Path(recipe.data.root, str(recipe.data.files["test"])))
     assert cli.ask("push", run, "me/adapter", "--revision", "dev").code == 0
     assert cli.ask("pull", "me/adapter@dev", "--output", tmp_path / "pulled").code == 0
     assert {p.name for p in (tmp_path / "pulled" / "adapter").iterdir()} == {
         p.name for p in (run / "adapter").iterdir()
     }
-    assert "Load" in cli.ask("predict", tmp_path / "pulled", "a text").err  # it says how, as of any such run
+    asked = cli.ask("predict", tmp_path / "pulled", "a text")
+    assert (asked.code, asked.out) == (2, "")
+    assert "has an adapter and no model/, so it needs its base, './model', which is not at hand" in asked.err
+    base = f"model.name={recipe.model.name}"
+    answers = cli.ask("predict", tmp_path / "pulled", test, "--json", "--set", base)
+    assert answers.code == 0, answers.err
+    told = [json.loads(line) for line in (run / "predictions" / "test.jsonl").read_text("utf-8").splitlines()]
+    assert [json.loads(line)["answer"] for line in answers.out.splitlines()] == [row["answer"] for row in told]
+    assert cli.ask("push", run, "me/alone").code == 0
+    told = "model is 'me/alone', which is an adapter on the Hub: a change to a model, here to 'model', and no model."
+    assert told in cli.ask("predict", "me/alone", "a text").err
 
 
 def test_a_published_recipe_repeats_the_run(cli, server, run, tmp_path):

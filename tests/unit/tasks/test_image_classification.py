@@ -320,23 +320,26 @@ def test_files_folders_tables_and_pictures_get_the_same_answers(run, tmp_path):
     by_name = hfft.predict(run, [str(file) for file in files])
     assert ids(by_name) == [0, 1, 2, 3, 4, 5]
     assert hfft.predict(run, [str(tmp_path / "images")]) == by_name
-    assert hfft.predict(run, [opened(file) for file in files]) == by_name
+    nameless = [{key: row[key] for key in row if key != "input"} for row in by_name]
+    assert hfft.predict(run, [opened(file) for file in files]) == nameless
     assert hfft.predict(run, str(files[0]))[0]["probabilities"] == pytest.approx(by_name[0]["probabilities"], abs=1e-6)
     names = [{"image": str(file.relative_to(tmp_path))} for file in files]
     tiny.write_csv(tmp_path / "ask.csv", names)
     assert hfft.predict(run, [str(tmp_path / "ask.csv")]) == by_name
 
 
-def test_a_file_that_cannot_be_read_leaves_a_gap_in_the_answers(run, tmp_path):
+def test_a_file_that_cannot_be_read_has_no_answer_and_moves_no_other(run, tmp_path):
     files = sorted(image_folder(tmp_path / "images").rglob("*.png"))[:3]
     bad = broken_files(tmp_path)
     asked = [files[0], bad[0], files[1], bad[1], files[2]]
     answers = hfft.predict(run, [str(file) for file in asked])
-    assert ids(answers) == [0, 2, 4]
+    assert ids(answers) == [0, 1, 2, 3, 4]
+    assert [answer["answer"] is None for answer in answers] == [False, True, False, True, False]
+    assert answers[3]["error"] == "the picture cannot be read: it is empty"
     expected = hfft.predict(run, [str(file) for file in files])
-    for answer, other in zip(answers, expected, strict=True):
+    for answer, other in zip(answers[::2], expected, strict=True):
         assert answer["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
-    with pytest.raises(DataError, match=r"no image of the data split is left: 1 of 1 cannot be read, .*empty\.png"):
+    with pytest.raises(DataError, match=r"No input can be answered: 0 .*the picture cannot be read: it is empty"):
         hfft.predict(run, str(bad[1]))
 
 

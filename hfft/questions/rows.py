@@ -1,0 +1,87 @@
+"""Rows that a model can be asked: what is missing in them is found, and an empty value put there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Features, Value
+
+from hfft.data.checks import Finding
+from hfft.data.images import cast_images
+from hfft.tasks.inputs import alone, inputs_of
+from hfft.tasks.task import Pictured, Task
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Rows for a model to answer.
+
+    Attributes:
+        rows: Each has a value in the columns of the input; an empty one where it cannot be asked.
+        inputs: What was given, a tuple of inputs a row; None for one that is missing.
+        faults: Why a row cannot be asked, by its number.
+        findings: What is worth a warning in how they were read.
+    """
+
+    rows: Dataset
+    inputs: list[tuple[Any, ...]]
+    faults: dict[int, str]
+    findings: list[Finding]
+
+    @property
+    def shown(self) -> list[Any]:
+        """What was given, for people: a value a row, or a list of several; None where there is nothing to show."""
+        return [None if all(part in (None, "") for part in parts) else alone(parts) for parts in self.inputs]
+
+
+def questions_of(task: Task, rows: Dataset, faults: Mapping[int, str], findings: Sequence[Finding] = ()) -> Questions:
+    """Finds rows in which an input is missing, and puts an empty one there.
+
+    Args:
+        task: Says in which columns its inputs stand.
+        rows: Raw rows.
+        faults: Why other rows cannot be asked, by their numbers.
+        findings: What is worth a warning in how they were read.
+    """
+    inputs = inputs_of(task, rows)
+    for column, name in enumerate(task.inputs):
+        missing = [number for number, parts in enumerate(inputs) if parts[column] is None]
+        faults = {**dict.fromkeys(missing, f"nothing stands in the column '{name}'"), **faults}
+        rows = _filled(rows, name, missing, name in file_columns(task)) if missing else rows
+    if isinstance(task, Pictured):
+        inputs = [tuple(_from_here(part) if isinstance(part, str) else part for part in parts) for parts in inputs]
+    return Questions(rows, inputs, dict(sorted(faults.items())), list(findings))
+
+
+def file_columns(task: Task) -> Sequence[str]:
+    """The columns of the input that hold files, such as pictures."""
+    return task.file_columns if isinstance(task, Pictured) else []
+
+
+def _filled(rows: Dataset, name: str, missing: Sequence[int], are_pictures: bool) -> Dataset:
+    """Puts an empty input into the rows where it is missing."""
+    outer, _, inner = (name, "", "") if name in rows.column_names else name.partition(".")
+    rows = cast_images(rows, name, "data") if are_pictures else rows
+    values, feature = list(rows[outer]), rows.features[outer]
+    for number in missing:
+        if are_pictures:
+            values[number] = {"bytes": b"", "path": None}
+        elif inner:
+            values[number] = {**dict.fromkeys(feature), **(values[number] or {}), inner: ""}
+        else:
+            values[number] = [] if hasattr(feature, "feature") else ""
+    table: Any = rows.with_format("arrow")[:]
+    held = {column: table[column] for column in table.column_names}
+    nothing = isinstance(feature, Value) and feature.dtype == "null"
+    features = {**rows.features, outer: Value("string") if nothing else feature}
+    return Dataset.from_dict({**held, outer: values}, features=Features(features))
+
+
+def _from_here(name: str) -> str:
+    """A file's name as it is called from the current folder, where it lies in it."""
+    here = Path.cwd()
+    return os.path.relpath(name, here) if name and Path(name).is_relative_to(here) else name
