@@ -58,7 +58,7 @@ class Log:
         if not self.pending:
             return
         losses = torch.stack([report.loss for report in self.pending])
-        stayed = ~torch.stack([report.moved for report in self.pending])
+        stayed = torch.stack([report.moved for report in self.pending]) == 0
         losses, stayed = over_processes(torch.stack([losses, stayed.to(losses.dtype)]), run.accelerator).unbind()
         norms = torch.stack([report.gradient_norm for report in self.pending]).tolist()
         moved = (stayed == 0).tolist()
