@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import transformers
 import yaml
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file, save_file
 
 import hfft
 from hfft.card.metadata import metadata
@@ -84,7 +86,13 @@ def test_the_code_of_an_adapter_gives_the_answers_of_the_run(tiny, tmp_path, tas
     assert (run / "model").exists() == (adapter != LILY)
     with pytest.raises(ModelError, match="is an adapter: a change to a model, and no"):
         hfft.predict(str(run / "adapter"), ["a text"])
-    assert answer_without_model(run, first_row(recipe)["text"]) == pytest.approx(answer["score"], abs=1e-5)
+    text = first_row(recipe)["text"]
+    assert answer_without_model(run, text) == pytest.approx(answer["score"], abs=1e-5)
+    other = shutil.copytree(recipe["model"], tmp_path / "other")
+    weights = {name: value + 1 for name, value in load_file(other / "model.safetensors").items()}
+    save_file(weights, other / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"is another one: its model.safetensors is not what the run began with"):
+        hfft.predict(run, text, overrides=[f"model.name={other}"])
 
 
 def test_the_code_of_an_adapter_of_a_model_that_writes_gives_the_text_of_the_run(tiny, tmp_path):
