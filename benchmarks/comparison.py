@@ -11,7 +11,8 @@ import numpy as np
 from measure import Outcome
 
 from hfft.metrics.classification import quotient
-from hfft.metrics.intervals import percentiles, resamples
+from hfft.metrics.intervals import percentiles
+from hfft.metrics.weighing import resamples
 
 CONFIDENCE = 0.95
 WeightedMean = Callable[[np.ndarray], np.ndarray]

@@ -17,9 +17,10 @@ import numpy as np
 
 import hfft
 from hfft.data.files import read_files
-from hfft.metrics.generation import generation_resampled, generation_scores
-from hfft.metrics.intervals import intervals_of, percentiles, resamples
+from hfft.metrics.generation import generation_scores, generation_weighted
+from hfft.metrics.intervals import intervals, percentiles
 from hfft.metrics.rouge import NAMES, measure
+from hfft.metrics.weighing import resamples
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\"'])")
 CONFIDENCE = 0.95
@@ -43,12 +44,12 @@ def compare(answers: list[str], leads: list[str], truths: list[Any]) -> list[str
     found = [
         (
             generation_scores(texts, truths, ["rouge"]),
-            intervals_of(generation_resampled(texts, truths, ["rouge"]), CONFIDENCE),
+            intervals(generation_weighted(texts, truths, ["rouge"]), CONFIDENCE),
         )
         for texts in (answers, leads)
     ]
     for column, name in enumerate(NAMES):
-        shown = [f"{scores[name]:.4f} ({bounds[name][0]:.4f} to {bounds[name][1]:.4f})" for scores, bounds in found]
+        shown = [f"{scores[name]:.4f} ({bounds[name].low:.4f} to {bounds[name].high:.4f})" for scores, bounds in found]
         low, high = percentiles(drawn[:, column], CONFIDENCE)
         gain = f"{gains[:, column].mean():+.4f} ({low:+.4f} to {high:+.4f})"
         lines.append(f"{name:10} {shown[0]:28} {shown[1]:28} {gain}")

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+SHORTEST_CUT = 2  # letters that may stand for a whole name
+
 
 class HfftError(Exception):
     """Something the user can put right. The doors print its text without a traceback and exit with `exit_code`."""
@@ -52,11 +54,15 @@ class Stopped(HfftError):
 def near(name: str, names: Iterable[str]) -> str:
     """Suggests the nearest of `names`, as a sentence with a leading space, or nothing where none is near.
 
-    >>> near("optm", ["optim", "train"])
-    " Did you mean 'optim'?"
+    A name cut short, or the initials of its words, come before one that is spelt alike.
+
+    >>> near("optm", ["optim", "train"]), near("acc", ["mcc", "accuracy"]), near("bs", ["by", "batch_size"])
+    (" Did you mean 'optim'?", " Did you mean 'accuracy'?", " Did you mean 'batch_size'?")
     """
-    by_folded = {known.lower(): known for known in names}
-    matches = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.5)
+    by_folded, given = {known.lower(): known for known in names}, name.lower()
+    cut = [known for known in by_folded if given in (known, _initials(known)) or known.startswith(given)]
+    matches = sorted(cut, key=len) if len(given) >= SHORTEST_CUT else []
+    matches += difflib.get_close_matches(given, by_folded, n=1, cutoff=0.5)
     return f" Did you mean '{by_folded[matches[0]]}'?" if matches else ""
 
 
@@ -76,3 +82,7 @@ def quoted(value: Any) -> str:
     "['a']"
     """
     return shortened(repr(value))
+
+
+def _initials(name: str) -> str:
+    return "".join(word[:1] for word in name.split("_"))

@@ -327,7 +327,7 @@ class EvalSection(Section):
         description="How many rows of eval, the same ones each time, are scored while training; at the end all are. "
         "Default: all, or 500 where answers are generated.",
     )
-    confidence: Share = Field(default=0.95, description="Of the bootstrap intervals.")
+    confidence: Share = Field(default=0.95, description="Of the intervals.")
     metrics: list[str] = Field(
         default_factory=list,
         description="Functions (answers, truths) -> {name: number}, as 'module:name', or modules of the `evaluate` "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from hfft.metrics.intervals import NONE, WHY_NONE, Interval
 from hfft.scoring import Scored
 from hfft.screen import Screen
 
@@ -13,7 +13,9 @@ Table = dict[str, dict[str, Any]]
 
 
 def score_table(found: Scored, confidence: float, selected: bool = False) -> tuple[Table, dict[str, Table]]:
-    """Values with intervals: `{"value", "low", "high"}` by metric, and those of single labels by label, then metric.
+    """Values with intervals: `{"value", "low", "high", "interval"}` by metric, and those of labels by label and metric.
+
+    `interval` says how low and high were computed; all three are None where there is no interval.
 
     Args:
         found: A scored split.
@@ -24,9 +26,8 @@ def score_table(found: Scored, confidence: float, selected: bool = False) -> tup
     whole: Table = {}
     by_label: dict[str, Table] = {}
     for name, value in found.scores.items():
-        bounds = intervals.get(name, (math.nan, math.nan))
-        low, high = (None if math.isnan(bound) else bound for bound in bounds)
-        entry = {"value": value, "low": low, "high": high, **({"selected": True} if selected else {})}
+        entry = {"value": value, **interval_entry(intervals.get(name, NONE))}
+        entry |= {"selected": True} if selected else {}
         metric, slash, label = name.partition("/")
         if slash:
             by_label.setdefault(label, {})[metric] = entry
@@ -71,13 +72,21 @@ def headline(
     return None if split is None or metric is None else (split, metric)
 
 
+def interval_entry(found: Interval) -> dict[str, Any]:
+    """An interval as results.json has it."""
+    low, high = (None if found.method is None else end for end in (found.low, found.high))
+    return {"low": low, "high": high, "interval": found.method}
+
+
 def interval_text(entry: Mapping[str, Any]) -> str:
     """The interval of a score, `0.8889 to 0.9611`; an empty text where it has none."""
     return "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
 
 
 def show_scores(title: str, tables: Mapping[str, Table], confidence: float, screen: Screen) -> None:
-    """Prints the scores of each split that have an interval.
+    """Prints the scores of each split.
+
+    Where one has no interval, it is said why.
 
     Args:
         title: Stands above the table.
@@ -89,11 +98,12 @@ def show_scores(title: str, tables: Mapping[str, Table], confidence: float, scre
         (f"{split} {metric}", f"{entry['value']:.4f}", interval_text(entry), note)
         for split, table in tables.items()
         for metric, entry in table.items()
-        if entry["low"] is not None
-        and (screen.verbose or not metric.endswith(("_micro", "_weighted")))  # the files have them all
+        if screen.verbose or not metric.endswith(("_micro", "_weighted"))  # the files have them all
         for note in ["selected" if entry.get("selected") else ""]
     ]
     if rows:
         screen.table(title, ("", "value", f"{100 * confidence:g}% interval", ""), rows)
+    if not all(interval for _, _, interval, _ in rows):
+        screen.say(WHY_NONE)
     if any(row[-1] for row in rows):
         screen.say("selected: weights or thresholds were chosen on this split, so the score runs high")

@@ -21,7 +21,8 @@ from hfft.data.loaders import Examples, MicroBatch, load
 from hfft.data.order import Budget, Part, scoring_parts
 from hfft.errors import ModelError
 from hfft.loop import on_device, plain_model
-from hfft.metrics.intervals import Intervals, Resampled, Scores, bootstrap, intervals_of
+from hfft.metrics.intervals import Interval, intervals
+from hfft.metrics.weighing import Scores, Weighted, repeated
 from hfft.tasks.task import NOT_FINITE, Answer, Remarks, Task, is_answered
 from hfft.waiting import on_main
 
@@ -133,21 +134,19 @@ class Scored:
             self.measured.failed[f"{OWN} remarks"] = _said(error)
             return Remarks()
 
-    def intervals(self, confidence: float) -> Intervals:
-        """A bootstrap interval for each score."""
-        return intervals_of(self.resampled, confidence)
+    def intervals(self, confidence: float) -> dict[str, Interval]:
+        """The interval of each score; none where the task's own code for it fails."""
+        try:
+            return {name: found for part in self.weighted for name, found in intervals(part, confidence).items()}
+        except Exception as error:  # whatever a task of somebody else's raises
+            self.measured.failed[f"{OWN} weighted scores"] = _said(error)
+            return {}
 
     @cached_property
-    def resampled(self) -> Resampled:
-        """The scores on resampled examples: paired with those of other answers to the same examples."""
-        try:
-            resampled = dict(self.task.resampled(*self.labelled))
-        except Exception as error:  # whatever a task of somebody else's raises
-            self.measured.failed[f"{OWN} resampled scores"] = _said(error)
-            resampled = {}
-        for metric in self.extra:
-            resampled |= bootstrap(partial(_values, metric), *self.labelled)
-        return resampled
+    def weighted(self) -> list[Weighted]:
+        """The scores of weighted examples: the task's, and those of each further metric."""
+        extra = [repeated(partial(_values, metric), *self.labelled) for metric in self.extra]
+        return [self.task.weighted(*self.labelled), *extra]
 
     def rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """The rows of the predictions file.

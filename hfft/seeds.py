@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from scipy.special import stdtrit
 
 from hfft.assemble import Assembly, Draft, assemble, draft
+from hfft.card.metadata import marked
 from hfft.folder import RunFolder, scored_splits, whole_folder, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.report.reading import read_results
@@ -97,6 +98,7 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
             with whole_folder(target) as place:
                 shutil.copytree(source, place, dirs_exist_ok=True)
                 card = (place / "README.md").read_text(encoding="utf-8")
+                card = marked(card, "eval", recipe) if metric is not None else card
                 write_text(place / "README.md", f"{card}\n{note}\n")
     write_json(folder.results, results)
     report_on(folder, screen)
@@ -132,7 +134,7 @@ def _over_seeds(tables: Sequence[dict[str, Any]], confidence: float) -> dict[str
         mean, count = statistics.fmean(values), len(values)
         spread = statistics.stdev(values) if count > 1 else None
         reach = None
-        if spread is not None:
+        if spread:  # of seeds that are all alike it is not known how they vary
             reach = float(stdtrit(count - 1, (1 + confidence) / 2)) * spread / count**0.5
         made[name] = {
             "value": mean,

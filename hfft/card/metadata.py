@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from hfft.assemble import Assembly
 from hfft.folder import scored_splits
+from hfft.recipe import Recipe
 
 KNOWN_METRICS = {"mcc": "matthews_correlation", "r2": "r_squared", "pearson": "pearsonr", "spearman": "spearmanr"}
 """What the Hub calls metrics that have another name there; others have their own, without what stands behind it."""
 
+SELECTED = " (selected: weights or thresholds were chosen by this split)"
 AVERAGES = ("macro", "micro", "weighted", "samples")
 LABELLED = ("f1", "precision", "recall")
 BARE_AVERAGE = {"text-classification": "macro", "image-classification": "macro", "token-classification": "micro"}
@@ -76,11 +78,13 @@ def metric_names(results: dict[str, Any]) -> list[str]:
 
 
 def _eval_results(assembly: Assembly, results: dict[str, Any]) -> list[EvalResult]:
+    """The scores of the splits on which nothing was chosen; where there are none, the others, marked at their names."""
     recipe, hub = assembly.recipe, public_data(assembly)
-    expressions = recipe.data.expressions()
     made = []
-    for split in scored_splits(results):
-        named = (expressions.get(split) or split).partition("[")[0] if hub else split
+    splits = scored_splits(results)
+    plain = [split for split in splits if not any(entry.get("selected") for entry in results[split].values())]
+    for split in plain or splits:
+        named = _name_of(split, recipe)
         for metric, entry in results[split].items():
             kind, average = _metric(metric, recipe.task.name)
             result = EvalResult(
@@ -91,12 +95,32 @@ def _eval_results(assembly: Assembly, results: dict[str, Any]) -> list[EvalResul
                 dataset_revision=recipe.data.revision,
                 dataset_split=named,
                 metric_type=kind,
-                metric_name=metric,
+                metric_name=f"{metric}{SELECTED}" if entry.get("selected") else metric,
                 metric_args={"average": average} if average else None,
                 metric_value=entry["value"],
             )
             made.append(result)
     return made
+
+
+def marked(text: str, split: str, recipe: Recipe) -> str:
+    """A card of the run that was chosen among several by a split: its scores there are left out, or marked if alone."""
+    card, name = ModelCard(text), _name_of(split, recipe)
+    data: Any = card.data
+    results = data.eval_results or []
+    others = [result for result in results if result.dataset_split != name]
+    for result in results if not others else ():
+        result.metric_name = f"{(result.metric_name or '').removesuffix(SELECTED)}{SELECTED}"
+    data.eval_results = others or results or None
+    return str(card)
+
+
+def _name_of(split: str, recipe: Recipe) -> str:
+    """What the Hub's data set calls a split; of files, what hfft does."""
+    hub = recipe.data.hub
+    if hub is None or Path(hub).is_dir():
+        return split
+    return (recipe.data.expressions().get(split) or split).partition("[")[0]
 
 
 def _metric(name: str, task: str) -> tuple[str, str | None]:

@@ -13,7 +13,7 @@ from hfft.assemble import Assembly
 from hfft.card.metadata import languages, metric_names, public_data
 from hfft.card.portable import portable
 from hfft.folder import scored_splits
-from hfft.metrics.intervals import RESAMPLES
+from hfft.metrics.intervals import HOW
 from hfft.score_table import interval_text
 from hfft.soup import weights_shown
 
@@ -71,9 +71,8 @@ def scores(assembly: Assembly, results: dict[str, Any]) -> str:
             lines.append(f"| {split} | {metric} | {entry['value']:.4f}{mark} | {interval} | {examples} |")
     share = f"{100 * results['confidence']:g}%"
     how = (
-        f"Every labelled example of a split was answered once and scored once. Intervals hold {share} of {RESAMPLES:,} "
-        "bootstrap resamples of the examples (percentile method). They tell of the choice of the examples, not of "
-        "other seeds."
+        f"Every labelled example of a split was answered once and scored once. Intervals of {share} confidence: {HOW}. "
+        "They tell of the choice of the examples, not of other seeds."
     )
     marked = " `selected`: weights or thresholds were chosen on this split, so the score runs high."
     if any(entry.get("selected") for split in scored_splits(results) for entry in results[split].values()):

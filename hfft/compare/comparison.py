@@ -13,12 +13,17 @@ import numpy as np
 from hfft.compare.changed import changed, right
 from hfft.compare.measure import Measure, choose_measure, entry_of
 from hfft.compare.pairing import choose_split, require_same_examples
+from hfft.compare.proportions import mcnemar, tango
 from hfft.compare.result import Against, Comparison, Side
 from hfft.compare.runs import Read, answered, extra_of, open_runs, task_of
 from hfft.compare.settings import cost, machine_rows, setting_rows
-from hfft.compare.statistics import MCNEMAR, Difference, Values, difference, holm, mcnemar
+from hfft.compare.statistics import MCNEMAR, Difference, Values, agreeing, difference, holm
+from hfft.compare.swapping import swapped
 from hfft.compare.words import ROUNDED, changed_since, covers, doubts, sentence, verdict
-from hfft.metrics.intervals import RESAMPLES, percentiles
+from hfft.metrics.intervals import NONE
+from hfft.metrics.weighing import GROUPS, without_groups
+from hfft.score_table import interval_entry
+from hfft.scoring import Scored
 
 
 def compare(
@@ -68,9 +73,12 @@ def compare(
     )
 
 
-def _values(scored: Any) -> dict[str, Values]:
-    nothing = np.full(RESAMPLES, np.nan)
-    return {name: Values(value, scored.resampled.get(name, nothing)) for name, value in scored.scores.items()}
+def _values(scored: Scored) -> dict[str, Values]:
+    count = len(scored.ids)
+    parts = [part.over(without_groups(count), part.scores) for part in scored.weighted] if count > 1 else []
+    alone = {name: values for part in parts for name, values in part.items()}
+    nothing = np.full(min(count, GROUPS), np.nan)
+    return {name: Values(value, alone.get(name, nothing)) for name, value in scored.scores.items()}
 
 
 def _require_same(split: str, read: Sequence[Read]) -> list[str]:
@@ -108,13 +116,19 @@ def _against(measure: Measure, first: Read, other: Read) -> Against:
 
 def _differences(measure: Measure, first: Read, other: Read, paired: bool, exact: bool) -> dict[str, Difference]:
     sides = [_by_seed(one) if paired else one.scores for one in (first, other)]
+    single = len(first.answered) == len(other.answered) == 1
+    ways = swapped(first.answered[0].scored, other.answered[0].scored, measure.metrics) if single else {}
     found = {}
     for name in measure.metrics:
         mine, theirs = ([scores[name] for scores in side] for side in sides)
-        found[name] = difference(name, mine, theirs, paired, measure.examples, measure.confidence)
-    if exact and "accuracy" in found and len(first.answered) == len(other.answered) == 1:
-        p = mcnemar(right(first.answered)[0], right(other.answered)[0])
-        found["accuracy"] = replace(found["accuracy"], p=p, test=MCNEMAR)
+        found[name] = difference(
+            name, mine, theirs, paired, measure.examples, measure.confidence, swapped=ways.get(name)
+        )
+    if exact and "accuracy" in found and single:
+        pair = right(first.answered)[0], right(other.answered)[0]
+        low, high = tango(*pair, measure.confidence)
+        counted = replace(found["accuracy"], low=low, high=high, p=mcnemar(*pair), test=MCNEMAR)
+        found["accuracy"] = agreeing(counted, measure.confidence)
     return found
 
 
@@ -145,12 +159,12 @@ def _judged(measure: Measure, against: Sequence[Against]) -> list[Against]:
 def _side(measure: Measure, one: Read) -> Side:
     """A run on the split that is compared."""
     made: dict[str, dict[str, Any]] = {}
+    intervals = one.answered[0].scored.intervals(measure.confidence) if len(one.answered) == 1 else {}
     for name in measure.metrics:
         each = [scores[name] for scores in one.scores]
         made[name] = {"value": math.fsum(training.value for training in each) / len(each)}
         if len(each) == 1:
-            low, high = percentiles(each[0].resampled, measure.confidence)
-            made[name] |= {"low": low, "high": high}
+            made[name] |= interval_entry(intervals.get(name, NONE))
         else:
             made[name]["values"] = [training.value for training in each]
         if entry_of(measure.split, one.run.results, name).get("selected"):

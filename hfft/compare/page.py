@@ -12,6 +12,7 @@ from hfft.compare.words import ALIKE, BETTER, UNKNOWN, WORSE
 from hfft.report.charts_bars import strip
 from hfft.report.page_html import Html, join, tag
 from hfft.report.page_shell import Section, badge, figure, note, page, table
+from hfft.score_table import interval_text
 
 if TYPE_CHECKING:  # which imports this file
     from hfft.compare.result import Against, Comparison
@@ -113,8 +114,8 @@ def _number(entry: dict[str, Any]) -> Html:
     beside = ""
     if "values" in entry:
         beside = f" ({', '.join(f'{value:.4f}' for value in entry['values'])})"
-    elif not math.isnan(entry["low"]):
-        beside = f" ({entry['low']:.4f} to {entry['high']:.4f})"
+    elif interval_text(entry):
+        beside = f" ({interval_text(entry)})"
     return _marked(f"{entry['value']:.4f}{beside}", entry)
 
 

@@ -225,7 +225,7 @@ def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[E
 
 def _require_scores(scored: Scored, file: Path, run: Run) -> None:
     """Refuses answers that the task cannot score, which `Scored` does once, when it is first asked."""
-    _ = scored.resampled
+    _ = scored.intervals(run.recipe.eval.confidence)
     failed = next((why for what, why in scored.measured.failed.items() if what.startswith(OWN)), None)
     if failed is not None:
         raise DataError(

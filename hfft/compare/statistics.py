@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
-from scipy.stats import binomtest
 
-from hfft.metrics.intervals import percentiles
+from hfft.compare.swapping import SWAPS
+from hfft.metrics.intervals import FEWEST, spread
 
 MCNEMAR = "McNemar's exact test"
-BOOTSTRAP = "paired bootstrap"
-APPROXIMATED = "paired bootstrap, its tail by Student's t"
-BOUNDED = "paired bootstrap, bounded by the sign test"
+PERMUTATION = "paired permutation test"
+APPROXIMATED = "paired permutation test, its tail by Student's t"
+JACKKNIFED = "Student's t over examples"
 STUDENT = "Student's t over seeds and examples"
 ROUNDED = 1e-12  # of a value: a spread of less is an error of rounding
 
@@ -26,11 +26,11 @@ class Values:
 
     Attributes:
         value: On the examples as they are.
-        resampled: On each resample, `(resamples,)`; not a number where it is not defined.
+        alone: Without a group of examples each, `(groups,)`; not a number where it is not defined.
     """
 
     value: float
-    resampled: np.ndarray
+    alone: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,20 @@ class Difference:
 
 
 def difference(
-    metric: str, first: Sequence[Values], other: Sequence[Values], paired: bool, examples: int, confidence: float
+    metric: str,
+    first: Sequence[Values],
+    other: Sequence[Values],
+    paired: bool,
+    examples: int,
+    confidence: float,
+    swapped: np.ndarray | None = None,
 ) -> Difference:
     """The difference of a score between two runs on the same examples, with its interval.
 
-    Of one training each, the interval holds the middle of the differences on resampled examples, the same ones for both
-    (Efron and Tibshirani 1993, chapter 13; Koehn 2004 pairs two systems so): it covers the examples alone. With
-    several seeds it covers seeds and examples: see `over_seeds`. A difference that is the same on every resample, as of
-    one example, has no interval, unless it is 0.
+    Of one training each it covers the examples alone. The p value is that of the paired permutation test (see
+    `permutation_p`), the interval Student's, with the jackknife's variance of the difference. Where the two do not
+    agree whether the difference is 0, it may be: p is the larger one, and the interval holds 0. With several seeds both
+    cover seeds and examples: see `over_seeds`. Of fewer than 30 examples there is no interval.
 
     Args:
         metric: Its name.
@@ -75,52 +81,62 @@ def difference(
         paired: Whether the trainings of both belong together, one by one.
         examples: How many there are.
         confidence: Of the interval.
+        swapped: The difference with answers exchanged, `(ways,)`, of one training each; the first exchanges none. None
+            where it cannot be computed.
     """
     mine, theirs = (math.fsum(training.value for training in side) / len(side) for side in (first, other))
-    drawn = np.mean([each.resampled for each in other], axis=0) - np.mean([each.resampled for each in first], axis=0)
+    alone = np.mean([each.alone for each in other], axis=0) - np.mean([each.alone for each in first], axis=0)
     value = theirs - mine
     if len(first) == len(other) == 1:
-        p, test = bootstrap_p(drawn, examples)
-        low, high = (math.nan, math.nan) if math.isnan(p) else percentiles(drawn, confidence)
-        return Difference(metric, mine, theirs, value, low, high, p, test)
+        found = Difference(metric, mine, theirs, value, math.nan, math.nan, *permutation_p(swapped))
+        return found if examples < FEWEST else _with_interval(found, alone, confidence)
     values = [[training.value for training in side] for side in (first, other)]
-    reach, p = over_seeds(value, _spread_of_seeds(values[0], values[1], paired), drawn, examples, confidence)
+    reach, p = over_seeds(value, _spread_of_seeds(values[0], values[1], paired), alone, examples, confidence)
     return Difference(metric, mine, theirs, value, value - reach, value + reach, p, STUDENT)
 
 
-def bootstrap_p(drawn: np.ndarray, examples: int) -> tuple[float, str]:
-    """The p value that goes with a percentile interval, about the largest 1 - confidence at which that still holds 0.
+def permutation_p(swapped: np.ndarray | None) -> tuple[float, str]:
+    """How often answers that are exchanged at random differ at least so much as they do: not a number where unknown.
 
-    Twice the share of resamples on the rarer side of 0, the data themselves counted as one more (Davison and Hinkley
-    1997, section 4.2). With none on that side, all that they tell is that p is at most 2 in 1,001. It is then taken
-    from Student's t with the mean and the spread of the resamples, on `examples` - 1 degrees of freedom, which is the
-    normal approximation where examples are many (Efron and Tibshirani 1993, section 12.4). Few examples show little,
-    however much they differ: p is not below the sign test's smallest, 2 / 2**examples. (Measured on 4,000 draws of 200
-    examples without a difference: p was at most 0.001 in 0.15 to 0.2 % of them, in three distributions.)
+    Where two runs are alike, each answer is as likely the one's as the other's (Noreen 1989, chapter 2.3; Riezler and
+    Maxwell 2005). The answers as they are count as one of the ways: exact where all ways are there. Where none of many
+    drawn ways differs as much, p is taken from Student's t with the spread of all of them.
 
     Args:
-        drawn: The difference on resampled examples.
-        examples: How many there are.
+        swapped: The difference with answers exchanged, `(ways,)`; the first exchanges none.
 
     Returns:
-        The p value, and what it comes from. Without a resample it is not a number, and neither where all are alike and
-        not 0, for they do not tell how much differences vary.
+        The p value, and what it comes from.
     """
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return math.nan, BOOTSTRAP
-    if not drawn.any():
-        return 1.0, BOOTSTRAP
-    mean, spread = float(drawn.mean()), float(drawn.std())
-    if spread <= ROUNDED * abs(mean):
-        return math.nan, BOOTSTRAP
-    side = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    p, test = min(1.0, 2 * (side + 1) / (len(drawn) + 1)), BOOTSTRAP
-    if side == 0:
-        tail = 2 * float(stdtr(max(examples - 1, 1), -abs(mean) / spread))
-        p, test = min(p, tail), APPROXIMATED
-    least = smallest_p(examples)
-    return (p, test) if p >= least else (least, BOUNDED)
+    if swapped is None or not np.isfinite(swapped[0]):
+        return math.nan, PERMUTATION
+    known = np.abs(swapped[np.isfinite(swapped)])
+    reached = int((known >= known[0] - ROUNDED * max(1.0, known[0])).sum())
+    p = reached / len(known)
+    if reached > 1 or len(swapped) < SWAPS:
+        return p, PERMUTATION
+    tail = 2 * float(stdtr(len(known) - 1, -known[0] / float(np.sqrt((known[1:] ** 2).mean()))))
+    return min(p, max(tail, math.ulp(0.0))), APPROXIMATED
+
+
+def _with_interval(found: Difference, alone: np.ndarray, confidence: float) -> Difference:
+    """The same with Student's interval, where the difference varies."""
+    error, freedom = spread(alone)
+    if not error > ROUNDED * max(1.0, abs(found.first)):
+        return found
+    reach = error * float(stdtrit(freedom, (1 + confidence) / 2))
+    p = 2 * float(stdtr(freedom, -abs(found.value) / error))
+    test = found.test
+    if math.isnan(found.p) or p > found.p:
+        found, test = replace(found, p=p), JACKKNIFED
+    return agreeing(replace(found, low=found.value - reach, high=found.value + reach, test=test), confidence)
+
+
+def agreeing(found: Difference, confidence: float) -> Difference:
+    """The same with an interval that holds 0 where the test says that the difference may be 0."""
+    if found.p <= 1 - confidence:
+        return found
+    return replace(found, low=min(found.low, 0.0), high=max(found.high, 0.0))
 
 
 def smallest_p(examples: int) -> float:
@@ -143,7 +159,7 @@ def _spread_of_seeds(first: Sequence[float], other: Sequence[float], paired: boo
 
 
 def over_seeds(
-    value: float, seeds: tuple[float, int], drawn: np.ndarray, examples: int, confidence: float
+    value: float, seeds: tuple[float, int], alone: np.ndarray, examples: int, confidence: float
 ) -> tuple[float, float]:
     """How far the interval of a difference reaches that covers other seeds and other examples, and its p value.
 
@@ -151,40 +167,28 @@ def over_seeds(
     added up; degrees of freedom as Satterthwaite (1946) has them. What seeds and examples do together is in both, so
     that the interval is a little too wide rather than too narrow (measured on drawn runs of 2 to 5 seeds: it held the
     true difference in 92 to 98 % of them, and one over examples alone in 46 to 82 %, where seeds did matter). p is not
-    below `smallest_p`; it is not a number, and neither is the reach, where nothing varies and the difference is not 0.
+    below `smallest_p`. The reach is not a number of fewer than 30 examples and where nothing varies; neither is p where
+    then the difference is not 0.
 
     Args:
         value: The difference.
         seeds: Its variance over seeds, and the degrees of freedom of that.
-        drawn: The difference on resampled examples.
+        alone: The difference without a group of examples each, `(groups,)`.
         examples: How many there are.
         confidence: Of the interval.
     """
-    drawn = drawn[np.isfinite(drawn)]
-    of_examples = float(drawn.var(ddof=1)) if len(drawn) > 1 else 0.0
     of_seeds, free = seeds
+    error, freedom_of_examples = spread(alone)
+    if math.isnan(error):
+        return math.nan, math.nan
+    of_examples = error**2
     total = of_seeds + of_examples
     if math.sqrt(total) <= ROUNDED * abs(value):
-        return (0.0, 1.0) if value == 0 else (math.nan, math.nan)
-    freedom = total**2 / (of_seeds**2 / free + of_examples**2 / max(examples - 1, 1))
+        return math.nan, 1.0 if value == 0 else math.nan
+    freedom = total**2 / (of_seeds**2 / free + of_examples**2 / freedom_of_examples)
     error = math.sqrt(total)
-    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
+    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error if examples >= FEWEST else math.nan
     return reach, min(1.0, max(smallest_p(examples), 2 * float(stdtr(freedom, -abs(value) / error))))
-
-
-def mcnemar(first: np.ndarray, other: np.ndarray) -> float:
-    """The p value of two runs being right equally often, from the examples that one of them alone has right.
-
-    With both alike, each such example is as likely one's as the other's (McNemar 1947): exactly, by the binomial
-    distribution, and not by its approximation.
-
-    Args:
-        first: Booleans, `(examples,)`, whether the first run is right.
-        other: The other run.
-    """
-    only_first, only_other = int((first & ~other).sum()), int((~first & other).sum())
-    both = only_first + only_other
-    return float(binomtest(only_first, both).pvalue) if both else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -49,7 +49,7 @@ def bleu_scorer(tokenize: str) -> BLEU:
 def measure(
     metric: str, answers: tuple[str, ...], references: tuple[tuple[str, ...], ...], tokenize: str
 ) -> tuple[str, np.ndarray]:
-    """What `bleu`, `chrf` or `ter` needs to know of each example, to be added up and given to `combine`.
+    """What `bleu` or `chrf` needs to know of each example, to be added up and given to `combine`.
 
     Returns:
         sacrebleu's signature, and `(examples, numbers)`.
@@ -58,13 +58,28 @@ def measure(
         RecipeError: From `bleu_scorer`, for `bleu`.
     """
     from sacrebleu.metrics.chrf import CHRF
+
+    return _measured(bleu_scorer(tokenize) if metric == "bleu" else CHRF(), answers, references)
+
+
+def measure_ter(
+    answers: tuple[str, ...], references: tuple[tuple[str, ...], ...], asian: bool
+) -> tuple[str, np.ndarray]:
+    """The same for `ter`.
+
+    Args:
+        answers: Texts.
+        references: Of each.
+        asian: Whether Chinese characters and the like are words of their own, as sacrebleu parts them.
+    """
     from sacrebleu.metrics.ter import TER
 
-    scorer: Metric
-    if metric == "bleu":
-        scorer = bleu_scorer(tokenize)
-    else:
-        scorer = CHRF() if metric == "chrf" else TER()
+    return _measured(TER(normalized=asian, asian_support=asian), answers, references)
+
+
+def _measured(
+    scorer: Metric, answers: tuple[str, ...], references: tuple[tuple[str, ...], ...]
+) -> tuple[str, np.ndarray]:
     streams = list(zip_longest(*references))  # None, not "", is a reference that is not there
     # Not public, but what sacrebleu's own bootstrap adds up: `corpus_score` for each resample would read every text a
     # thousand times. The version is bounded below 3 for it.

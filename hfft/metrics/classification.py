@@ -13,9 +13,10 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.intervals import Resampled, Scores, WeightedScore, adding, unweighted_scores, weighted_resampled
+from hfft.metrics.weighing import Scores, Share, Weighted, adding
 
 TOP = 5
+BY_LABEL = ("precision", "recall", "f1")
 
 
 def classification_scores(
@@ -35,19 +36,13 @@ def classification_scores(
         probabilities: `(examples, labels)`, or None where there are none.
         labels: All label names, in the order of `probabilities`.
     """
-    return unweighted_scores(_weighted(answers, truths, probabilities, labels), len(truths))
+    return classification_weighted(answers, truths, probabilities, labels).scores
 
 
-def classification_resampled(
+def classification_weighted(
     answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
-) -> Resampled:
-    """The resampled values of `classification_scores`."""
-    return weighted_resampled(_weighted(answers, truths, probabilities, labels), len(truths))
-
-
-def _weighted(
-    answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
-) -> WeightedScore:
+) -> Weighted:
+    """The scores of `classification_scores`, of weighted examples."""
     number = {label: index for index, label in enumerate(labels)}
     answered, true = (np.array([number[name] for name in names], dtype=int) for names in (answers, truths))
     occurring = np.union1d(answered, true)
@@ -64,7 +59,34 @@ def _weighted(
     if probabilities is not None and len(labels) > TOP:
         likeliest = np.argsort(probabilities, axis=1, kind="stable")[:, -TOP:]
         among = (likeliest == true[:, None]).any(1)
-    return partial(_scores, sums=sums, rankings=rankings, labels=names, among=among)
+    values = partial(_scores, sums=sums, rankings=rankings, labels=names, among=among)
+    counts = (np.asarray(matrix.sum(1))[: len(names)] for matrix in sums)
+    shares = shares_by_label(names, *counts)
+    shares |= dict.fromkeys(
+        ("accuracy", *(f"{name}_micro" for name in BY_LABEL)), Share((answered == true).sum(), len(true))
+    )
+    if among is not None:
+        shares[f"top{TOP}_accuracy"] = Share(among.sum(), len(true))
+    return Weighted(len(true), values, shares, {"mcc": (-1, 1)}, (0, 1))
+
+
+def shares_by_label(
+    labels: Sequence[str], right: np.ndarray, answered: np.ndarray, true: np.ndarray
+) -> dict[str, Share]:
+    """Precision, recall and F1 of each label as shares of examples.
+
+    Args:
+        labels: Their names.
+        right: How many examples of each are right, `(labels,)`.
+        answered: For how many each was answered.
+        true: Of how many each is true.
+    """
+    shares = {}
+    for name, mine, given, wanted in zip(labels, right.tolist(), answered.tolist(), true.tolist(), strict=True):
+        shares[f"precision/{name}"] = Share(mine, given)
+        shares[f"recall/{name}"] = Share(mine, wanted)
+        shares[f"f1/{name}"] = Share(mine, given + wanted - mine, is_f1=True)
+    return shares
 
 
 def _scores(
@@ -103,8 +125,8 @@ def _scores(
 def _mcc(right: np.ndarray, answered: np.ndarray, true: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Matthews' correlation for any number of labels (Gorodkin 2004, equation 8)."""
     both = right.sum(0) * total - (answered * true).sum(0)
-    spread = np.sqrt(total**2 - (answered**2).sum(0)) * np.sqrt(total**2 - (true**2).sum(0))
-    return quotient(both, spread)
+    spread = np.sqrt((total**2 - (answered**2).sum(0)) * (total**2 - (true**2).sum(0)))  # the root of a square is exact
+    return np.clip(quotient(both, spread), -1, 1)
 
 
 def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import yaml
 
 from hfft.errors import RecipeError, SetupError
 from hfft.find import find, require
-from hfft.metrics.intervals import RESAMPLES, Scores
+from hfft.metrics.weighing import GROUPS, RESAMPLES, Scores
 from hfft.network import hub_is_reachable
 
 PREFIX = "evaluate:"
@@ -108,11 +108,10 @@ class EvaluateModule:
     def warnings(self) -> list[str]:
         """What people should know of the last call."""
         found = [f"gives {what}, which is no number and is left out" for what in self.left_out.values()]
-        seconds = RESAMPLES * self.seconds
+        calls = RESAMPLES + GROUPS
+        seconds = calls * self.seconds
         if seconds > SLOW_SECONDS:
-            found.append(
-                f"takes {self.seconds:.1f} s; its interval, of {RESAMPLES} calls, about {seconds / 60:.0f} min"
-            )
+            found.append(f"takes {self.seconds:.1f} s; its interval, of {calls} calls, about {seconds / 60:.0f} min")
         return [f"eval.metrics '{self.setting}' {text}" for text in found]
 
     def _arguments(self, query: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ is never read again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Literal, get_args
@@ -15,10 +16,15 @@ import numpy as np
 from hfft.errors import DataError, RecipeError, near
 from hfft.metrics import bleu, rouge
 from hfft.metrics.classification import quotient
-from hfft.metrics.intervals import Resampled, Scores, WeightedScore, unweighted_scores, weighted_resampled
+from hfft.metrics.scripts import CJK, bleu_tokenizer, unspaced
+from hfft.metrics.weighing import Scores, Weighted
 
 GenerationMetric = Literal["rouge", "bleu", "chrf", "ter"]
 LOWER_IS_BETTER = frozenset({"ter"})
+BOUNDS = {
+    **dict.fromkeys(("bleu", "chrf"), (0.0, 100.0)),
+    **dict.fromkeys(("ter", "length_ratio"), (0.0, math.inf)),
+}  # of ROUGE: 0 and 1
 
 LONGEST_REPEATED = 8  # words
 REPETITIONS = 4  # three in a row are still said on purpose: "no, no, no"
@@ -29,7 +35,7 @@ Combine = Callable[[np.ndarray], dict[str, np.ndarray]]  # sums of `(numbers, re
 
 
 def generation_scores(
-    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str = "13a"
+    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str | None = None
 ) -> Scores:
     """The scores of each of `metrics`, and always `length_ratio`.
 
@@ -38,30 +44,39 @@ def generation_scores(
     - `bleu` (Papineni et al. 2002), `chrf` (chrF2, without words: Popović 2015) and `ter` (Snover et al. 2006, less is
       better): of the whole corpus, 0 to 100; `ter` may pass 100.
     - `length_ratio`: words of all answers by words of the references, of several the closest in length, and of two as
-      close the shorter. Words are what white space parts. Left out where the references have none.
+      close the shorter. Words are what white space parts, or letters where a language has no spaces between words.
+      Left out where the references have none.
 
     Args:
         answers: Texts; one at least.
         truths: A reference for each answer, or several; their number may differ between answers.
         metrics: From `GenerationMetric`.
-        tokenize: What parts words for BLEU, as sacrebleu names it: `13a`, `zh`, `char`, ...
+        tokenize: What parts words for BLEU, as sacrebleu names it: `13a`, `zh`, `char`, ...; None for what reads the
+            references (see `hfft.metrics.scripts.bleu_tokenizer`).
 
     Raises:
         DataError: An answer has no reference.
         RecipeError: A metric or a tokenizer is unknown, or the tokenizer needs a package or file that is not there.
     """
-    return unweighted_scores(_weighted(answers, truths, metrics, tokenize), len(answers))
+    return generation_weighted(answers, truths, metrics, tokenize).scores
 
 
-def generation_resampled(
-    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str = "13a"
-) -> Resampled:
-    """The resampled values of `generation_scores`."""
-    return weighted_resampled(_weighted(answers, truths, metrics, tokenize), len(answers))
+def generation_weighted(
+    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str | None = None
+) -> Weighted:
+    """The scores of `generation_scores`, of weighted examples."""
+    assert len(answers) == len(truths) > 0, f"{len(answers)} answers for {len(truths)} truths"
+    texts, references = tuple(answers), _references(truths)
+    parts: list[tuple[Combine, np.ndarray]] = []
+    for name in metrics:
+        _, statistics = _measured(_known(name), texts, references, tokenize)
+        parts.append((rouge.combine if name == "rouge" else partial(bleu.combine, name), statistics))
+    parts.append((_length_ratio, _lengths(texts, references)))
+    return Weighted(len(texts), partial(_scores, parts), bounds=BOUNDS, usual_bounds=(0, 1))
 
 
 def signatures(
-    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str = "13a"
+    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str | None = None
 ) -> dict[str, str]:
     """How each of `metrics` was computed, to be told beside its value: sacrebleu's signature; one like it for ROUGE.
 
@@ -107,19 +122,6 @@ def copied(answer: str, source: str) -> bool:
     return f" {' '.join(words)} " in f" {' '.join(source_words)} "
 
 
-def _weighted(
-    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str
-) -> WeightedScore:
-    assert len(answers) == len(truths) > 0, f"{len(answers)} answers for {len(truths)} truths"
-    texts, references = tuple(answers), _references(truths)
-    parts: list[tuple[Combine, np.ndarray]] = []
-    for name in metrics:
-        _, statistics = _measured(_known(name), texts, references, tokenize)
-        parts.append((rouge.combine if name == "rouge" else partial(bleu.combine, name), statistics))
-    parts.append((_length_ratio, _lengths(texts, references)))
-    return partial(_scores, parts)
-
-
 def _scores(parts: Sequence[tuple[Combine, np.ndarray]], counts: np.ndarray) -> dict[str, np.ndarray]:
     """All scores for weights of `(examples, resamples)`: arrays of `(resamples,)`."""
     scores = {}
@@ -147,20 +149,31 @@ def _references(truths: Sequence[str | Sequence[str]]) -> References:
 
 
 @lru_cache(maxsize=len(get_args(GenerationMetric)))  # scores, resamples and signatures of one set follow one another
-def _measured(metric: str, answers: tuple[str, ...], references: References, tokenize: str) -> tuple[str, np.ndarray]:
+def _measured(
+    metric: str, answers: tuple[str, ...], references: References, tokenize: str | None
+) -> tuple[str, np.ndarray]:
     """The signature, and `(examples, numbers)`."""
     if metric == "rouge":
         return rouge.measure(answers, references)
-    return bleu.measure(metric, answers, references, tokenize)
+    texts = [text for row in references for text in row]
+    if metric == "ter":
+        return bleu.measure_ter(answers, references, unspaced(texts) in CJK)
+    return bleu.measure(metric, answers, references, tokenize or bleu_tokenizer(texts))
 
 
 def _lengths(answers: tuple[str, ...], references: References) -> np.ndarray:
-    """Words of each answer and of the reference closest in length, `(examples, 2)`."""
+    """Words of each answer and of the reference closest in length, `(examples, 2)`; letters of unspaced languages."""
+    spaced = unspaced(text for row in references for text in row) is None
+    split = str.split if spaced else _letters
     rows = []
     for answer, texts in zip(answers, references, strict=True):
-        words = len(answer.split())
-        rows.append([words, min((len(text.split()) for text in texts), key=lambda n: (abs(n - words), n))])
+        words = len(split(answer))
+        rows.append([words, min((len(split(text)) for text in texts), key=lambda n: (abs(n - words), n))])
     return np.array(rows, dtype=np.float64)
+
+
+def _letters(text: str) -> list[str]:
+    return [letter for letter in text if not letter.isspace()]
 
 
 def _length_ratio(sums: np.ndarray) -> dict[str, np.ndarray]:

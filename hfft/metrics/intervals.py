@@ -1,38 +1,189 @@
-"""Bootstrap confidence intervals (Efron and Tibshirani 1993, chapter 13: the percentile method), over examples."""
+"""Confidence intervals of scores over examples: by a method that holds what it says for the kind of score, or none.
+
+`docs/coverage.md` is how often they hold the truth, measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import math
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse
+from scipy.special import ndtr, ndtri, stdtrit
 
-RESAMPLES = 1000
-SEED = 0  # an interval belongs to the data and the answers alone: the same file gives the same interval
-CELLS = 1 << 20  # numbers held at once: 8 MB, for sums over what the cache does not hold take up to twice as long
+from hfft.metrics.weighing import Bounds, Scores, Share, Weighted, groups_of, resamples, without_groups
 
-Scores = dict[str, float]
-Intervals = dict[str, tuple[float, float]]
-# The values of scores on RESAMPLES resamples, by name; not a number where a score is not defined. Resample by resample
-# they belong together, whoever answered: the draws depend on the number of examples alone.
-Resampled = dict[str, np.ndarray]
-# A score of weighted examples: from weights of `(examples, resamples)`, values of `(resamples,)` by name. It always
-# gives the same names; a value that is not defined is NaN.
-WeightedScore = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+FEWEST = 30  # examples: of fewer, only shares have an interval, and what lies at its bound
+FEWEST_AT_BOUND = 10
+ROUNDED = 1e-9  # beside a value: what differs by less is an error of rounding
+WILSON, JACKKNIFE, BCA = "wilson", "jackknife", "bca"
+HOW = (
+    "Wilson's for shares of examples, for other scores those of the jackknife, bounded as the score is, and for "
+    "metrics of one's own the bootstrap's (BCa); none where too few examples stand behind it"
+)
+WHY_NONE = (
+    f"A score without an interval is no share of the examples and of fewer than {FEWEST} of them, does not vary, or "
+    "hangs on a single example: how far it may be off is not known."
+)
 
 
-def resamples(count: int) -> Iterator[np.ndarray]:
-    """Yields how often each of `count` examples is drawn: arrays of `(resamples, count)`, RESAMPLES rows in all."""
-    generator = np.random.default_rng(SEED)
-    rows = max(1, CELLS // max(count, 1))
-    for start in range(0, RESAMPLES, rows):
-        drawn = generator.integers(count, size=(min(rows, RESAMPLES - start), count))
-        yield np.stack([np.bincount(draw, minlength=count) for draw in drawn])
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low: Its lower end; not a number where there is none.
+        high: Its upper end.
+        method: How it was computed: "wilson", "jackknife" or "bca"; None where there is none.
+    """
+
+    low: float = math.nan
+    high: float = math.nan
+    method: str | None = None
+
+
+NONE = Interval()
+
+
+def intervals(weighted: Weighted, confidence: float) -> dict[str, Interval]:
+    """The interval of each score.
+
+    Shares of the examples have Wilson's (see `wilson`). Other scores have that of `jackknife` where their bounds are
+    known, and else that of `bca`; both want 30 examples, but `at_bound` only 10. Of one example there is none.
+    """
+    scores: Scores = weighted.scores
+    found = {name: _of_share(weighted.shares[name], confidence) for name in scores if name in weighted.shares}
+    others = {name: value for name, value in scores.items() if name not in found}
+    if weighted.examples < 2 or not others:
+        return {name: found.get(name, NONE) for name in scores}
+    alone = weighted.over(without_groups(weighted.examples), others)
+    unknown = [name for name in others if weighted.bounds_of(name) is None]
+    shares = {name: _as_share(others[name], alone[name], weighted.examples) for name in unknown}
+    found |= {name: _of_share(share, confidence) for name, share in shares.items() if share is not None}
+    for name in set(others) - set(unknown):
+        found[name] = at_bound(others[name], alone[name], weighted.bounds_of(name), weighted.examples, confidence)
+    if weighted.examples >= FEWEST:
+        left = [name for name in unknown if shares[name] is None]
+        draws = (block.T for block in resamples(weighted.examples))
+        drawn = weighted.over(draws, left) if left else {}
+        for name, value in others.items():
+            bounds = weighted.bounds_of(name)
+            if bounds is not None and found[name] == NONE:
+                found[name] = jackknife(value, alone[name], bounds, confidence)
+            elif name in drawn:
+                found[name] = bca(value, drawn[name], alone[name], confidence)
+    return {name: found.get(name, NONE) for name in scores}
+
+
+def wilson(right: float, of: float, confidence: float) -> Interval:
+    """Wilson's score interval (1927) of `right` examples of `of`; none of less than two.
+
+    >>> found = wilson(15, 15, 0.95)
+    >>> print(f"{found.low:.4f} to {found.high:.4f}")
+    0.7961 to 1.0000
+    """
+    if of < 2:
+        return NONE
+    low, high = _score_interval(right / of, of, float(ndtri((1 + confidence) / 2)))
+    return Interval(low, high, WILSON)
+
+
+def jackknife(value: float, alone: np.ndarray, bounds: Bounds, confidence: float) -> Interval:
+    """The interval of a score that lies between bounds, from its values without some examples each.
+
+    The variance is that of the jackknife (Efron and Tibshirani 1993, section 11.5). Between two bounds the score is
+    taken as a share of as many examples as would have this variance, and has Wilson's interval, as for shares in a
+    survey of clusters (Korn and Graubard 1998). With one bound it is Student's interval of the logarithm of the
+    distance to it. Degrees of freedom are those of the variance itself, by the kurtosis of what each example adds
+    (Satterthwaite 1946): few where a few examples decide.
+
+    None where the score is at a bound, does not vary, or is not defined without some of the examples.
+
+    Args:
+        value: The score.
+        alone: Its values without a group of examples each, `(groups,)`.
+        bounds: Its smallest and largest value; infinite where it has none.
+        confidence: Of the interval.
+    """
+    error, freedom = spread(alone)
+    low, high = bounds
+    size = high - low if math.isfinite(high - low) else abs(value)
+    if not error > ROUNDED * size or value - low <= ROUNDED * size or high - value <= ROUNDED * size:
+        return NONE
+    reach = float(stdtrit(freedom, (1 + confidence) / 2))
+    if math.isfinite(high - low):
+        width = high - low
+        share = (value - low) / width
+        ends = _score_interval(share, share * (1 - share) * (width / error) ** 2, reach)
+        return Interval(low + width * ends[0], low + width * ends[1], JACKKNIFE)
+    bound = low if math.isfinite(low) else high
+    distance = value - bound
+    ends = [bound + distance * math.exp(sign * reach * error / abs(distance)) for sign in (-1, 1)]
+    return Interval(min(ends), max(ends), JACKKNIFE)
+
+
+def at_bound(value: float, alone: np.ndarray, bounds: Bounds | None, examples: int, confidence: float) -> Interval:
+    """The interval of a score at one of two bounds that no example moves, as of answers that are all right.
+
+    It is Wilson's of half of the examples, all of them right (or none), on the score's scale: one wrong answer may cost
+    more than its share, as in a mean over labels of which some are rare. None of fewer than 10 examples, and where the
+    score lies elsewhere or has no two bounds.
+    """
+    if bounds is None or not math.isfinite(bounds[1] - bounds[0]) or examples < FEWEST_AT_BOUND:
+        return NONE
+    width = bounds[1] - bounds[0]
+    if not (abs(alone - value) <= ROUNDED * width).all() or min(abs(value - end) for end in bounds) > ROUNDED * width:
+        return NONE
+    found = wilson(round((value - bounds[0]) / width) * examples / 2, examples / 2, confidence)
+    return Interval(bounds[0] + width * found.low, bounds[0] + width * found.high, found.method)
+
+
+def spread(alone: np.ndarray) -> tuple[float, float]:
+    """The jackknife's standard error of a score, and the degrees of freedom of its square; NaN where it is unknown.
+
+    Args:
+        alone: The score without a group of examples each, `(groups,)`.
+    """
+    count = len(alone)
+    if count < 2 or not np.isfinite(alone).all():
+        return math.nan, math.nan
+    squares = (alone - alone.mean()) ** 2
+    total = float(squares.sum())
+    if total == 0:
+        return 0.0, count - 1.0
+    kurtosis = count * float((squares**2).sum()) / total**2
+    freedom = min(count - 1.0, 2 * count / max(kurtosis - 1, ROUNDED))
+    return math.sqrt((count - 1) / count * total), freedom
+
+
+def bca(value: float, drawn: np.ndarray, alone: np.ndarray, confidence: float) -> Interval:
+    """The bias-corrected and accelerated bootstrap interval (Efron 1987; DiCiccio and Efron 1996, section 2).
+
+    None where most resamples have no value, or all have the same.
+
+    Args:
+        value: The score.
+        drawn: Its values on resamples; undefined ones are left out.
+        alone: Its values without a group of examples each, from which comes the acceleration.
+        confidence: Of the interval.
+    """
+    known = drawn[np.isfinite(drawn)]
+    if 2 * len(known) <= len(drawn):
+        return NONE
+    size = ROUNDED * max(1.0, abs(value))
+    below = float((known < value - size).mean() + (abs(known - value) <= size).mean() / 2)
+    least = 1 / (len(known) + 1)
+    bias = float(ndtri(min(max(below, least), 1 - least)))
+    gains = np.nanmean(alone) - alone[np.isfinite(alone)]
+    squares = float((gains**2).sum())
+    acceleration = float((gains**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+    normal = np.array([-1, 1]) * float(ndtri((1 + confidence) / 2)) + bias
+    low, high = np.quantile(known, ndtr(bias + normal / (1 - acceleration * normal)))
+    return Interval(float(low), float(high), BCA) if high - low > size else NONE
 
 
 def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The interval that holds the middle `confidence` of resampled values; undefined ones are left out."""
+    """What holds the middle `confidence` of resampled values; undefined ones are left out."""
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan")
@@ -40,54 +191,29 @@ def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def intervals_of(resampled: Resampled, confidence: float) -> Intervals:
-    """The interval of each score that was resampled."""
-    return {name: percentiles(values, confidence) for name, values in resampled.items()}
+def _of_share(share: Share, confidence: float) -> Interval:
+    found = wilson(share.right, share.of, confidence)
+    if not share.is_f1 or found.method is None:
+        return found
+    low, high = (2 * end / (1 + end) for end in (found.low, found.high))
+    return Interval(low, high, WILSON)
 
 
-def bootstrap(
-    score: Callable[[Sequence[Any], Sequence[Any]], Scores], answers: Sequence[Any], truths: Sequence[Any]
-) -> Resampled:
-    """The resampled values of any score function, which is called once a resample.
+def _score_interval(share: float, count: float, reach: float) -> tuple[float, float]:
+    middle = (share + reach**2 / (2 * count)) / (1 + reach**2 / count)
+    half = reach / (1 + reach**2 / count) * math.sqrt(share * (1 - share) / count + reach**2 / (4 * count**2))
+    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
 
-    A resample on which it fails, such as one that misses a label, has no value; where most have none, none has.
+
+def _as_share(value: float, alone: np.ndarray, examples: int) -> Share | None:
+    """A score as a share of all examples, where it is one: each group left out takes a whole number of right ones.
+
+    None where all or none are right, for then other scores look the same.
     """
-    drawn: dict[str, dict[int, float]] = {}
-    rows = (row for counts in resamples(len(truths)) for row in counts)
-    for number, row in enumerate(rows):
-        index = np.repeat(np.arange(len(truths)), row).tolist()
-        try:
-            scores = score([answers[i] for i in index], [truths[i] for i in index])
-        except Exception:  # whatever a metric of somebody else's raises
-            continue
-        for name, value in scores.items():
-            drawn.setdefault(name, {})[number] = value
-    made: Resampled = {}
-    for name, values in drawn.items():
-        made[name] = np.full(RESAMPLES, np.nan)
-        if 2 * len(values) > RESAMPLES:
-            made[name][list(values)] = list(values.values())
-    return made
-
-
-def unweighted_scores(score: WeightedScore, count: int) -> Scores:
-    """The values of a weighted score where each of `count` examples counts once; undefined ones are left out."""
-    return {name: float(value[0]) for name, value in score(np.ones((count, 1))).items() if np.isfinite(value[0])}
-
-
-def weighted_resampled(score: WeightedScore, count: int) -> Resampled:
-    """The resampled values of each of `unweighted_scores`; the same as `bootstrap`, many resamples at once."""
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in unweighted_scores(score, count)}
-    for counts in resamples(count):
-        # One row an example: sums over groups of examples then add whole rows, which lie in one piece.
-        values = score(np.ascontiguousarray(counts.T, dtype=np.float64))
-        for name, chunks in drawn.items():
-            chunks.append(values[name])
-    return {name: np.concatenate(chunks) for name, chunks in drawn.items()}
-
-
-def adding(group: np.ndarray, groups: int) -> scipy.sparse.csr_array:
-    """The matrix `(groups, examples)` that adds up the weights of each group, `group` of `(examples,)` its number."""
-    starts = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=groups))])
-    order = np.argsort(group, kind="stable")
-    return scipy.sparse.csr_array((np.ones(len(group)), order, starts), shape=(groups, len(group)))
+    sizes = np.bincount(groups_of(examples))
+    right = np.append(value * examples, value * examples - alone * (examples - sizes))
+    whole = np.isfinite(right).all() and bool((abs(right - np.round(right)) < 1e-6).all())
+    if not whole or not 0 < round(right[0]) < examples:
+        return None
+    fits = (np.round(right[1:]) >= 0).all() and (np.round(right[1:]) <= sizes).all()
+    return Share(round(right[0]), examples) if fits else None

@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.classification import Levels, area, by_level, levels, mean_of_defined, quotient
-from hfft.metrics.intervals import Resampled, Scores, WeightedScore, unweighted_scores, weighted_resampled
+from hfft.metrics.classification import Levels, area, by_level, levels, mean_of_defined, quotient, shares_by_label
+from hfft.metrics.weighing import Scores, Share, Weighted
 
 TIE = 1e-9  # F1 that differ by less are equal: their running sum is rounded
 
@@ -40,22 +40,48 @@ def multi_label_scores(
         known: Booleans, `(examples, labels)`, whether each truth is known; what is not does not count, and an example
             with none that is known is not given. None where all are.
     """
-    return unweighted_scores(_weighted(answers, truths, probabilities, labels, known), len(truths))
+    return multi_label_weighted(answers, truths, probabilities, labels, known).scores
 
 
-def multi_label_resampled(
+def multi_label_weighted(
     answers: np.ndarray,
     truths: np.ndarray,
     probabilities: np.ndarray | None,
     labels: Sequence[str],
     known: np.ndarray | None = None,
-) -> Resampled:
-    """The resampled values of `multi_label_scores`.
+) -> Weighted:
+    """The scores of `multi_label_scores`, of weighted examples.
 
-    A label that is never true in a resample is left out of its ROC-AUC and average precision; in its F1, precision and
-    recall it counts as 0, as scikit-learn has it.
+    A label that is never true where some count nothing is left out of ROC-AUC and average precision; in F1, precision
+    and recall it counts as 0, as scikit-learn has it.
     """
-    return weighted_resampled(_weighted(answers, truths, probabilities, labels, known), len(truths))
+    shapes = [table.shape for table in (answers, truths, probabilities) if table is not None]
+    assert set(shapes) == {(len(truths), len(labels))}, f"tables of {shapes} for {len(labels)} labels"
+    known = np.ones_like(truths) if known is None else known
+    answers, truths = answers & known, truths & known
+    right = answers & truths
+    number, answered, true = (table.sum(1) for table in (right, answers, truths))
+    of_examples = {
+        "accuracy": (answers == truths).all(1),
+        "hamming_loss": (answers != truths).sum(1) / known.sum(1),
+        "precision_samples": quotient(number, answered),
+        "recall_samples": quotient(number, true),
+        "f1_samples": quotient(2 * number, answered + true),
+    }
+    rankings, of_rankings = [], {}
+    if probabilities is not None and truths.any(0).all():
+        rankings = [
+            by_level(truths[:, label], probabilities[:, label]).multiply(known[:, label]).tocsr()
+            for label in range(len(labels))
+        ]
+        of_rankings = {"average_precision": average_precision}
+        if not (truths | ~known).all(0).any():
+            of_rankings["roc_auc"] = area
+    sums = csr_array(np.concatenate([right, answers, truths], axis=1).T, dtype=np.float64)
+    values = partial(_scores, _Prepared(labels, sums, of_examples, rankings, of_rankings))
+    shares = shares_by_label(labels, right.sum(0), answers.sum(0), truths.sum(0))
+    shares["accuracy"] = Share(of_examples["accuracy"].sum(), len(truths))
+    return Weighted(len(truths), values, shares, usual_bounds=(0, 1))
 
 
 def best_threshold(probabilities: np.ndarray, truths: np.ndarray, known: np.ndarray | None = None) -> float:
@@ -123,39 +149,6 @@ class _Prepared:
     of_examples: Mapping[str, np.ndarray]
     rankings: Sequence[csr_array]
     of_rankings: Mapping[str, Callable[[Levels], np.ndarray]]
-
-
-def _weighted(
-    answers: np.ndarray,
-    truths: np.ndarray,
-    probabilities: np.ndarray | None,
-    labels: Sequence[str],
-    known: np.ndarray | None,
-) -> WeightedScore:
-    shapes = [table.shape for table in (answers, truths, probabilities) if table is not None]
-    assert set(shapes) == {(len(truths), len(labels))}, f"tables of {shapes} for {len(labels)} labels"
-    known = np.ones_like(truths) if known is None else known
-    answers, truths = answers & known, truths & known
-    right = answers & truths
-    number, answered, true = (table.sum(1) for table in (right, answers, truths))
-    of_examples = {
-        "accuracy": (answers == truths).all(1),
-        "hamming_loss": (answers != truths).sum(1) / known.sum(1),
-        "precision_samples": quotient(number, answered),
-        "recall_samples": quotient(number, true),
-        "f1_samples": quotient(2 * number, answered + true),
-    }
-    rankings, of_rankings = [], {}
-    if probabilities is not None and truths.any(0).all():
-        rankings = [
-            by_level(truths[:, label], probabilities[:, label]).multiply(known[:, label]).tocsr()
-            for label in range(len(labels))
-        ]
-        of_rankings = {"average_precision": average_precision}
-        if not (truths | ~known).all(0).any():
-            of_rankings["roc_auc"] = area
-    sums = csr_array(np.concatenate([right, answers, truths], axis=1).T, dtype=np.float64)
-    return partial(_scores, _Prepared(labels, sums, of_examples, rankings, of_rankings))
 
 
 def _scores(prepared: _Prepared, counts: np.ndarray) -> dict[str, np.ndarray]:

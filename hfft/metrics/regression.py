@@ -5,6 +5,7 @@ Names with a slash belong to one of several outputs: `pearson/cohesion`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,13 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.intervals import Resampled, Scores, WeightedScore, adding, unweighted_scores, weighted_resampled
+from hfft.metrics.weighing import Scores, Weighted, adding
+
+BOUNDS = {
+    **dict.fromkeys(("pearson", "spearman"), (-1.0, 1.0)),
+    **dict.fromkeys(("mse", "rmse", "mae"), (0.0, math.inf)),
+    "r2": (-math.inf, 1.0),
+}
 
 
 def regression_scores(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Scores:
@@ -26,12 +33,17 @@ def regression_scores(answers: np.ndarray, truths: np.ndarray, names: Sequence[s
         truths: `(examples, outputs)`.
         names: Of the outputs.
     """
-    return unweighted_scores(_weighted(answers, truths, names), len(truths))
+    return regression_weighted(answers, truths, names).scores
 
 
-def regression_resampled(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Resampled:
-    """The resampled values of `regression_scores`."""
-    return weighted_resampled(_weighted(answers, truths, names), len(truths))
+def regression_weighted(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Weighted:
+    """The scores of `regression_scores`, of weighted examples."""
+    shapes = {answers.shape, truths.shape}
+    assert shapes == {(len(truths), len(names))}, f"answers and truths of {shapes} for {len(names)} outputs"
+    pairs = list(zip(answers.astype(np.float64).T, truths.astype(np.float64).T, strict=True))
+    errors = [answer - truth for answer, truth in pairs]
+    columns = [(_column(answer), _column(truth)) for answer, truth in pairs]
+    return Weighted(len(truths), partial(_scores, names, errors, columns), bounds=BOUNDS)
 
 
 @dataclass(frozen=True)
@@ -53,15 +65,6 @@ def _column(values: np.ndarray) -> _Column:
     distinct, level = np.unique(values, return_inverse=True)
     with np.errstate(invalid="ignore"):  # infinity less infinity
         return _Column(values - values.mean(), level, adding(level, len(distinct)))
-
-
-def _weighted(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> WeightedScore:
-    shapes = {answers.shape, truths.shape}
-    assert shapes == {(len(truths), len(names))}, f"answers and truths of {shapes} for {len(names)} outputs"
-    pairs = list(zip(answers.astype(np.float64).T, truths.astype(np.float64).T, strict=True))
-    errors = [answer - truth for answer, truth in pairs]
-    columns = [(_column(answer), _column(truth)) for answer, truth in pairs]
-    return partial(_scores, names, errors, columns)
 
 
 def _scores(

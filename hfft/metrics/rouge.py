@@ -5,12 +5,14 @@ rouge-score knows the letters a to z and digits only: texts in other scripts sco
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from importlib.metadata import version
 
 import numpy as np
 
+from hfft.metrics.scripts import latin_share
+
+READ = 0.5  # of the letters
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
 
@@ -39,8 +41,8 @@ def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def unread(text: str) -> bool:
-    """Whether a text has words, but none that ROUGE reads."""
-    return bool(text.strip()) and not re.search("[a-z0-9]", text.lower())
+    """Whether a text has letters, most of which ROUGE does not read: of what is left, a year may be all."""
+    return latin_share(text) < READ
 
 
 class _Stemmed:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hfft.metrics.classification import mean_of_defined, precision_recall_f1, precision_recall_f1_by_label, quotient
-from hfft.metrics.intervals import Resampled, Scores, WeightedScore, unweighted_scores, weighted_resampled
+from hfft.metrics.weighing import Scores, Weighted
 
 Entities = Sequence[tuple[str, Hashable, Hashable]]  # of a document: type, start, end
 
@@ -29,20 +29,16 @@ def entity_scores(answers: Sequence[Entities], truths: Sequence[Entities], words
         truths: The entities that are there.
         words: `(documents, 2)`: how many words have the right tag, and how many there are.
     """
-    return unweighted_scores(_weighted(answers, truths, words), len(truths))
+    return entity_weighted(answers, truths, words).scores
 
 
-def entity_resampled(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> Resampled:
-    """The values of `entity_scores` on resampled documents."""
-    return weighted_resampled(_weighted(answers, truths, words), len(truths))
-
-
-def _weighted(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> WeightedScore:
+def entity_weighted(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> Weighted:
+    """The scores of `entity_scores`, of weighted documents."""
     answered, true = ([set(entities) for entities in documents] for documents in (answers, truths))
     right = [mine & theirs for mine, theirs in zip(answered, true, strict=True)]
     types = sorted({kind for documents in (answered, true) for entities in documents for kind, *_ in entities})
     sums = [_by_type(documents, types) for documents in (right, answered, true)]
-    return partial(_scores, sums=sums, words=words, types=types)
+    return Weighted(len(truths), partial(_scores, sums=sums, words=words, types=types), usual_bounds=(0, 1))
 
 
 def _by_type(documents: Sequence[Iterable[tuple[str, Hashable, Hashable]]], types: Sequence[str]) -> csr_array:

@@ -8,6 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 from urllib.parse import quote
 
+from hfft.metrics.intervals import WHY_NONE
 from hfft.report.page_html import EMPTY, Html, join, slugs, tag, void
 from hfft.report.page_numbers import (
     NOTHING,
@@ -56,6 +57,9 @@ def scores_section(facts: Facts) -> Section | None:
         body.append(details("Averaged otherwise", _score_table(facts, aside, splits), printed=False))
     if any(entry.get("selected") for found in scores.values() for entry in found.values()):
         body.append(tag("p", SELECTED, class_="small quiet"))
+    lacking = any(entry.get("low") is None for found in scores.values() for entry in found.values())
+    if lacking and not facts.get("seeds"):
+        body.append(tag("p", WHY_NONE, class_="small quiet"))
     signatures = {
         f"{metric}, {split}": signature
         for split, found in facts.get("signatures", {}).items()

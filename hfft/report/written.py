@@ -9,6 +9,7 @@ import numpy as np
 
 from hfft.errors import RecipeError
 from hfft.metrics.bleu import bleu_scorer
+from hfft.metrics.scripts import bleu_tokenizer
 from hfft.report.galleries import SHOWN, TEXTS, drawn, example, gallery, histogram
 from hfft.report.predictions import About, Predictions
 
@@ -24,7 +25,7 @@ def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     """Lengths, the worth of single answers, and the worst, middling and best of them."""
     references = [_references(row["truth"]) for row in found.rows]
     made: dict[str, Any] = {"distributions": [_lengths(found.answers, [texts[0] for texts in references])]}
-    known = single_score(about)
+    known = single_score(about, [text for texts in references for text in texts])
     if known is None:
         return made
     name, score = known
@@ -40,22 +41,27 @@ def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     return {**made, "galleries": _galleries(found, some, values, name, part)}
 
 
-def single_score(about: About) -> tuple[str, Scored] | None:
-    """What a single answer is measured by, and its name: ROUGE-L for summaries, else BLEU, of those the task has."""
+def single_score(about: About, references: Sequence[str]) -> tuple[str, Scored] | None:
+    """What a single answer is measured by, and its name: ROUGE-L for summaries, else BLEU, of those the task has.
+
+    Args:
+        about: The run.
+        references: What was to be written: BLEU takes the tokenizer that reads them, unless one is named.
+    """
     order = ("rouge", "bleu", "chrf") if about.task == "summarization" else ("bleu", "chrf", "rouge")
     wanted = about.options.get("metrics") or order
     for metric in order:
-        made = MADE[metric](about) if metric in wanted else None
+        made = MADE[metric](about, references) if metric in wanted else None
         if made is not None:
             return made
     return None
 
 
-def _bleu(about: About) -> tuple[str, Scored] | None:
+def _bleu(about: About, references: Sequence[str]) -> tuple[str, Scored] | None:
     """BLEU of a sentence, over the n-grams that it is long enough for: sacrebleu's `effective_order`."""
     from sacrebleu.metrics.bleu import BLEU
 
-    tokenize = about.options.get("bleu_tokenize") or "13a"
+    tokenize = about.options.get("bleu_tokenize") or bleu_tokenizer(references)
     try:
         bleu_scorer(tokenize)
     except RecipeError:  # the run was made where its package is installed
@@ -64,21 +70,25 @@ def _bleu(about: About) -> tuple[str, Scored] | None:
     return "BLEU", lambda answer, references: scorer.sentence_score(answer, references).score
 
 
-def _chrf(about: About) -> tuple[str, Scored]:
+def _chrf(about: About, references: Sequence[str]) -> tuple[str, Scored]:
     from sacrebleu.metrics.chrf import CHRF
 
     scorer = CHRF()
     return "chrF", lambda answer, references: scorer.sentence_score(answer, references).score
 
 
-def _rouge(about: About) -> tuple[str, Scored]:
+def _rouge(about: About, references: Sequence[str]) -> tuple[str, Scored]:
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
     return "ROUGE-L", lambda answer, references: scorer.score_multi(references, answer)["rougeL"].fmeasure
 
 
-MADE: dict[str, Callable[[About], tuple[str, Scored] | None]] = {"bleu": _bleu, "chrf": _chrf, "rouge": _rouge}
+MADE: dict[str, Callable[[About, Sequence[str]], tuple[str, Scored] | None]] = {
+    "bleu": _bleu,
+    "chrf": _chrf,
+    "rouge": _rouge,
+}
 
 
 def _galleries(found: Predictions, some: np.ndarray, values: np.ndarray, name: str, part: str) -> list[Any]:

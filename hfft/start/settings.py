@@ -231,8 +231,6 @@ def _next(guess: Guess, facts: Facts, model: Model, made: Settings) -> None:
         found.append(("task.class_weights=balanced", "rare labels count as much as common ones"))
     if facts.train_rows and facts.train_rows < 10_000:
         found.append(("--seeds 0,1,2", "with few rows seeds differ: mean and spread of three"))
-    if guess.task == "translation" and facts.lengths["target"].language in UNSPACED:
-        found.append(("task.bleu_tokenize=char", "BLEU counts words, of which this language writes none apart"))
     made.next = found
 
 

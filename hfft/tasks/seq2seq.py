@@ -19,9 +19,8 @@ from hfft.data.loaders import Batch, Examples
 from hfft.data.source_target import IGNORED, Pairs, pad_pairs, pair_findings, read_sources
 from hfft.errors import DataError, RecipeError
 from hfft.metrics.bleu import bleu_scorer
-from hfft.metrics.generation import LOWER_IS_BETTER, generation_resampled, generation_scores, signatures
-from hfft.metrics.intervals import Resampled, Scores
-from hfft.metrics.rouge import unread
+from hfft.metrics.generation import LOWER_IS_BETTER, generation_scores, generation_weighted, signatures
+from hfft.metrics.weighing import Scores, Weighted
 from hfft.tasks.task import NOT_FINITE, Answer, Plain, Prepared, Remarks, ScoringDefaults
 from hfft.tasks.writing import generation, wording
 from hfft.tasks.writing.options import SummarizationOptions, TranslationOptions, WritingOptions
@@ -39,9 +38,9 @@ class Seq2Seq(Plain):
     usage = ""  # known when the model is
 
     def __init__(self, options: WritingOptions):
-        if "bleu" in options.metrics:
+        if options.bleu_tokenize is not None and "bleu" in options.metrics:
             bleu_scorer(options.bleu_tokenize)  # a wrong one is refused before anything is downloaded
-        elif options.bleu_tokenize != "13a":
+        elif options.bleu_tokenize is not None:
             raise RecipeError("task.bleu_tokenize has no effect: 'bleu' is not among task.metrics.")
         self.options = options
         self.settled: dict[str, Any] = {}
@@ -72,10 +71,8 @@ class Seq2Seq(Plain):
         read = {split: self.reader.read(rows, split) for split, rows in splits.items()}
         prepared = Prepared({}, pair_findings(read))
         for split, pairs in read.items():
-            if "rouge" in self.options.metrics and split != "train":
-                flags = (target is not None and unread(target) for target in pairs.targets)
-                text = "have a target without a letter of a to z, and ROUGE reads no others: take chrf"
-                prepared.findings.extend(checks.count_rows("unread", split, flags, len(pairs.targets), text))
+            if split != "train":
+                prepared.findings.extend(wording.unread_findings(split, pairs.targets, self.options))
             self.reader.put_answered(split, pairs, prepared)
         return prepared
 
@@ -88,7 +85,9 @@ class Seq2Seq(Plain):
             raise DataError("There are no rows to answer.")
         prepared = Prepared({}, [])
         if answered:
-            self.reader.put_answered("data", self.reader.read(rows, "data"), prepared, keep=False)
+            pairs = self.reader.read(rows, "data")
+            prepared.findings.extend(wording.unread_findings("data", pairs.targets, self.options))
+            self.reader.put_answered("data", pairs, prepared, keep=False)
         else:
             nothing: list[Any] = [None] * len(rows)
             pairs = Pairs(read_sources(rows, "data", self.reader.columns), nothing, nothing)
@@ -154,8 +153,8 @@ class Seq2Seq(Plain):
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return generation_scores(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
-        return generation_resampled(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
+        return generation_weighted(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
 
     def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
         signed = signatures(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)

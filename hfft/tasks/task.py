@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
 from hfft.data.loaders import Batch, Examples
-from hfft.metrics.intervals import Resampled, Scores, bootstrap
+from hfft.metrics.weighing import Scores, Weighted, repeated
 
 Answer = dict[str, Any]
 NOT_FINITE = "the model's numbers are not finite (NaN or infinity)"
@@ -235,11 +235,10 @@ class Task(Protocol):
         """
         ...
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
-        """The values of `score` on the resamples of `hfft.metrics.intervals.resamples`, in their order.
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
+        """The values of `score` of weighted examples, which intervals and differences between runs are made of.
 
-        Intervals are made of them, and differences between runs, resample by resample. `bootstrap` there does it for
-        any score.
+        `hfft.metrics.weighing.repeated` does it for any score.
         """
         ...
 
@@ -287,5 +286,5 @@ class Plain:
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return 0
 
-    def resampled(self: Scoring, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
-        return bootstrap(self.score, answers, truths)
+    def weighted(self: Scoring, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
+        return repeated(self.score, answers, truths)

@@ -23,8 +23,8 @@ from hfft.data.loaders import Batch, Examples
 from hfft.data.tags import SchemeName, Span, entities_of
 from hfft.data.text import longest_input, token_counts
 from hfft.errors import DataError
-from hfft.metrics.intervals import Resampled, Scores
-from hfft.metrics.tokens import entity_resampled, entity_scores
+from hfft.metrics.tokens import entity_scores, entity_weighted
+from hfft.metrics.weighing import Scores, Weighted
 from hfft.tasks.tagging import batches, encoding, wording
 from hfft.tasks.tagging.batches import IGNORED
 from hfft.tasks.tagging.labels import encode_tags, learn, scheme_of_model, weights_of
@@ -188,9 +188,10 @@ class TokenClassification(Plain):
         counted = wording.counted(answers, truths, self.scheme, self._spans_of)
         return wording.telling(entity_scores(*counted), self._spans_of)
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
         counted = wording.counted(answers, truths, self.scheme, self._spans_of)
-        return wording.telling(entity_resampled(*counted), self._spans_of)
+        found = entity_weighted(*counted)
+        return replace(found, values=lambda weights: wording.telling(found.values(weights), self._spans_of))
 
     def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
         return wording.remarks(split, answers, self.scheme) if self._spans_of is entities_of else Remarks()

@@ -39,13 +39,19 @@ def test_each_seed_is_the_run_it_would_be_alone_and_the_best_is_the_model(tiny, 
             assert entry["value"] == pytest.approx(statistics.fmean(values))
             assert entry["spread"] == pytest.approx(statistics.stdev(values))
             reach = 4.302652729911275 * statistics.stdev(values) / 3**0.5  # Student's t for 2 degrees of freedom
-            assert entry["high"] - entry["value"] == pytest.approx(reach)
+            if reach:
+                assert entry["high"] - entry["value"] == pytest.approx(reach)
+            else:
+                assert entry["low"] is entry["high"] is None
     evals = [result["eval"][kind_of(task, recipe).metric]["value"] for result in each]
     best = (0, 7, 3)[evals.index(max(evals))]
     assert results(tmp_path / "run")["best_seed"] == best
     for name in ("model/model.safetensors", "adapter/adapter_model.safetensors"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "run" / f"seed-{best}" / name).read_bytes()
-    assert "## Seeds" in (tmp_path / "run" / "model" / "README.md").read_text()
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "## Seeds" in card
+    assert "split: test" in card
+    assert "split: eval" not in card  # by which this one was chosen
     answers = hfft.predict(tmp_path / "run", [split_file(recipe, "test")], trust=trusted(recipe))
     assert [a["answer"] for a in answers] == [
         r["answer"] for r in predictions(tmp_path / "run" / f"seed-{best}", "test")

@@ -128,9 +128,8 @@ def test_the_metadata_are_those_that_the_hub_reads(tiny, tmp_path):
     assert str(made) == card(run, "model")  # it comes out of the client's own reading as it went in
     results = json.loads((run / "results.json").read_text("utf-8"))
     told = {(row.dataset_split, row.metric_name): row.metric_value for row in made.data.eval_results}
-    assert told == {
-        (split, name): entry["value"] for split in ("eval", "test") for name, entry in results[split].items()
-    }
+    assert all(entry["selected"] for entry in results["eval"].values())
+    assert told == {("test", name): entry["value"] for name, entry in results["test"].items()}
     kinds = {row.metric_name: (row.metric_type, row.metric_args) for row in made.data.eval_results}
     assert kinds["mcc"] == ("matthews_correlation", None)
     assert kinds["f1"] == ("f1", {"average": "macro"})
@@ -165,13 +164,17 @@ def test_the_card_says_how_it_was_made_and_what_it_does_not_know(tiny, tmp_path)
     run = trained(recipe, tmp_path / "run", "train.keep_best=f1", "train.epochs=1")
     text = card(run, "model")
     settings = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    made: Any = ModelCard.load(run / "model" / "README.md")
+    names = {row.metric_name for row in made.data.eval_results}  # there are none but those of the split that chose
+    assert "accuracy (selected: weights or thresholds were chosen by this split)" in names
+    assert all("(selected" in name for name in names)
     assert settings["train"] == {"epochs": 1.0, "batch_size": 8, "keep_best": "f1", "log_every": 4}
     assert settings["data"] == {"files": {"train": "train.csv", "eval": "eval.csv"}}
     assert settings["model"] == {"name": "./model"}
     assert {"tune", "eval", "track", "publish"}.isdisjoint(settings)
     assert str(tmp_path.parent.parent) not in text
     for part in (
-        "Intervals hold 95% of 1,000 bootstrap resamples of the examples",
+        "Intervals of 95% confidence: Wilson's for shares of examples",
         "`f1`, `precision` and `recall` without an ending are means over the labels (macro)",
         "Its weights were chosen on the only data it was scored on, so it does worse on other data.",
         "The labels with the lowest F1 on eval: ",

@@ -39,5 +39,19 @@ def test_near_suggests_the_nearest_name_whatever_its_case(name, suggestion):
     assert near(name, ["label", "Sentence", "id"]) == suggestion
 
 
+@pytest.mark.parametrize(
+    ("name", "names", "suggestion"),
+    [
+        ("acc", ["mcc", "accuracy", "f1"], "accuracy"),
+        ("prec", ["recall", "precision_macro", "precision"], "precision"),
+        ("WD", ["lr", "weight_decay", "width"], "weight_decay"),
+        ("epoch", ["epochs", "patience"], "epochs"),
+        ("a", ["accuracy"], None),
+    ],
+)
+def test_a_name_cut_short_comes_before_one_that_is_spelt_alike(name, names, suggestion):
+    assert near(name, names) == (f" Did you mean '{suggestion}'?" if suggestion else "")
+
+
 def test_near_has_nothing_to_suggest_where_there_are_no_names():
     assert near("label", []) == ""

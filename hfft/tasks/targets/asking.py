@@ -13,7 +13,7 @@ from torch import Tensor
 from hfft.data import checks
 from hfft.data.loaders import Batch
 from hfft.errors import DataError
-from hfft.metrics.intervals import Resampled, Scores
+from hfft.metrics.weighing import Scores, Weighted
 from hfft.tasks.targets import Target, TargetOptions, target_of_data
 from hfft.tasks.task import Answer, Plain, Prepared
 
@@ -140,8 +140,8 @@ class Asking(Plain):
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return self.target.score(answers, truths)
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
-        return self.target.resampled(answers, truths)
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
+        return self.target.weighted(answers, truths)
 
 
 def _both(batch: Batch) -> tuple[Tensor, Tensor]:

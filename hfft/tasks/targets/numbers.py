@@ -15,8 +15,8 @@ from hfft.backbone import Pretrained, head_is_new, labels_of
 from hfft.data import checks
 from hfft.data.numbers import read_numbers
 from hfft.errors import DataError
-from hfft.metrics.intervals import Resampled, Scores
-from hfft.metrics.regression import regression_resampled, regression_scores
+from hfft.metrics.regression import regression_scores, regression_weighted
+from hfft.metrics.weighing import Scores, Weighted
 from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import label_settings
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
@@ -145,8 +145,8 @@ class Numbers(MeanLoss):
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return regression_scores(_table([a["answer"] for a in answers]), _table(truths), self.names)
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
-        return regression_resampled(_table([a["answer"] for a in answers]), _table(truths), self.names)
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
+        return regression_weighted(_table([a["answer"] for a in answers]), _table(truths), self.names)
 
 
 @torch.no_grad()

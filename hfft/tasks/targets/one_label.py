@@ -17,8 +17,8 @@ from hfft.data.label_columns import Reading, label_names
 from hfft.data.label_doubts import delimiter_findings, name_findings, spelling_findings
 from hfft.data.labels import choose_names, encode
 from hfft.errors import RecipeError, near
-from hfft.metrics.classification import classification_resampled, classification_scores
-from hfft.metrics.intervals import Resampled, Scores
+from hfft.metrics.classification import classification_scores, classification_weighted
+from hfft.metrics.weighing import Scores, Weighted
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
 
 LEAST = 1e-8  # of 1 - p in the focal loss, whose gradient at 0 is infinite for a gamma below 1
@@ -114,8 +114,8 @@ class OneLabel(MeanLoss):
     def score(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
         return classification_scores(*_columns(answers, truths), self.labels)
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[str]) -> Resampled:
-        return classification_resampled(*_columns(answers, truths), self.labels)
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[str]) -> Weighted:
+        return classification_weighted(*_columns(answers, truths), self.labels)
 
 
 def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, gamma: float) -> Tensor:

@@ -18,8 +18,8 @@ from hfft.data.label_columns import Reading, label_sets
 from hfft.data.label_doubts import name_findings, spelling_findings
 from hfft.data.labels import Applying, choose_names, encode_sets, unknown_of
 from hfft.errors import DataError
-from hfft.metrics.intervals import Resampled, Scores
-from hfft.metrics.multi_label import best_threshold, multi_label_resampled, multi_label_scores
+from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_label_weighted
+from hfft.metrics.weighing import Scores, Weighted
 from hfft.tasks.targets.last_layer import last_layer
 from hfft.tasks.targets.one_label import LEAST, check_names, label_settings
 from hfft.tasks.targets.target import Answer, MeanLoss, Problem, TargetOptions
@@ -186,8 +186,8 @@ class SeveralLabels(MeanLoss):
     def score(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
         return multi_label_scores(*self._columns(answers, truths))
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Resampled:
-        return multi_label_resampled(*self._columns(answers, truths))
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Weighted:
+        return multi_label_weighted(*self._columns(answers, truths))
 
     def _columns(
         self, answers: Sequence[Answer], truths: Sequence[list[str]]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
-from hfft.metrics.intervals import Resampled, Scores
+from hfft.metrics.weighing import Scores, Weighted
 
 Problem = Literal["single", "multi", "regression"]
 Answer = dict[str, Any]
@@ -235,6 +235,6 @@ class Target(Protocol):
         """Scores answers to labelled examples."""
         ...
 
-    def resampled(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Resampled:
-        """See `hfft.tasks.task.Task.resampled`."""
+    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
+        """See `hfft.tasks.task.Task.weighted`."""
         ...

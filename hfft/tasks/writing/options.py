@@ -37,7 +37,11 @@ class WritingOptions(BaseModel):
         default=0.0, ge=0, lt=1, description="Share of the loss that is a mean over all tokens."
     )
     metrics: Metrics = Field(default=["rouge"], description="Scores of what is written: rouge, bleu, chrf, ter.")
-    bleu_tokenize: str = Field(default="13a", description="sacrebleu's tokenizer for BLEU: 13a, zh, char, intl, ...")
+    bleu_tokenize: str | None = Field(
+        default=None,
+        description="sacrebleu's tokenizer for BLEU: 13a, zh, char, intl, ... By default the one that reads the "
+        "targets: 13a, or for languages without spaces between words zh, ja-mecab or char.",
+    )
     generation: Generation = Field(default=Generation(), description="How answers are searched for.")
 
 

@@ -10,8 +10,11 @@ from transformers import GenerationConfig
 
 from hfft.data.checks import Finding, count_rows
 from hfft.metrics.generation import copied, repeating
+from hfft.metrics.rouge import unread
+from hfft.metrics.scripts import CJK, PLAIN, bleu_tokenizer, unspaced
 from hfft.tasks.task import Answer, Remarks
 from hfft.tasks.writing.generation import ends
+from hfft.tasks.writing.options import WritingOptions
 
 USE = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -33,6 +36,35 @@ FLAGS = {
     "repeating": "have an answer that runs in circles",
     "common": "have an answer that other sources get too: the model may not look at what it is asked",
 }
+
+
+BY_SPACES = (PLAIN, "intl", "none")  # tokenizers of BLEU that want spaces between words
+
+
+def unread_findings(split: str, targets: Sequence[str | None], options: WritingOptions) -> list[Finding]:
+    """What there is to say of targets whose words a metric reads otherwise than those of English, or not at all."""
+    total, found = len(targets), list[Finding]()
+    if "rouge" in options.metrics:
+        flags = (target is not None and unread(target) for target in targets)
+        text = "have a target most of whose letters are not a to z, and ROUGE reads no others: take chrf"
+        found += count_rows("unread", split, flags, total, text)
+    texts = [target for target in targets if target is not None]
+    language = unspaced(texts)
+    if language is None:
+        return found
+    flags = [target is not None and unspaced([target]) is not None for target in targets]
+    written = f"have a target in {language}, without spaces between words"
+    if "bleu" in options.metrics:
+        given, fitting = options.bleu_tokenize, bleu_tokenizer(texts)
+        said = f"BLEU reads them by the tokenizer '{fitting}' (task.bleu_tokenize names another)"
+        if given in BY_SPACES:
+            said = f"task.bleu_tokenize '{given}' takes whole sentences for words: leave it out for '{fitting}'"
+        if given is None or given in BY_SPACES:
+            found += count_rows("unspaced", split, flags, total, f"{written}: {said}")
+    if "ter" in options.metrics and language not in CJK:
+        text = f"{written}, and TER takes whole sentences for words: take chrf"
+        found += count_rows("unspaced", split, flags, total, text)
+    return found
 
 
 def worded(

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn import metrics as reference
 
-from hfft.metrics.classification import classification_resampled, classification_scores
-from hfft.metrics.intervals import bootstrap, intervals_of
+from hfft.metrics.classification import classification_scores, classification_weighted
+from hfft.metrics.intervals import intervals, wilson
+from hfft.metrics.weighing import repeated
+from tests.unit.metrics.middles import middles
 
 ABC = ["a", "b", "c"]
 ZERO: Any = 0  # scikit-learn takes it, its hints do not
@@ -130,7 +133,7 @@ def test_roc_auc_is_left_out_where_a_label_has_no_example(truths, labels):
     found = classification_scores(["a", "a"], list(truths), probabilities, labels)
     assert "roc_auc" not in found
     assert "accuracy" in found
-    assert classification_resampled(["a", "a"], list(truths), probabilities, labels).keys() == found.keys()
+    assert classification_weighted(["a", "a"], list(truths), probabilities, labels).scores.keys() == found.keys()
     assert "roc_auc" not in classification_scores(["a", "a"], ["a", "b"], None, labels)
 
 
@@ -141,14 +144,14 @@ def resampled(answers, truths, probabilities, labels):
         answers, rows = zip(*drawn, strict=True)
         return classification_scores(answers, truths, np.array(rows), labels)
 
-    return bootstrap(score, list(zip(answers, probabilities, strict=True)), truths)
+    return repeated(score, list(zip(answers, probabilities, strict=True)), truths)
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], ABC])
 @pytest.mark.parametrize("levels", [None, 3])
 def test_intervals_are_those_of_scoring_each_resample(labels, levels):
     given = (*example(70, labels, seed=1, levels=levels), labels)
-    found, wanted = (intervals_of(made(*given), 0.95) for made in (classification_resampled, resampled))
+    found, wanted = (middles(made(*given), 0.95) for made in (classification_weighted, resampled))
     assert found.keys() == wanted.keys() == classification_scores(*given).keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
@@ -157,7 +160,7 @@ def test_intervals_are_those_of_scoring_each_resample(labels, levels):
 def test_intervals_are_those_of_scoring_each_resample_where_a_label_is_rare():
     answers, truths, probabilities = list("abb" * 8 + "c"), list("aab" * 8 + "c"), np.full((25, 3), 1 / 3)
     given = answers, truths, probabilities, ABC
-    found, wanted = (intervals_of(made(*given), 0.95) for made in (classification_resampled, resampled))
+    found, wanted = (middles(made(*given), 0.95) for made in (classification_weighted, resampled))
     for name in ("f1/c", "recall/c", "f1", "precision", "recall"):
         assert found[name] == pytest.approx(wanted[name], abs=1e-12), name
 
@@ -175,40 +178,58 @@ def test_in_resamples_without_some_label_roc_auc_is_that_of_the_others():
         areas = [area(scores, np.equal(truths, label)) for label, scores in by_label if label in truths]
         return {"all": float(len(areas) == len(labels)), "roc_auc": float(np.mean(areas))}
 
-    wanted = intervals_of(bootstrap(score, list(probabilities), truths), 0.9)
-    found = intervals_of(classification_resampled(answers, truths, probabilities, labels), 0.9)
+    wanted = middles(repeated(score, list(probabilities), truths), 0.9)
+    found = middles(classification_weighted(answers, truths, probabilities, labels), 0.9)
     assert wanted["all"] == (0, 1)
     assert found["roc_auc"] == pytest.approx(wanted["roc_auc"], abs=1e-12)
 
 
-def test_answers_without_a_fault_have_intervals_without_a_doubt():
-    truths = list("ab" * 10 + "c")
-    found = intervals_of(classification_resampled(truths, truths, None, ABC), 0.95)
-    assert {name: interval for name, interval in found.items() if interval != pytest.approx((1, 1))} == {}
-
-
 def test_intervals_hold_their_value_repeat_and_grow_with_confidence():
-    given = (*example(120, ABC, seed=4), ABC)
+    weighted = classification_weighted(*example(120, ABC, seed=4), ABC)
     np.random.seed(1)
-    first = intervals_of(classification_resampled(*given), 0.95)
+    first = intervals(weighted, 0.95)
     np.random.seed(2)
-    assert intervals_of(classification_resampled(*given), 0.95) == first
-    wider, scores = intervals_of(classification_resampled(*given), 0.99), classification_scores(*given)
-    for name, (low, high) in first.items():
-        assert low < scores[name] < high
-        assert wider[name][0] < low < high < wider[name][1]
+    assert intervals(weighted, 0.95) == first
+    wider = intervals(weighted, 0.99)
+    for name, value in weighted.scores.items():
+        assert wider[name].low < first[name].low < value < first[name].high < wider[name].high, name
 
 
-def test_an_interval_of_accuracy_is_as_wide_as_theory_has_it():
-    answers, truths = ["a"] * 400, ["a"] * 300 + ["b"] * 100
-    low, high = intervals_of(classification_resampled(answers, truths, None, ["a", "b"]), 0.95)["accuracy"]
-    half = 1.96 * (0.75 * 0.25 / 400) ** 0.5
-    assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.005)
+@pytest.mark.parametrize(("right", "of"), [(15, 15), (14, 15), (0, 8), (98, 100), (300, 400)])
+def test_shares_of_the_examples_have_wilsons_interval(right, of):
+    answers, truths = ["a"] * of + ["b"] * 9, ["a"] * right + ["b"] * (of - right + 9)
+    found = intervals(classification_weighted(answers, truths, None, ["a", "b"]), 0.95)
+    for name, k, n in [("accuracy", right + 9, of + 9), ("precision/a", right, of), ("recall/b", 9, 9 + of - right)]:
+        wanted = scipy.stats.binomtest(k, n).proportion_ci(method="wilson")
+        assert (found[name].low, found[name].high) == pytest.approx((wanted.low, wanted.high)), name
+    assert found["accuracy"] == found["f1_micro"]
+    among = scipy.stats.binomtest(right, of).proportion_ci(method="wilson")  # all of "a" was answered "a"
+    assert found["f1/a"].high == pytest.approx(2 * among.high / (1 + among.high))
 
 
-def test_any_metric_goes_through_bootstrap_the_same_way():
+def test_of_six_labels_the_five_likeliest_are_a_share_too():
+    labels, truths = list("abcdef"), list("abcdef") * 5
+    found = intervals(classification_weighted(truths, truths, np.eye(6)[[*range(6)] * 5], labels), 0.95)
+    assert found["top5_accuracy"] == wilson(30, 30, 0.95)
+
+
+def test_where_a_label_stands_once_it_has_no_interval():
+    truths = list("ab" * 20 + "c")
+    found = intervals(classification_weighted(truths, truths, None, ABC), 0.95)
+    assert {name for name, interval in found.items() if interval.method is None} == {"f1/c", "recall/c", "precision/c"}
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 1000])
+def test_no_score_lies_above_its_bound(count):
+    answers = [str(number % 7) for number in range(count)]
+    labels = sorted(set(answers))
+    found = classification_scores(answers, answers, None, labels)
+    assert max(found.values()) <= 1
+    assert found["mcc"] == 1
+
+
+def test_any_metric_goes_through_repeating_the_same_way():
     answers, truths, _ = example(50, ["no", "yes"], seed=2)
     score = partial(classification_scores, probabilities=None, labels=["no", "yes"])
-    assert bootstrap(score, answers, truths)["f1"] == pytest.approx(
-        classification_resampled(answers, truths, None, ["no", "yes"])["f1"], abs=1e-12
-    )
+    plain, weighted = repeated(score, answers, truths), classification_weighted(answers, truths, None, ["no", "yes"])
+    assert middles(plain, 0.9)["f1"] == pytest.approx(middles(weighted, 0.9)["f1"], abs=1e-12)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import textwrap
 
+import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
 from hfft.errors import RecipeError, SetupError
-from hfft.metrics import intervals
+from hfft.metrics import weighing
 from hfft.metrics.further import EvaluateModule, find_metric, refuse_same_names
-from hfft.metrics.intervals import bootstrap
+from hfft.metrics.weighing import repeated
 from tests.laws.runs import events, train
 
 MODULE = """
@@ -53,7 +54,7 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture
 def _few_resamples(monkeypatch):
-    monkeypatch.setattr(intervals, "RESAMPLES", 50)
+    monkeypatch.setattr(weighing, "RESAMPLES", 50)
 
 
 @pytest.fixture
@@ -130,16 +131,17 @@ def test_slow_modules_are_warned_of(write):
     made(ANSWERS, TRUTHS)
     assert made.warnings() == [] or made.seconds > 0.06
     made.seconds = 1.2
-    assert "takes 1.2 s; its interval, of 1000 calls, about 20 min" in made.warnings()[0]
+    assert "takes 1.2 s; its interval, of 1200 calls, about 24 min" in made.warnings()[0]
 
 
-@pytest.mark.usefixtures("_few_resamples")
-def test_resampled_values_are_those_of_the_function(write):
-    def f1(answers, truths):
-        return {"evaluate_f1": f1_score(truths, answers, average="macro")}
-
-    found = bootstrap(module(write(**F1) + "?average=macro"), ANSWERS * 4, TRUTHS * 4)
-    assert found["evaluate_f1"] == pytest.approx(bootstrap(f1, ANSWERS * 4, TRUTHS * 4)["evaluate_f1"])
+def test_values_of_weighted_examples_are_those_of_the_function(write):
+    weights = np.random.default_rng(0).integers(3, size=(20, 30))
+    given = repeated(module(write(**F1) + "?average=macro"), ANSWERS * 4, TRUTHS * 4)
+    wanted = []
+    for counts in weights.T:
+        answers, truths = (np.repeat(np.array(rows * 4), counts) for rows in (ANSWERS, TRUTHS))
+        wanted.append(f1_score(truths, answers, average="macro"))
+    assert given.values(weights)["evaluate_f1"] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(

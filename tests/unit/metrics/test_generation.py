@@ -19,12 +19,15 @@ from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.generation import (
     GenerationMetric,
     copied,
-    generation_resampled,
     generation_scores,
+    generation_weighted,
     repeating,
     signatures,
 )
-from hfft.metrics.intervals import bootstrap, intervals_of
+from hfft.metrics.rouge import unread
+from hfft.metrics.scripts import bleu_tokenizer, unspaced
+from hfft.metrics.weighing import repeated
+from tests.unit.metrics.middles import middles
 
 ALL = get_args(GenerationMetric)
 ROUGE = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
@@ -66,11 +69,13 @@ def rows_of(truths: Sequence[Any]) -> list[list[str]]:
     return [[truth] if isinstance(truth, str) else list(truth) for truth in truths]
 
 
-def by_sacrebleu(answers: Sequence[str], truths: Sequence[Any], tokenize: str = "13a") -> dict[str, float]:
+def by_sacrebleu(
+    answers: Sequence[str], truths: Sequence[Any], tokenize: str = "13a", asian: bool = False
+) -> dict[str, float]:
     rows = rows_of(truths)
     most = max(map(len, rows))
     streams: Any = [[row[number] if number < len(row) else None for row in rows] for number in range(most)]
-    scorers = {"bleu": BLEU(tokenize=tokenize), "chrf": CHRF(), "ter": TER()}
+    scorers = {"bleu": BLEU(tokenize=tokenize), "chrf": CHRF(), "ter": TER(normalized=asian, asian_support=asian)}
     return {name: scorer.corpus_score(answers, streams).score for name, scorer in scorers.items()}
 
 
@@ -104,11 +109,59 @@ def test_bleu_parts_words_as_told(tokenize):
     assert_as_the_references(*example(20, 5, [1]), tokenize=tokenize)
 
 
-def test_chinese_is_parted_into_characters():
-    answers, truths = ["我喜欢吃苹果。", "今天天气很好"], ["我喜欢吃梨。", "今天的天气很好"]
-    scores = assert_as_the_references(answers, truths, "zh")
-    assert scores["bleu"] > 30
-    assert generation_scores(answers, truths, ["bleu"])["bleu"] == 0
+UNSPACED = {
+    "zh": (["我喜欢吃苹果。", "今天天气很好"], ["我喜欢吃梨。", "今天的天气很好"]),
+    "char": (["ฉันชอบกินแอปเปิ้ล", "วันนี้อากาศดี"], ["ฉันชอบกินลูกแพร์", "วันนี้อากาศดีมาก"]),
+    "13a": (["Я люблю яблоки.", "Сегодня хорошая погода"], ["Я люблю груши.", "Сегодня очень хорошая погода"]),
+}
+
+
+@pytest.mark.parametrize("tokenize", UNSPACED)
+def test_words_are_parted_as_the_language_of_the_references_has_them(tokenize):
+    answers, truths = UNSPACED[tokenize]
+    scores = generation_scores(answers, truths, ["bleu", "ter", "chrf"])
+    wanted = by_sacrebleu(answers, truths, tokenize, asian=tokenize == "zh")
+    assert without_length(scores) == pytest.approx(wanted, rel=0, abs=1e-9)
+    assert scores["bleu"] > 20
+    signed = signatures(answers, truths, ["bleu", "ter"])
+    assert f"tok:{tokenize}|" in signed["bleu"]
+    assert ("asian:yes" in signed["ter"]) == (tokenize == "zh")
+
+
+def test_in_a_language_without_spaces_lengths_are_those_of_letters():
+    assert generation_scores(["我喜欢 吃"], ["我喜欢吃苹果。"], [])["length_ratio"] == 4 / 7
+
+
+@pytest.mark.parametrize(
+    ("texts", "language", "tokenize"),
+    [
+        (["政府今天宣布了新的政策。"], "Chinese", "zh"),
+        (["政府はきょう新しい政策を発表した。"], "Japanese", "char"),
+        (["ភាសាខ្មែរ"], "Khmer", "char"),
+        (["ພາສາລາວ"], "Lao", "char"),
+        (["မြန်မာဘာသာ"], "Burmese", "char"),
+        (["한국어는 띄어쓰기가 있다"], None, "13a"),
+        (["भारत ने 2023 में नई नीति लागू की", "Über Größe"], None, "13a"),
+        (["The word 政府 means government"], None, "13a"),
+        ([], None, "13a"),
+    ],
+)
+def test_the_script_of_most_letters_decides(texts, language, tokenize):
+    assert (unspaced(texts), bleu_tokenizer(texts)) == (language, tokenize)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_unread"),
+    [
+        ("भारत ने 2023 में नई नीति लागू की", True),  # a year is no word
+        ("Новый iPhone вышел", True),
+        ("Größe über alles", False),
+        ("2023", False),
+        ("", False),
+    ],
+)
+def test_what_rouge_does_not_read_is_told_by_letters(text, is_unread):
+    assert unread(text) is is_unread
 
 
 @pytest.mark.parametrize(
@@ -166,8 +219,8 @@ def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
     def plain(answers: Sequence[str], truths: Sequence[Any]) -> dict[str, float]:
         return by_sacrebleu(answers, truths) | by_rouge_score(answers, truths)
 
-    found = intervals_of(generation_resampled(answers, truths, ALL), 0.9)
-    expected = intervals_of(bootstrap(plain, answers, truths), 0.9)
+    found = middles(generation_weighted(answers, truths, ALL), 0.9)
+    expected = middles(repeated(plain, answers, truths), 0.9)
     assert found.keys() == {*expected, "length_ratio"}
     for name, interval in expected.items():
         assert found[name] == pytest.approx(interval, abs=1e-6), name
@@ -182,9 +235,8 @@ def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
     ],
 )
 def test_intervals_of_short_answers_are_those_of_plain_resampling(answers, truths):
-    found = intervals_of(generation_resampled(answers, truths, ALL), 0.8)
-    drawn = bootstrap(lambda some, true: generation_scores(some, true, ALL), answers, truths)
-    expected = intervals_of(drawn, 0.8)
+    found = middles(generation_weighted(answers, truths, ALL), 0.8)
+    expected = middles(repeated(lambda some, true: generation_scores(some, true, ALL), answers, truths), 0.8)
     assert found.keys() == expected.keys()
     for name, interval in expected.items():
         assert found[name] == pytest.approx(interval, abs=1e-6), name

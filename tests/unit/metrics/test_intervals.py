@@ -1,4 +1,4 @@
-"""Bootstrap intervals: of the data and the answers alone, and right as often as they say."""
+"""Intervals: of the data and the answers alone, by reference values, and none where nothing is known."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
-from hfft.metrics.intervals import (
+from hfft.metrics import weighing
+from hfft.metrics.intervals import FEWEST, Interval, bca, intervals, jackknife, percentiles, spread, wilson
+from hfft.metrics.weighing import (
+    GROUPS,
     RESAMPLES,
+    Share,
+    Weighted,
     adding,
-    bootstrap,
-    intervals_of,
-    percentiles,
+    groups_of,
+    repeated,
     resamples,
-    weighted_resampled,
+    without_groups,
 )
+
+NONE = Interval()
 
 
 @pytest.mark.parametrize("count", [1, 7, 20_000])  # of 20 000 examples, not all resamples are held at once
@@ -51,59 +58,131 @@ def test_where_no_value_is_defined_there_is_no_interval():
     assert all(math.isnan(end) for end in percentiles(np.array([math.nan, math.nan]), 0.95))
 
 
-def test_bootstrap_scores_answers_with_their_own_truths():
-    seen = []
-
+def test_repeating_scores_answers_with_their_own_truths():
     def score(answers, truths):
-        seen.append(len(answers))
         assert all(answer == truth * 10 for answer, truth in zip(answers, truths, strict=True))
+        if 3 not in truths:
+            raise ValueError  # as of a metric that needs both labels
         return {"mean": sum(truths) / len(truths)}
 
-    truths = [0, 1, 1, 0, 1, 0, 1, 1]
-    found = bootstrap(score, [truth * 10 for truth in truths], truths)
-    means = np.concatenate([counts @ truths / 8 for counts in resamples(8)])
-    assert found == {"mean": pytest.approx(means)}
-    assert intervals_of(found, 0.9) == {"mean": pytest.approx(percentiles(means, 0.9))}
-    assert seen == [8] * RESAMPLES
+    weights = np.array([[1, 1, 1], [1, 0, 2], [1, 1, 0]]).T  # of the last, no 3
+    found = repeated(score, [10, 20, 30], [1, 2, 3]).values(weights)
+    assert found["mean"] == pytest.approx([2, 7 / 3, math.nan], nan_ok=True)
 
 
-def test_a_score_that_some_resamples_lack_is_taken_from_the_others():
+@pytest.mark.parametrize("count", [2, GROUPS, 3 * GROUPS + 1])
+def test_each_example_is_left_out_once(count):
+    left_out = ~np.concatenate(list(without_groups(count)), axis=1)
+    assert left_out.shape == (count, min(count, GROUPS))
+    assert (left_out.sum(1) == 1).all()
+    assert left_out.sum(0).max() - left_out.sum(0).min() <= 1
+    assert np.array_equal(left_out.argmax(1), groups_of(count))
+
+
+def test_values_do_not_depend_on_how_many_columns_are_held_at_once(monkeypatch):
+    numbers = np.arange(300.0) ** 2
+    weighted = Weighted(300, lambda counts: {"mean": numbers @ counts / counts.sum(0)})
+    whole = weighted.over(without_groups(300), ["mean"])["mean"]
+    monkeypatch.setattr(weighing, "CELLS", 300 * 7)
+    assert weighted.over(without_groups(300), ["mean"])["mean"] == pytest.approx(whole)
+
+
+@pytest.mark.parametrize(("right", "of"), [(15, 15), (0, 8), (53, 55), (170, 180), (1, 2)])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_wilsons_interval_is_that_of_scipy(right, of, confidence):
+    wanted = scipy.stats.binomtest(right, of).proportion_ci(confidence, method="wilson")
+    found = wilson(right, of, confidence)
+    assert (found.low, found.high, found.method) == (pytest.approx(wanted.low), pytest.approx(wanted.high), "wilson")
+
+
+def test_of_one_example_there_is_no_interval_whatever_the_score():
+    values = {"share": np.ones(1), "mean": np.full(1, 0.5), "own": np.full(1, 3.0)}
+    weighted = Weighted(1, lambda counts: values, {"share": Share(1, 1)}, {"mean": (0, 1)})
+    assert intervals(weighted, 0.95) == dict.fromkeys(values, NONE)
+
+
+def mean(numbers, **bounds) -> Weighted:
+    numbers = np.asarray(numbers)
+    return Weighted(len(numbers), lambda counts: {"mean": numbers @ counts / counts.sum(0)}, bounds=bounds)
+
+
+def test_the_spread_of_a_mean_is_the_standard_error():
+    numbers = np.random.default_rng(0).normal(size=50)
+    error, freedom = spread(mean(numbers).over(without_groups(50), ["mean"])["mean"])
+    assert error == pytest.approx(scipy.stats.sem(numbers))
+    kurtosis = scipy.stats.kurtosis(numbers, fisher=False)
+    assert freedom == pytest.approx(min(49, 2 * 50 / (kurtosis - 1)))
+
+
+def test_of_groups_the_spread_is_about_that_of_examples():
+    numbers = np.random.default_rng(0).exponential(size=1000)
+    error, _ = spread(mean(numbers).over(without_groups(1000), ["mean"])["mean"])
+    assert error == pytest.approx(scipy.stats.sem(numbers), rel=0.15)  # a variance of 200 groups varies by a tenth
+
+
+def test_with_one_bound_it_is_students_interval_of_the_logarithm():
+    numbers = np.random.default_rng(0).exponential(size=60)
+    alone = mean(numbers).over(without_groups(60), ["mean"])["mean"]
+    found = jackknife(numbers.mean(), alone, (0, math.inf), 0.9)
+    error, freedom = spread(alone)
+    reach = scipy.stats.t.ppf(0.95, freedom) * error / numbers.mean()
+    assert (found.low, found.high) == pytest.approx(
+        (numbers.mean() * math.exp(-reach), numbers.mean() * math.exp(reach))
+    )
+
+
+def test_between_bounds_a_share_has_wilsons_interval_but_for_the_degrees_of_freedom():
+    rows = np.array([1.0] * 700 + [0.0] * 300)  # a kurtosis of 1.76: many degrees of freedom
+    alone = np.array([(700 - row) / 999 for row in rows])
+    found, wanted = jackknife(0.7, alone, (0, 1), 0.95), wilson(700, 1000, 0.95)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=2e-4)
+    scaled = jackknife(70, 100 * alone, (0, 100), 0.95)
+    assert (scaled.low, scaled.high) == pytest.approx((100 * found.low, 100 * found.high))
+
+
+@pytest.mark.parametrize("numbers", [[1.0] * 9, [0.5] * 40, [0.5, 0.7] * 14])
+def test_where_nothing_is_known_of_the_spread_there_is_no_interval(numbers):
+    assert intervals(mean(numbers, mean=(0, 1)), 0.95) == {"mean": NONE}
+    assert jackknife(0.5, np.array([0.4, math.nan, 0.6]), (0, 1), 0.95) == NONE  # hangs on the second alone
+
+
+@pytest.mark.parametrize(("value", "bounds"), [(1.0, (-1, 1)), (0.0, (0, 100)), (100.0, (0, 100))])
+def test_at_its_bound_a_score_has_wilsons_interval_of_half_as_many_examples(value, bounds):
+    found = intervals(mean([value] * 12, mean=bounds), 0.95)["mean"]
+    share = scipy.stats.binomtest(6, 6).proportion_ci(method="wilson").low  # 6 of 6, by hand 6 / (6 + 1.96**2)
+    reach = (1 - share) * (bounds[1] - bounds[0])
+    ends = (bounds[0], bounds[0] + reach) if value == bounds[0] else (bounds[1] - reach, bounds[1])
+    assert (found.low, found.high) == pytest.approx(ends)
+    assert intervals(mean([value] * 12, mean=(0, math.inf)), 0.95) == {"mean": NONE}
+
+
+def test_a_metric_of_ones_own_that_is_a_share_has_wilsons_interval():
     def score(answers, truths):
-        return {"positives": float(sum(truths))} if any(truths) else {}
+        right = sum(answer == truth for answer, truth in zip(answers, truths, strict=True))
+        return {"exact": right / len(truths), "percent": 100 * right / len(truths)}
 
-    low, high = intervals_of(bootstrap(score, [0, 0, 0], [1, 0, 0]), 0.9)["positives"]
-    assert low == 1
-    assert high <= 3
-
-
-def test_a_resample_on_which_a_score_fails_has_no_value_and_where_most_fail_none_has():
-    def score(answers, truths):
-        if 0 not in truths:  # (2/3)^3 of all resamples
-            raise ValueError
-        return {"zeros": float(truths.count(0)), "all zero": 1.0} if set(truths) == {0} else {"zeros": 0.0}
-
-    found = bootstrap(score, [0, 1, 2], [0, 1, 2])
-    without = np.array([row[0] == 0 for counts in resamples(3) for row in counts])
-    assert np.array_equal(np.isnan(found["zeros"]), without)
-    assert np.isnan(found["all zero"]).all()  # of 1 in 27
+    for count in (12, 500):
+        found = intervals(repeated(score, [1] * count, [0] + [1] * (count - 1)), 0.95)
+        assert found["exact"] == wilson(count - 1, count, 0.95)
+        assert found["percent"].method == ("bca" if count >= FEWEST else None)
 
 
-@pytest.mark.parametrize("share", [0.5, 0.8])
-def test_intervals_hold_the_truth_about_as_often_as_they_say(share):
-    draw, (counts,) = np.random.default_rng(0), resamples(200)
-    intervals = [percentiles(counts @ (draw.random(200) < share) / 200, 0.9) for _ in range(500)]
-    held = np.mean([low <= share <= high for low, high in intervals])
-    assert 0.87 < held < 0.94  # two standard errors of 500 draws are 0.027; so many ties hold a little more
+def test_the_bootstrap_interval_is_that_of_scipy():
+    numbers = np.random.default_rng(3).exponential(size=40)
+    weighted = mean(numbers)
+    drawn = weighted.over((block.T for block in resamples(40)), ["mean"])["mean"]
+    found = bca(numbers.mean(), drawn, weighted.over(without_groups(40), ["mean"])["mean"], 0.95)
+    wanted = scipy.stats.bootstrap((numbers,), np.mean, n_resamples=9999, rng=np.random.default_rng(0))
+    width = wanted.confidence_interval.high - wanted.confidence_interval.low
+    assert found.low == pytest.approx(wanted.confidence_interval.low, abs=0.08 * width)
+    assert found.high == pytest.approx(wanted.confidence_interval.high, abs=0.08 * width)
+    assert intervals(weighted, 0.95) == {"mean": found}
 
 
-def test_a_weighted_score_has_the_values_that_bootstrap_gives():
-    numbers = [3.0, 1.0, 4.0, 1.0, 5.0]
-
-    def weighted(counts):
-        return {"mean": numbers @ counts / counts.sum(0), "undefined": np.full(counts.shape[1], np.nan)}
-
-    wanted = bootstrap(lambda _, truths: {"mean": sum(truths) / len(truths)}, numbers, numbers)
-    assert weighted_resampled(weighted, len(numbers)) == {"mean": pytest.approx(wanted["mean"], abs=1e-12)}
+def test_where_most_resamples_have_no_value_there_is_no_interval():
+    drawn = np.full(RESAMPLES, math.nan)
+    drawn[:300] = np.arange(300)
+    assert bca(150, drawn, np.arange(40.0), 0.95) == NONE
 
 
 def test_adding_sums_the_weights_of_each_group():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from hfft.metrics import intervals
-from hfft.metrics.intervals import bootstrap, intervals_of
-from hfft.metrics.multi_label import best_threshold, multi_label_resampled, multi_label_scores
+from hfft.metrics import weighing
+from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_label_weighted
+from hfft.metrics.weighing import repeated
+from tests.unit.metrics.middles import middles
 
 ABC = ["a", "b", "c"]
 ZERO: Any = 0  # scikit-learn takes it, its hints do not
@@ -114,7 +115,7 @@ def test_ranking_scores_are_left_out_where_a_label_gives_none(true, left_out):
     truths[:, 1] = true
     found = multi_label_scores(answers, truths, probabilities, labels)
     assert whole.keys() - found.keys() == left_out
-    assert multi_label_resampled(answers, truths, probabilities, labels).keys() == found.keys()
+    assert multi_label_weighted(answers, truths, probabilities, labels).scores.keys() == found.keys()
 
 
 def resampled(answers, truths, probabilities, labels):
@@ -129,24 +130,29 @@ def resampled(answers, truths, probabilities, labels):
         rankings = multi_label_scores(answers[:, both], truths[:, both], probabilities[:, both], some)
         return scores | {name: rankings[name] for name in ("roc_auc", "average_precision") if name in rankings}
 
-    return bootstrap(score, list(zip(answers, probabilities, strict=True)), list(truths))
+    return repeated(score, list(zip(answers, probabilities, strict=True)), list(truths))
 
 
 @pytest.mark.parametrize("shares", [[0.5, 0.2], [0.3, 0.0, 0.02]])
 @pytest.mark.parametrize("levels", [None, 4])
 def test_intervals_are_those_of_scoring_each_resample(shares, levels):
     given = example(70, shares, 1, levels)
-    found, wanted = (intervals_of(made(*given), 0.95) for made in (multi_label_resampled, resampled))
+    found, wanted = (middles(made(*given), 0.95) for made in (multi_label_weighted, resampled))
     assert found.keys() == wanted.keys() == multi_label_scores(*given).keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
 
 
+def on_resamples(*given):
+    weighted = multi_label_weighted(*given)
+    return weighted.over((block.T for block in weighing.resamples(weighted.examples)), weighted.scores)
+
+
 def test_resampled_values_do_not_depend_on_how_many_resamples_are_held_at_once(monkeypatch):
     given = example(70, [0.3, 0.0, 0.02], seed=1)
-    found = multi_label_resampled(*given)
-    monkeypatch.setattr(intervals, "CELLS", 70 * 13)
-    for name, values in multi_label_resampled(*given).items():
+    found = on_resamples(*given)
+    monkeypatch.setattr(weighing, "CELLS", 70 * 13)
+    for name, values in on_resamples(*given).items():
         assert values == pytest.approx(found[name], abs=1e-12, nan_ok=True), name
 
 

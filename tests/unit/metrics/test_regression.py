@@ -9,8 +9,10 @@ import pytest
 import scipy.stats
 from sklearn import metrics as reference
 
-from hfft.metrics.intervals import bootstrap, intervals_of
-from hfft.metrics.regression import regression_resampled, regression_scores
+from hfft.metrics.intervals import intervals
+from hfft.metrics.regression import regression_scores, regression_weighted
+from hfft.metrics.weighing import repeated
+from tests.unit.metrics.middles import middles
 
 NAMES = ["grammar", "cohesion", "syntax"]
 
@@ -95,7 +97,7 @@ def test_what_is_not_defined_where_all_numbers_are_equal_is_left_out(constant, l
     {"answers": answers, "truths": truths}[constant][:, 1] = value
     found = regression_scores(answers, truths, names)
     assert whole.keys() - found.keys() == left_out | {f"{measure}/{names[1]}" for measure in left_out}
-    assert regression_resampled(answers, truths, names).keys() == found.keys()
+    assert regression_weighted(answers, truths, names).scores.keys() == found.keys()
 
 
 def test_of_one_example_only_the_errors_are_defined():
@@ -107,7 +109,7 @@ def test_where_an_answer_is_not_finite_nothing_is_said(value):
     answers, truths, names = example(10, 1, seed=0)
     answers[3] = value
     assert regression_scores(answers, truths, names) == {}
-    assert regression_resampled(answers, truths, names) == {}
+    assert regression_weighted(answers, truths, names).scores == {}
 
 
 @pytest.mark.parametrize("offset", [1e6, -1e9])
@@ -117,8 +119,8 @@ def test_numbers_far_from_zero_keep_their_digits(offset):
     answers, truths = np.round(answers * 2**20) / 2**20, np.round(truths * 2**20) / 2**20
     given, shifted = (answers, truths, names), (answers + offset, truths + offset, names)
     assert regression_scores(*shifted) == pytest.approx(regression_scores(*given), abs=1e-9)
-    wanted = intervals_of(regression_resampled(*given), 0.9)
-    for name, interval in intervals_of(regression_resampled(*shifted), 0.9).items():
+    wanted = middles(regression_weighted(*given), 0.9)
+    for name, interval in middles(regression_weighted(*shifted), 0.9).items():
         assert interval == pytest.approx(wanted[name], abs=1e-9), name
 
 
@@ -128,14 +130,14 @@ def resampled(answers, truths, names):
     def score(answers, truths):
         return regression_scores(np.array(answers), np.array(truths), names)
 
-    return bootstrap(score, list(answers), list(truths))
+    return repeated(score, list(answers), list(truths))
 
 
 @pytest.mark.parametrize(("count", "outputs"), [(60, 1), (40, 2), (3, 2)])  # of three, many resamples hold one alone
 @pytest.mark.parametrize("levels", [None, 1])
 def test_intervals_are_those_of_scoring_each_resample(count, outputs, levels):
     given = example(count, outputs, 1, levels)
-    found, wanted = (intervals_of(made(*given), 0.95) for made in (regression_resampled, resampled))
+    found, wanted = (middles(made(*given), 0.95) for made in (regression_weighted, resampled))
     assert found.keys() == wanted.keys() == regression_scores(*given).keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
@@ -152,14 +154,16 @@ def test_intervals_of_correlations_are_those_of_scipy_on_each_resample():
             "r2": reference.r2_score(truth, answer),
         }
 
-    found = intervals_of(regression_resampled(answers, truths, names), 0.95)
-    for name, interval in intervals_of(bootstrap(score, list(answers), list(truths)), 0.95).items():
+    found = middles(regression_weighted(answers, truths, names), 0.95)
+    for name, interval in middles(repeated(score, list(answers), list(truths)), 0.95).items():
         assert found[name] == pytest.approx(interval, abs=1e-12), name
 
 
 def test_intervals_hold_their_value_and_grow_with_confidence():
-    given = example(120, 3, seed=4)
-    scores, drawn = regression_scores(*given), regression_resampled(*given)
-    narrow, wide = intervals_of(drawn, 0.9), intervals_of(drawn, 0.99)
-    for name, (low, high) in narrow.items():
-        assert wide[name][0] < low < scores[name] < high < wide[name][1]
+    weighted = regression_weighted(*example(120, 3, seed=4))
+    narrow, wide = intervals(weighted, 0.9), intervals(weighted, 0.99)
+    for name, value in weighted.scores.items():
+        assert wide[name].low < narrow[name].low < value < narrow[name].high < wide[name].high, name
+        assert narrow[name].method == "jackknife"
+    assert all(wide[name].low > 0 for name in ("mse", "rmse", "mae"))
+    assert all(wide[name].high < 1 for name in ("pearson", "spearman", "r2"))

@@ -11,8 +11,9 @@ import pytest
 from seqeval import metrics as reference
 
 from hfft.data.tags import entities_of
-from hfft.metrics.intervals import bootstrap, intervals_of
-from hfft.metrics.tokens import entity_resampled, entity_scores
+from hfft.metrics.tokens import entity_scores, entity_weighted
+from hfft.metrics.weighing import repeated
+from tests.unit.metrics.middles import middles
 
 ZERO: Any = 0  # seqeval takes it, its hints do not
 BIO = ["O", "O", "B-a", "I-a", "B-b", "I-b", "I-c"]
@@ -60,8 +61,8 @@ def test_scores_are_those_of_seqeval(names, seed):
 
 def test_intervals_are_those_of_resampling_documents():
     answers, truths = example(30, BIO, 1)
-    wanted = intervals_of(bootstrap(lambda a, t: entity_scores(*given(a, t)), answers, truths), 0.9)
-    found = intervals_of(entity_resampled(*given(answers, truths)), 0.9)
+    wanted = middles(repeated(lambda a, t: entity_scores(*given(a, t)), answers, truths), 0.9)
+    found = middles(entity_weighted(*given(answers, truths)), 0.9)
     assert found.keys() == wanted.keys()
     for name, ends in wanted.items():
         assert found[name] == pytest.approx(ends, abs=1e-12), name

@@ -61,18 +61,24 @@ def test_the_interval_holds_the_value_and_a_model_without_fault_may_have_no_erro
 
 
 def test_items_of_one_example_are_resampled_together():
-    """Ten examples of 40 equal items each know as little as ten examples."""
+    """Forty examples of 10 equal items each know as little as forty examples."""
     draw = np.random.default_rng(1)
-    right = draw.random(10) < 0.5
-    alone = calibration(np.full(10, 0.9), right, "", 0.95)["ece"]
-    together = calibration(np.full(400, 0.9), np.repeat(right, 40), "", 0.95, np.repeat(np.arange(10), 40))["ece"]
+    right = draw.random(40) < 0.5
+    alone = calibration(np.full(40, 0.9), right, "", 0.95)["ece"]
+    together = calibration(np.full(400, 0.9), np.repeat(right, 10), "", 0.95, np.repeat(np.arange(40), 10))["ece"]
     assert together["value"] == pytest.approx(alone["value"])
     assert (together["low"], together["high"]) == (pytest.approx(alone["low"]), pytest.approx(alone["high"]))
-    assert together["high"] - together["low"] > 0.3
-    single = calibration(np.full(400, 0.9), np.repeat(right, 40), "", 0.95)["ece"]
+    assert together["high"] - together["low"] > 0.25
+    single = calibration(np.full(400, 0.9), np.repeat(right, 10), "", 0.95)["ece"]
     assert single["high"] - single["low"] < 0.11
 
 
 def test_examples_without_items_do_no_harm():
-    entry = calibration(np.array([0.8]), np.array([True]), "", 0.95, np.array([4]))["ece"]
+    items = np.full(30, 0.8), np.arange(30) % 4 > 0, "", 0.95
+    entry = calibration(*items, 2 * np.arange(30))["ece"]
     assert all(math.isfinite(entry[name]) for name in ("value", "low", "high"))
+
+
+def test_of_few_examples_the_error_has_no_interval():
+    entry = calibration(np.full(9, 0.8), np.arange(9) % 4 > 0, "", 0.95)["ece"]
+    assert (entry["low"], entry["high"]) == (None, None)

@@ -122,7 +122,7 @@ def test_single_answers_are_scored_as_sacrebleu_does():
 
 
 def test_summaries_are_scored_by_rouge_and_a_sample_is_said():
-    name, score = single_score(about("summarization", metrics=["bleu", "rouge"])) or ("", None)
+    name, score = single_score(about("summarization", metrics=["bleu", "rouge"]), ["a text"]) or ("", None)
     assert name == "ROUGE-L"
     assert score is not None
     assert score("cats sat", ["a cat sat there"]) == pytest.approx(2 * 2 / (2 + 4))  # stemmed: both words of four

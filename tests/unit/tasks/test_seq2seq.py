@@ -164,7 +164,23 @@ def test_targets_that_rouge_cannot_read_are_counted(tiny, tmp_path):
     rows = [{"document": "w1", "summary": "хорошо"}, {"document": "w2", "summary": "fine"}]
     recipe = changed(tiny("summarization"), eval=write_jsonl(tmp_path / "e.jsonl", rows))
     warnings = hfft.plan(hfft.Recipe.from_dict(recipe, *SHORT)).warnings
-    assert any("eval: 1 of 2 rows (50.0%) have a target without a letter of a to z" in text for text in warnings)
+    assert any(
+        "eval: 1 of 2 rows (50.0%) have a target most of whose letters are not a to z" in text for text in warnings
+    )
+
+
+def test_what_metrics_read_of_a_language_without_spaces_is_told(tiny, tmp_path):
+    rows = [{"en": "w1", "de": "政府今天宣布"}, {"en": "w2", "de": "新的政策"}]
+    recipe = changed(tiny("translation"), eval=write_jsonl(tmp_path / "e.jsonl", rows))
+    for given, told in (
+        ("null", "BLEU reads them by the tokenizer 'zh'"),
+        ("13a", "leave it out for 'zh'"),
+        ("zh", None),
+    ):
+        warnings = hfft.plan(hfft.Recipe.from_dict(recipe, *SHORT, f"task.bleu_tokenize={given}")).warnings
+        found = [text for text in warnings if "have a target in Chinese, without spaces between words" in text]
+        assert len(found) == (told is not None)
+        assert all(told in text for text in found)
 
 
 def test_odd_answers_are_counted_beside_the_scores(tiny, tmp_path):
