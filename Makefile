@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Where tests put their runs: in memory where 4 GB of it are free, for they sync thousands of small files; else in /tmp.
 MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 
-.PHONY: demo test laws lint docs dev bench clean
+.PHONY: demo test laws fuzz lint docs dev bench clean
 
 demo: .venv/demo.done  ## fine-tune a classifier of twelve intents, without a hub, in about a minute
 	rm -rf runs/quickstart
@@ -19,6 +19,9 @@ test: .venv/dev.done  ## all tests but those on data and models that have to be 
 laws: .venv/dev.done  ## the laws for strategies that `test` leaves out: with an average, over processes, on every architecture
 	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest tests/laws -m wide -n auto --dist worksteal \
 		--override-ini tmp_path_retention_policy=failed
+
+fuzz: .venv/dev.done  ## thousands of odd recipes and files, new ones each time: no traceback, no hang, counts that add up
+	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest tests/fuzz --hypothesis-profile=full -n auto
 
 lint: .venv/dev.done  ## format, lint, types, and the import contract
 	$(BIN)/ruff format --check .
