@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,19 @@ def _first_rows(assembly: Assembly) -> Batch:
 
 
 def _answers(assembly: Assembly, model: Any, batch: Batch) -> list[Answer]:
-    with evaluating(model):
+    with _in_float32(model), evaluating(model):
         return assembly.task.answers(model, on_device(batch, assembly.run.accelerator))
+
+
+@contextmanager
+def _in_float32(model: Any) -> Iterator[None]:
+    """Has a model answer by the forward pass of its class: Accelerate's runs in the precision of training."""
+    prepared = vars(model).pop("forward", None)
+    try:
+        yield
+    finally:
+        if prepared is not None:
+            model.forward = prepared
 
 
 def _alike(one: Any, other: Any) -> bool:

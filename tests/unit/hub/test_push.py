@@ -181,7 +181,7 @@ def test_another_model_is_not_overwritten_unless_told(cli, server, run, trained,
     assert cli.ask("push", run, "me/foreign", "--overwrite").code == 0
     assert "pytorch_model.bin" not in server.files("me/foreign")  # or it would be loaded beside the new weights
     assert cli.ask("push", other, "me/other", "--overwrite").code == 0
-    assert "config.json" not in server.files("me/other")
+    assert "model.safetensors" not in server.files("me/other")
 
 
 def test_who_may_not_is_told_before_anything_is_made(cli, server, run):
