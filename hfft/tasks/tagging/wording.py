@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -122,7 +122,7 @@ def how_read(labels: Sequence[str], scheme: SchemeName | None) -> SpansOf:
     return entities_of if marked or scheme is not None else words_alone
 
 
-def telling(scores: dict[str, Any], spans_of: SpansOf) -> dict[str, Any]:
+def telling(scores: Mapping[str, Any], spans_of: SpansOf) -> dict[str, Any]:
     """The scores that say something of their own.
 
     Where each word is a span, precision, recall and F1 of all are the accuracy.
