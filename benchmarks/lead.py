@@ -62,7 +62,7 @@ if __name__ == "__main__":
     parser.add_argument("data", help="the file of its test split")
     arguments = parser.parse_args()
     options = hfft.Recipe.load(arguments.run / "recipe.yaml").task.options
-    sources = read_files([arguments.data], ".", "data")[options["source"]]
+    sources = read_files([arguments.data], ".", "data").rows[options["source"]]
     lines = (arguments.run / "predictions" / "test.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     print(f"{'':10} {'the run':28} {'first sentence':28} difference, paired over {len(rows)} examples")
