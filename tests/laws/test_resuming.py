@@ -155,7 +155,7 @@ def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
     train(recipe, tmp_path / "whole", *even, "train.epochs=2")
     assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 16
     assert whole(tmp_path / "run") == whole(tmp_path / "whole")
-    with pytest.raises(SetupError, match=r"is one of step 16, but the recipe ends at step 8. A run can be made longer"):
+    with pytest.raises(SetupError, match=r"is of step 16, but the recipe ends at step 8. A run can be made longer"):
         train(recipe, tmp_path / "run", *even, "train.epochs=1")
 
 

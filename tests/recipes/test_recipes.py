@@ -106,7 +106,7 @@ def test_a_tokenizer_that_needs_another_package_is_said(tmp_path):
     overrides = [tiny_model(recipe, tmp_path), f"data={tiny_data(recipe, tmp_path)}"]
     (tmp_path / "model" / "tokenizer.json").unlink()
     (tmp_path / "model" / "tokenizer_config.json").write_text("{}", encoding="utf-8")
-    (tmp_path / "model" / "spm.model").write_bytes(b"")
+    (tmp_path / "model" / "spm.model").write_bytes(b"\x0a\x0e")
     command = [sys.executable, "-c", WITHOUT_SENTENCEPIECE, "plan", str(file), *overrides]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2])
     assert done.returncode == 2, done.stderr
