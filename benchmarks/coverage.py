@@ -30,6 +30,7 @@ SIZES_BEFORE = (15, 55, 180)
 LABELS = {"two labels, equally many": [0.5, 0.5], "four labels, 40, 30, 20 and 10 %": [0.4, 0.3, 0.2, 0.1]}
 ENTITIES = 3  # in a document, about
 NULLS = (8, 20, 50)
+LEAST = 93  # in %, of intervals at 95 % that hold the truth
 Draw = Callable[[np.random.Generator, int], Weighted]
 
 
@@ -202,8 +203,9 @@ def page(times: int, times_before: int) -> Iterator[str]:
 You learn here how far the intervals of `results.json` can be believed. Written by `benchmarks/coverage.py`; do not
 edit.
 
-- Scores that are shares of the examples have Wilson's interval (1927): accuracy, top-5 accuracy, precision and recall
-  of a label, and its F1 by way of right answers among the examples that it was answered for or is true of.
+- Scores that are shares of the examples have Wilson's interval (1927), with a wider near end where one to three of them
+  are wrong or right (Brown, Cai and DasGupta 2001): accuracy, top-5 accuracy, precision and recall of a label, and its
+  F1 by way of right answers among the examples that it was answered for or is true of.
 - Other scores of hfft have the jackknife's: Wilson's for as many examples as the jackknife's variance stands for where
   the score has two bounds, Student's of the logarithm where it has one, with as many degrees of freedom as the examples
   tell of that variance.
@@ -217,15 +219,13 @@ in %; in brackets how many had none, in %, where any. Before: the percentile boo
 a cell is off by {error:.1f} points (one standard error; before by {error_before:.1f}), and by more where many sets have
 no interval. Columns: the share of right answers, or what the heading says.
 
-It is not reached everywhere: Wilson's own interval falls below where nearly all of few examples are right (8 examples,
-0.98: 85 %), so that of a rare label's scores too.
-
 ## Accuracy, by enumeration
 """
-    rows = {}
+    rows, low = {}, []
     for count in SIZES:
         both = np.array([enumerated(count, share) for share in SHARES]).T
         rows |= {f"{count} before": both[0], f"{count} now": both[1]}
+        low += [100 * value for value in both[1]]
     shares = [f"{share:g}" for share in SHARES]
     yield table("examples", shares, percent(rows))
     for title, kind in KINDS:
@@ -237,9 +237,14 @@ It is not reached everywhere: Wilson's own interval falls below where nearly all
                     for name, (printed, hold) in held(draw, wanted, count, number, how).items():
                         row = found.setdefault(name, {}).setdefault(f"{count} {when}", [])
                         row.append(cell(printed, hold, number))
+                        low += [100 * hold / printed] if when == "now" and printed else []
         for name, row in found.items():
             yield f"## {name}: {title}\n"
             yield table("examples", shares, row)
+    under = [value for value in low if value < LEAST]
+    yield "## All of these cells\n"
+    summary = f"the lowest is {min(low):.1f}, the mean {np.mean(low):.1f}"
+    yield f"{len(under)} of {len(low)} are below {LEAST} %; {summary}.\n"
     yield from rest(times)
 
 

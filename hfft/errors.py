@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 SHORTEST_CUT = 2  # letters that may stand for a whole name
+MOST_TOLD = 40  # names in a message
+UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories of what a terminal obeys or does not show
+OF_TEXT = "\n\t\u200c\u200d"  # those of them that texts need: the last two join letters, or keep them apart
 
 
 class HfftError(Exception):
     """Something the user can put right. The doors print its text without a traceback and exit with `exit_code`."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class RecipeError(HfftError):
@@ -63,7 +70,17 @@ def near(name: str, names: Iterable[str]) -> str:
     cut = [known for known in by_folded if given in (known, _initials(known)) or known.startswith(given)]
     matches = sorted(cut, key=len) if len(given) >= SHORTEST_CUT else []
     matches += difflib.get_close_matches(given, by_folded, n=1, cutoff=0.5)
-    return f" Did you mean '{by_folded[matches[0]]}'?" if matches else ""
+    return f" Did you mean '{shortened(by_folded[matches[0]])}'?" if matches else ""
+
+
+def alternatives(name: str, names: Sequence[str]) -> str:
+    """Suggests the nearest of `names`, as `near`, and tells them: all, but none whole that is long, nor hundreds.
+
+    >>> alternatives("lable", ["text", "label"])
+    " Did you mean 'label'? It has: text, label."
+    """
+    told = ", ".join(map(shortened, names[:MOST_TOLD])) or "none"
+    return f"{near(name, names)} It has: {told}{', ...' if len(names) > MOST_TOLD else ''}."
 
 
 def shortened(text: str, longest: int = 60) -> str:
@@ -73,6 +90,18 @@ def shortened(text: str, longest: int = 60) -> str:
     'a text ...'
     """
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def visible(text: str) -> str:
+    """The text with what cannot be seen written out, so that a name from a file neither hides nor steers a terminal.
+
+    >>> print(visible("caf\\u00e9 \\ufeffid \\x1b[2J"))
+    café \\ufeffid \\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    unseen = (each not in OF_TEXT and unicodedata.category(each) in UNSEEN for each in text)
+    return "".join(ascii(each)[1:-1] if hidden else each for each, hidden in zip(text, unseen, strict=True))
 
 
 def quoted(value: Any) -> str:

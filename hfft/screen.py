@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from hfft.errors import visible
+
 
 def quiet_libraries() -> None:
     """Turns off the progress bars of datasets and transformers: a run has one of its own."""
@@ -42,13 +44,13 @@ class Screen:
         return self.console.is_terminal and not self.console.quiet
 
     def say(self, text: str = "") -> None:
-        """Prints a line as it is: no markup, no wrapping."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        """Prints a line as it is, what cannot be seen written out: no markup, no wrapping."""
+        self.console.print(visible(text), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Prints a warning; where the screen is quiet, on standard error. The main process alone calls it."""
         if self.console.quiet:
-            sys.stderr.write(f"warning: {text}\n")
+            sys.stderr.write(f"warning: {visible(text)}\n")
         else:
             self.say(f"warning: {text}")
 
@@ -68,7 +70,7 @@ class Screen:
         for column in columns[1:]:
             table.add_column(column, justify="right", no_wrap=True, overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(visible, row))
         boundless = self.console.options.update(max_width=WIDEST)
         if Measurement.get(self.console, boundless, table).minimum <= self.console.width:
             self.console.print(table)

@@ -13,7 +13,7 @@ import numpy as np
 from datasets import Dataset
 
 from hfft.data.sounds import NO_TASK, is_sound
-from hfft.errors import DataError, near, quoted
+from hfft.errors import DataError, alternatives, quoted
 
 SHOWN = 3  # rows named in a message
 UNLABELLED = "unlabelled"  # the kind of finding that goes without saying of rows that are only to be answered
@@ -82,7 +82,7 @@ def require_columns(splits: Mapping[str, Dataset], columns: Mapping[str, Sequenc
             if column not in dataset.column_names:
                 raise DataError(
                     f"{setting} is '{column}', but the {split} split has no such column."
-                    f"{near(column, dataset.column_names)} It has: {', '.join(dataset.column_names)}."
+                    f"{alternatives(column, dataset.column_names)}"
                 )
             if is_sound(dataset.features[column]):
                 raise DataError(
@@ -142,7 +142,7 @@ def read_column(rows: Dataset, split: str, setting: str, name: str) -> list[Any]
     if name not in inside:
         raise DataError(
             f"{setting} is '{name}', but the column '{outer}' of the {split} split has no such part."
-            f"{near(name, inside)} It has: {', '.join(inside) or 'no parts'}."
+            f"{alternatives(name, inside)}"
         )
     return [None if value is None else value[inner] for value in values]
 

@@ -19,7 +19,7 @@ from datasets import Dataset
 
 from hfft.data.checks import SHOWN, Finding
 from hfft.data.plain_text import MARK, read_text
-from hfft.data.table import Table
+from hfft.data.table import Table, require_unlike
 from hfft.errors import DataError, quoted
 
 ADVICE = "A field that holds a quote must stand in quotes, with that inside it doubled."
@@ -155,8 +155,7 @@ def _table(fields: _Fields, remarks: list[Finding]) -> Table:
     # Spreadsheets write columns that hold nothing, and have no name.
     kept = [number for number, name in enumerate(header) if name.strip() or any(row[number] for row in rows)]
     names = [header[number] for number in kept]
-    if len(set(names)) != len(names):
-        raise DataError(f"{fields.path} names a column twice in its first line: {names}.")
+    require_unlike(names, f"{fields.path}, in its first line,")
     again = _found("header", fields, fields.headers, "are the names of the columns again, and are left out")
     columns = {name: [row[number] for row in rows] for name, number in zip(names, kept, strict=True)}
     return Table(Dataset.from_dict(columns), remarks=[*remarks, *again])

@@ -10,7 +10,7 @@ from typing import Any
 from hfft.data.checks import Finding, named_rows
 from hfft.data.plain_text import MARK, read_text
 from hfft.data.table import Table, table_of
-from hfft.errors import DataError, quoted
+from hfft.errors import DataError, quoted, shortened
 
 HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character that is written as two (a surrogate)
 TOO_DEEP = "lists or objects lie too deep in one another to be read"
@@ -20,7 +20,7 @@ class _Twice(ValueError):
     """A key stands twice in an object; `object_number` counts the objects by their ends."""
 
     def __init__(self, key: str, object_number: int):
-        super().__init__(f"an object names '{key}' twice")
+        super().__init__(f"an object names '{shortened(key)}' twice")
         self.object_number = object_number
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from datasets import ClassLabel
 
 from hfft.data.checks import row_of
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, shortened
 
 GENERIC = "LABEL_"  # transformers' names where none were given: they say nothing
 NEW_ROWS = "data"  # the split of rows that a finished model is asked about
@@ -136,7 +136,7 @@ def _known(name: str, numbers: dict[str, int], row: int, split: str) -> int:
         known = list(numbers)
         hint = "" if split == NEW_ROWS else " All labels of a new model can be given in task.labels."
         raise DataError(
-            f"task.label: {row_of(row, split)} has the label '{name}', which is not one of "
+            f"task.label: {row_of(row, split)} has the label '{shortened(name)}', which is not one of "
             f"{_listed(known)}.{near(name, known)}{hint}"
         )
     return numbers[name]
@@ -148,5 +148,5 @@ def _natural(name: str) -> tuple[int, int, str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:10])
+    shown = ", ".join(f"'{shortened(name)}'" for name in names[:10])
     return f"{shown}, ... ({len(names)} labels)" if len(names) > 10 else shown

@@ -14,7 +14,7 @@ from datasets import Dataset, Features
 from datasets.exceptions import DatasetGenerationError
 
 from hfft.data.sounds import undecoded
-from hfft.data.table import Table
+from hfft.data.table import Table, require_unlike
 from hfft.errors import DataError
 
 VIEWS = {pyarrow.string_view(): pyarrow.large_string(), pyarrow.binary_view(): pyarrow.large_binary()}
@@ -50,15 +50,13 @@ def first_of_parquet(path: Path, count: int) -> tuple[Table, int]:
 def _known(path: Path, table: pyarrow.Table) -> Table:
     plain = [field.with_type(VIEWS.get(field.type, field.type)) for field in table.schema]
     table = table.cast(pyarrow.schema(plain, table.schema.metadata))
-    names = table.column_names
-    if len(set(names)) < len(names):
-        raise DataError(f"{path} names a column twice: {', '.join(names)}.")
+    require_unlike(table.column_names, str(path))
     left_out = {
         field.name: f"{path}: the column '{field.name}' is of the type {field.type}, which cannot be read."
         for field in table.schema
         if not _is_known(field)
     }
-    if left_out and len(left_out) == len(names):
+    if left_out and len(left_out) == table.num_columns:
         raise DataError(next(iter(left_out.values())))
     table.validate(full=True)
     kept = table.drop_columns(list(left_out))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow
 from datasets import Dataset
 
 from hfft.data.checks import Finding
-from hfft.errors import DataError, quoted
+from hfft.errors import DataError, quoted, shortened
 
 DEEPEST = 30  # lists and objects in one another; datasets and pyarrow end in a RecursionError from 60 on
 DOES_NOT_FIT = (pyarrow.ArrowException, ValueError, TypeError, OverflowError, RecursionError)
@@ -52,6 +53,12 @@ class Table:
         return [replace(remark, split=split) for remark in self.remarks] + unused
 
 
+def require_unlike(names: Iterable[str], place: str) -> None:
+    """Raises DataError where two columns have one name."""
+    if twice := [quoted(name) for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"{place} names a column twice: {', '.join(twice)}.")
+
+
 def texts_within(value: Any) -> Iterator[str]:
     """All texts in a value of an option: among them are the names of columns."""
     if isinstance(value, str):
@@ -83,7 +90,7 @@ def table_of(place: str, columns: Mapping[str, list[Any]], remarks: Sequence[Fin
         faulty = list(columns)
         rows = None
     reasons = {name: _fault(columns[name]) for name in faulty}
-    left_out = {name: f"{place}: the column '{name}' {reason}" for name, reason in reasons.items() if reason}
+    left_out = {name: f"{place}: the column '{shortened(name)}' {reason}" for name, reason in reasons.items() if reason}
     if left_out and len(left_out) == len(columns):
         raise DataError(next(iter(left_out.values())))
     kept = {name: values for name, values in columns.items() if name not in left_out}

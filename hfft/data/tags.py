@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, shortened
 
 OUTSIDE = "O"
 PREFIXES = ("B-", "I-")
@@ -109,16 +109,17 @@ OTHERS = "BIOES and its kin are not read: write S- and U- as B-, and E-, L- and 
 def _require_known(name: str) -> None:
     """Raises DataError where a tag is of no scheme that is read."""
     kind, _, letter = name.rpartition("-")
+    shown = shortened(name)
     if name in PREFIXES:
-        raise DataError(f"task.tags: the tag '{name}' names no type. Write B-X and I-X, where X is the type.")
+        raise DataError(f"task.tags: the tag '{shown}' names no type. Write B-X and I-X, where X is the type.")
     if is_marked(name):
         return
     if name.startswith(tuple(f"{other}-" for other in OTHER_LETTERS)):
-        raise DataError(f"task.tags: there are tags as '{name}'. {OTHERS} If it is a type, write I-{name}.")
+        raise DataError(f"task.tags: there are tags as '{shown}'. {OTHERS} If it is a type, write I-{shown}.")
     if kind and letter in BARE:
         raise DataError(
-            f"task.tags: there are tags as '{name}', but the letter should stand in front: write {letter}-{kind}. If "
-            f"it is a type, write I-{name}."
+            f"task.tags: there are tags as '{shown}', but the letter should stand in front: write "
+            f"{letter}-{shortened(kind)}. If it is a type, write I-{shown}."
         )
 
 
@@ -136,7 +137,8 @@ def refuse_misspelled(names: Iterable[str]) -> None:
     if spelled and (both or 2 * len(spelled) > len([name for name in names if name != OUTSIDE])):
         name, (letter, kind) = next(iter(spelled.items()))
         raise DataError(
-            f"task.tags: there are tags as '{name}': write {letter.upper()}-{kind}. If it is a type, write I-{name}."
+            f"task.tags: there are tags as '{shortened(name)}': write {letter.upper()}-{shortened(kind)}. If it is a "
+            f"type, write I-{shortened(name)}."
         )
     small = [name for name in names if name in ("o", "0")]
     if small and OUTSIDE not in names and any(name.startswith(PREFIXES) for name in names):

@@ -9,12 +9,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from hfft.metrics.weighing import Bounds, Scores, Share, Weighted, groups_of, resamples, without_groups
 
 FEWEST = 30  # examples: of fewer, only shares have an interval, and what lies at its bound
 FEWEST_AT_BOUND = 10
+FEW = 3  # examples, wrong or right, beside which Wilson's interval falls short
 ROUNDED = 1e-9  # beside a value: what differs by less is an error of rounding
 WILSON, JACKKNIFE, BCA = "wilson", "jackknife", "bca"
 HOW = (
@@ -78,13 +79,22 @@ def intervals(weighted: Weighted, confidence: float) -> dict[str, Interval]:
 def wilson(right: float, of: float, confidence: float) -> Interval:
     """Wilson's score interval (1927) of `right` examples of `of`; none of less than two.
 
-    >>> found = wilson(15, 15, 0.95)
-    >>> print(f"{found.low:.4f} to {found.high:.4f}")
+    Where one to three are wrong (or right), its near end is that of the Poisson distribution: Wilson's own leaves out
+    shares so near the bound that such a count is no rarity (Brown, Cai and DasGupta 2001, section 4.1.1).
+
+    >>> for right in (15, 14):
+    ...     found = wilson(right, 15, 0.95)
+    ...     print(f"{found.low:.4f} to {found.high:.4f}")
     0.7961 to 1.0000
+    0.7018 to 0.9966
     """
     if of < 2:
         return NONE
     low, high = _score_interval(right / of, of, float(ndtri((1 + confidence) / 2)))
+    if 1 <= right <= FEW:
+        low = min(low, float(gammaincinv(right, 1 - confidence)) / of)
+    if 1 <= of - right <= FEW:
+        high = max(high, 1 - float(gammaincinv(of - right, 1 - confidence)) / of)
     return Interval(low, high, WILSON)
 
 

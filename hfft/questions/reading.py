@@ -21,7 +21,7 @@ from PIL.Image import Image
 from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.table import Table
-from hfft.errors import DataError, near, quoted
+from hfft.errors import DataError, alternatives, quoted
 from hfft.questions.cells import PICTURES, cells_of
 from hfft.questions.rows import Questions, file_columns, questions_of
 from hfft.tasks.inputs import inputs_of, setting_of
@@ -113,8 +113,8 @@ def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[An
         if outer not in names:
             setting = setting_of(task, name)
             raise DataError(
-                f"{setting} is '{name}', but the input has no such column.{near(name, names)} It has: "
-                f"{', '.join(names)}. Another is named by {setting}=COLUMN (--set; in Python overrides)."
+                f"{setting} is '{name}', but the input has no such column.{alternatives(name, names)} Another is named "
+                f"by {setting}=COLUMN (--set; in Python overrides)."
             )
         values = column(outer)
         if outer != name:

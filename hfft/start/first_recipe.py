@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from hfft.assemble import draft
-from hfft.errors import DataError, RecipeError, near
+from hfft.errors import DataError, RecipeError, alternatives, near
 from hfft.folder import check_writable, write_text
 from hfft.recipe import Recipe
 from hfft.start.columns import Column, columns_of
@@ -169,10 +169,7 @@ def _require_columns(split: Split, made: Guess) -> None:
             outer = name if name in split.rows.column_names else name.partition(".")[0]
             if outer not in split.rows.column_names:
                 columns = split.rows.column_names
-                raise DataError(
-                    f"--{split.name}: {split.place} has no column '{name}'.{near(name, columns)} It has: "
-                    f"{', '.join(columns)}."
-                )
+                raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, columns)}")
 
 
 def _languages(columns: Mapping[str, Column], wishes: Wishes, made: Guess) -> list[str | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from hfft.data.sounds import NO_TASK
-from hfft.errors import DataError, near
+from hfft.errors import DataError, alternatives
 from hfft.start.columns import Column
 from hfft.start.guessing_labels import guess_label, label_candidates
 from hfft.start.guessing_texts import guess_texts, text_columns
@@ -81,8 +81,7 @@ def _require(columns: Columns, wishes: Wishes) -> None:
             nested = outer in columns and inner in columns[outer].parts
             if name not in columns and not nested:
                 raise DataError(
-                    f"--{flag} is '{name}', but the data has no such column.{near(name, columns)} It has: "
-                    f"{', '.join(columns)}."
+                    f"--{flag} is '{name}', but the data has no such column.{alternatives(name, list(columns))}"
                 )
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 
 from hfft.cli import main
+from hfft.errors import visible
 
 SECONDS = 60  # what a command on tiny data takes at most; the slowest seen took four
 LEFT_OUT = re.compile(r"^([\w-]*): ([0-9]+) of ([0-9]+) rows .*left out", re.MULTILINE)
@@ -34,7 +35,7 @@ def sound_or_refused(*arguments: str) -> str | None:
         return out
     assert code == 2, f"exit code {code}: {err}"
     assert err.startswith("Error: "), err
-    assert all(line.isprintable() for line in err.splitlines()), repr(err)
+    assert visible(err) == err, repr(err)
     assert len(err) < 3000, f"a message of {len(err)} characters: {err[:300]}"
     return None
 

@@ -14,7 +14,7 @@ from hfft.data.checks import Finding, count_rows, require_columns, row_of
 from hfft.data.labels import as_known
 from hfft.data.tags import OUTSIDE, Span, begins_inside
 from hfft.data.words import trimmed
-from hfft.errors import DataError, near
+from hfft.errors import DataError, near, shortened
 
 KEYS = ("start", "end", "label")
 Truth = list[str] | list[Span] | None  # the tags of words, or the spans of a text; None where there are none
@@ -193,13 +193,13 @@ def _span(text: str, span: dict[str, Any], feature: Any, row: int, split: str, c
         raise _odd("tags", row, split, columns.tags, label, "the type of an entity, a text")
     if not all(type(place) is int for place in (start, end)) or not 0 <= start < end <= len(text):
         raise DataError(
-            f"task.tags: {row_of(row, split)} has a span from {start!r} to {end!r} ('{label}'), but its text "
-            f"has {len(text)} characters: 'start' counts from 0, and 'end' is the character behind the last."
+            f"task.tags: {row_of(row, split)} has a span from {start!r} to {end!r} ('{shortened(label)}'), but its "
+            f"text has {len(text)} characters: 'start' counts from 0, and 'end' is the character behind the last."
         )
     first, behind = trimmed(text, start, end)
     if first == behind:
         raise DataError(
-            f"task.tags: {row_of(row, split)} has a span from {start} to {end} ('{label}') that holds "
+            f"task.tags: {row_of(row, split)} has a span from {start} to {end} ('{shortened(label)}') that holds "
             "nothing but white space."
         )
     return Span(label, first, behind)

@@ -144,7 +144,7 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest_one(read, pattern, m
     ("name", "content", "message"),
     [
         ("a.csv", "", "a.csv is empty, or its first line is; that line should name the columns."),
-        ("a.csv", "text,text\na,b\n", "a.csv names a column twice in its first line: ['text', 'text']."),
+        ("a.csv", "text,text\na,b\n", "a.csv, in its first line, names a column twice: 'text'."),
         (
             "a.csv",
             "text,label\na,b\nc, d,e\n",

@@ -108,7 +108,7 @@ def test_the_name_of_the_only_column_may_be_a_value(read):
 
 def test_columns_without_a_name_and_a_value_are_passed_over(read):
     assert read("a.csv", "text,,\na,,\nb,,\n").rows.to_dict() == {"text": ["a", "b"]}
-    with pytest.raises(DataError, match=r"names a column twice in its first line: \['text', '', ''\]"):
+    with pytest.raises(DataError, match=r"in its first line, names a column twice: ''\."):
         read("a.csv", "text,,\na,1,\nb,,2\n")
 
 
