@@ -15,14 +15,21 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, multinomial, norm
 
-from hfft.compare.proportions import mcnemar, tango
-from hfft.compare.statistics import Difference, Values, agreeing, difference, permutation_p
-from hfft.compare.swapping import ways
 from hfft.metrics.classification import classification_weighted
+from hfft.metrics.entities import entity_weighted
 from hfft.metrics.intervals import FEWEST, intervals, percentiles, wilson
 from hfft.metrics.regression import regression_weighted
-from hfft.metrics.tokens import entity_weighted
 from hfft.metrics.weighing import Weighted, resamples, without_groups
+from hfft.reports.compare.statistics import (
+    Difference,
+    Values,
+    agreeing,
+    difference,
+    mcnemar,
+    permutation_p,
+    tango,
+    ways,
+)
 
 CONFIDENCE, SIZES, SHARES = 0.95, (8, 15, 30, 55, 100, 180, 500, 1000), (0.5, 0.8, 0.9, 0.95, 0.98)
 SIZES_DRAWN = SIZES[:-1]  # what is not enumerated takes its time

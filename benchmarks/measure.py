@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from hfft.folder import RunFolder, read_json
+from hfft.io.run_folder import RunFolder, read_json
 from hfft.recipe import Recipe
 
 SCORING_BATCH = 64
@@ -87,7 +87,8 @@ class Kind:
 
     Attributes:
         head: The class of transformers that loads a model with its head.
-        reader: What makes the model's inputs: "tokenizer" or "image_processor", a method of `hfft.backbone.Backbone`.
+        reader: What makes the model's inputs: "tokenizer" or "image_processor", a method of
+            `hfft.models.pretrained.Backbone`.
         scored: Scores a saved model on the test file, by the same lines for every tool.
     """
 
@@ -156,7 +157,7 @@ def warm_up(recipe: Recipe, kind: Kind) -> None:
     """Loads the model and its reader once, so that no clock sees transformers import them or the disk be slow."""
     import transformers
 
-    from hfft.screen import quiet_libraries
+    from hfft.io.console import quiet_libraries
 
     quiet_libraries()
     transformers.logging.set_verbosity_error()
@@ -167,7 +168,7 @@ def warm_up(recipe: Recipe, kind: Kind) -> None:
 
 def backbone_of(recipe: Recipe) -> Any:
     """The model that a recipe starts from."""
-    from hfft.backbone import Backbone
+    from hfft.models.pretrained import Backbone
 
     return Backbone(**recipe.model.model_dump(exclude={"encoder", "decoder"}))
 
@@ -177,7 +178,7 @@ def train_hfft(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Traine
     from accelerate import Accelerator
 
     from hfft import train
-    from hfft.environment import describe
+    from hfft.workflows.environment import describe
 
     began, began_at = time.perf_counter(), time.time()
     accelerator = Accelerator(**settings)
@@ -228,7 +229,7 @@ def fitted(trainer: Any, reader: Any, recipe: Recipe, folder: Path, began: float
     """
     from transformers import PrinterCallback
 
-    from hfft.environment import describe
+    from hfft.workflows.environment import describe
 
     if trainer.args.train_batch_size != recipe.train.batch_size:
         raise SystemExit("Trainer would spread each batch over several devices: let it see one only.")

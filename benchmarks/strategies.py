@@ -32,7 +32,7 @@ from strategies_plan import DRAW_SEED, METHODS, RECIPE, Study, all_jobs, choosin
 from strategies_runs import Done, Job, add_done, found, of_stage, read_done, unlike
 from vs_trainer import ROOT, accelerate_settings
 
-from hfft.folder import RunFolder, read_json, write_text
+from hfft.io.run_folder import RunFolder, read_json, write_text
 from hfft.recipe import Recipe
 
 FILES = ("train.csv", "validation.csv", "test.csv")

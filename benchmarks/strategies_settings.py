@@ -73,7 +73,7 @@ def rates(study: Study, done: Sequence[Done]) -> str:
 
 def defaults(study: Study, done: Sequence[Done]) -> str:
     """Where hfft's default learning rates lie beside those tried and chosen."""
-    from hfft.assemble import DEFAULT_LR
+    from hfft.workflows.build import DEFAULT_LR
 
     lines = [
         "What hfft takes where a recipe names no rate, beside what was tried and chosen here "

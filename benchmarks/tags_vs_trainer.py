@@ -35,7 +35,7 @@ from measure import Kind, Outcome, Scored, Tool, Trained, backbone_of, fitted, m
 from seeded import report_seeded, seeded_options, seeded_parser, tools_for
 from vs_trainer import ROOT, train_all
 
-from hfft.folder import RunFolder
+from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
 
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl")

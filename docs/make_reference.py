@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hfft.schema import recipe_schema
+from hfft.workflows.describe import recipe_schema
 
 PAGE = Path(__file__).with_name("recipe_reference.md")
 HEAD = """# Recipe reference

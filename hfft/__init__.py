@@ -9,25 +9,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfft.answering import Evaluation as Evaluation
-    from hfft.api import Result as Result
-    from hfft.api import evaluate as evaluate
-    from hfft.api import plan as plan
-    from hfft.api import predict as predict
-    from hfft.api import train as train
-    from hfft.planning import Plan as Plan
-    from hfft.recipe import Recipe as Recipe
-    from hfft.tuning.blocks import Block as Block
-    from hfft.tuning.blocks import blocks as blocks
+    from hfft.api import Result, evaluate, plan, predict, train
+    from hfft.recipe import Recipe
+    from hfft.tuning.blocks import Block, blocks
+    from hfft.workflows.plan import Plan
+    from hfft.workflows.predict import Evaluation
 
 __version__ = "0.1.0.dev0"
+
 __all__ = ["Block", "Evaluation", "Plan", "Recipe", "Result", "blocks", "evaluate", "plan", "predict", "train"]
 
 _HOMES = {
     "Block": "hfft.tuning.blocks",
-    "Evaluation": "hfft.answering",
-    "Plan": "hfft.planning",
-    "Recipe": "hfft.recipe",
+    "Evaluation": "hfft.workflows.predict",
+    "Plan": "hfft.workflows.plan",
+    "Recipe": "hfft.recipe.recipe",
     "Result": "hfft.api",
     "blocks": "hfft.tuning.blocks",
     "evaluate": "hfft.api",

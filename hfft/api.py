@@ -11,24 +11,23 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from hfft.answering import Evaluation, answer, score
-from hfft.assemble import assemble, draft
-from hfft.environment import make_accelerator
 from hfft.errors import DiskError
-from hfft.folder import RunFolder, scored_splits
-from hfft.hub.pushing import publish_finished, push
-from hfft.hub.target import check_before_training
-from hfft.lock import alone_in
-from hfft.opening import open_finished
-from hfft.planning import Plan, make_plan
+from hfft.hub.push import publish_finished, push
+from hfft.hub.repository import check_before_training
+from hfft.io.console import Screen, quiet_libraries
+from hfft.io.run_folder import RunFolder, alone_in, scored_splits
 from hfft.recipe import Recipe
-from hfft.report.reading import read_results
-from hfft.resume import doubts_of_going_on, what_is_whole
-from hfft.samples import require_pictures, write_samples
-from hfft.screen import Screen, quiet_libraries
-from hfft.seeds import train_seeds
-from hfft.sizes import lack_of_room
-from hfft.training import train_in
+from hfft.reports.run_files import read_results
+from hfft.workflows.build import assemble, draft
+from hfft.workflows.environment import make_accelerator
+from hfft.workflows.finished import open_finished
+from hfft.workflows.plan import Plan, make_plan
+from hfft.workflows.predict import Evaluation, answer, score
+from hfft.workflows.resume import doubts_of_going_on, what_is_whole
+from hfft.workflows.samples import require_pictures, write_samples
+from hfft.workflows.seeds import train_seeds
+from hfft.workflows.sizes import lack_of_room
+from hfft.workflows.train import train_in
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Result:
             overwrite: Replace another model that is there.
 
         Raises:
-            SetupError: As `hfft.hub.push`.
+            SetupError: As `hfft.hub.push.push`.
         """
         return push(self.folder, repo, private, revision, adapter, overwrite)
 

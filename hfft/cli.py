@@ -1,4 +1,4 @@
-"""The command line. Every door passes errors on as one message on standard error and an exit code."""
+"""The command line: every command of `hfft`, its exit codes, and who speaks first of several processes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from hfft.cli_hub import pull, push
-from hfft.cli_init import init
-from hfft.cli_look import compare, report
 from hfft.errors import DiskError, HfftError, SetupError, Stopped
-from hfft.folder import FULL, refusal
+from hfft.io.run_folder import FULL, refusal
+
+if TYPE_CHECKING:
+    from hfft.workflows.init.state import Doubt
 
 app = typer.Typer(
     name="hfft",
@@ -31,14 +31,19 @@ app = typer.Typer(
 RecipeFile = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe: a YAML file, or hf://USER/NAME of a published run.")
 ]
+
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change, such as optim.lr=3e-5.")
 ]
+
 FinishedModel = Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a transformers model.")]
+
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting to change, such as task.text=body.")
 ]
+
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows answered at once.")]
+
 Trust = Annotated[bool, typer.Option("--trust", help="Allow code that the recipe names or the model brings.")]
 
 
@@ -88,8 +93,8 @@ def plan(
 
     loaded = Recipe.load(recipe, *(overrides or []))
     from hfft.api import plan as make
-    from hfft.samples import SHEET
-    from hfft.screen import Screen
+    from hfft.io.console import Screen
+    from hfft.workflows.samples import SHEET
 
     made = make(loaded, trust=trust, samples=samples, output=output)
     if as_json:
@@ -142,12 +147,12 @@ def predict(
 
     The answers go to standard output, in the order of the inputs and one for each; all else to standard error.
     """
-    from hfft.answering import answer
-    from hfft.environment import make_accelerator
-    from hfft.folder import check_writable
-    from hfft.opening import open_finished
-    from hfft.questions.standard_input import read_lines, require_unicode
-    from hfft.screen import quiet_libraries
+    from hfft.io.console import quiet_libraries
+    from hfft.io.run_folder import check_writable
+    from hfft.workflows.environment import make_accelerator
+    from hfft.workflows.finished import open_finished
+    from hfft.workflows.inputs.standard_input import read_lines, require_unicode
+    from hfft.workflows.predict import answer
 
     given: list[str | Path] = [*(inputs or []), *map(Path, files or [])]
     if "-" in given and len(given) > 1:
@@ -186,8 +191,8 @@ def evaluate(
 ) -> None:
     """Score a finished model on new rows, with an interval for each score."""
     from hfft.api import evaluate as score
-    from hfft.folder import check_writable
-    from hfft.screen import Screen
+    from hfft.io.console import Screen
+    from hfft.io.run_folder import check_writable
 
     if predictions is not None:
         check_writable(Path(predictions))
@@ -205,8 +210,8 @@ def tasks(
     name: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Tell of this one alone.")] = None,
 ) -> None:
     """Say what each task is for, what its data look like, and which options it has."""
-    from hfft.schema import describe_tasks
-    from hfft.screen import Screen
+    from hfft.io.console import Screen
+    from hfft.workflows.describe import describe_tasks
 
     for line in describe_tasks(name):
         Screen().say(line)
@@ -215,9 +220,172 @@ def tasks(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of recipes, for editors."""
-    from hfft.schema import recipe_schema
+    from hfft.workflows.describe import recipe_schema
 
     sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
+
+
+def push(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
+    repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository; made where it is not there yet.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    revision: Annotated[
+        str | None, typer.Option(metavar="BRANCH", help="A branch other than main; made where it is not there yet.")
+    ] = None,
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Publish adapter/ rather than model/, where the run has both.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another model that is there.")] = False,
+) -> None:
+    """Publish a finished run on the Hub, in one commit: weights, card, recipe, results."""
+    from hfft.hub.push import push as publish
+    from hfft.io.console import Screen
+
+    publish(run, repo, private, revision, adapter, overwrite, screen=Screen())
+
+
+def pull(
+    repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="A repository that hfft published.")],
+    revision: Annotated[str | None, typer.Option(metavar="REVISION", help="A branch, tag or commit.")] = None,
+    output: Annotated[str | None, typer.Option(metavar="DIR", help="The run folder. Default: runs/NAME.")] = None,
+) -> None:
+    """Fetch a published run: a run folder to predict and evaluate with, or to repeat."""
+    from hfft.hub.pull import pull as fetch
+    from hfft.io.console import Screen
+
+    Screen().say(f"Run folder: {fetch(repo, revision, output)}")
+
+
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+) -> None:
+    """Write report.html and report.json into a run folder, as the end of a training does."""
+    from hfft.io.run_folder import RunFolder
+    from hfft.reports.facts import write_report
+
+    typer.echo(write_report(RunFolder(run)))
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Finished runs; the first is the measure.")],
+    split: Annotated[str | None, typer.Option(help="The split to compare on. Default: test, else eval.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="A score to compare; may be repeated.")] = None,
+    html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write a page too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Allow code that the recipes name.")] = False,
+) -> None:
+    """Compare finished runs on the same examples: paired differences with intervals, and what differs in recipes."""
+    from hfft.io.console import Screen, quiet_libraries
+    from hfft.io.run_folder import check_writable, write_text
+    from hfft.reports.compare.comparison import compare as make
+
+    quiet_libraries()
+    if html is not None:
+        check_writable(Path(html))
+    found = make(runs, split=split, metrics=metric, trust=trust)
+    if html is not None:
+        write_text(Path(html), found.page())
+    if as_json:
+        sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        found.show(Screen())
+
+
+Files = list[str] | None
+
+Column = str | None
+
+
+def init(
+    task: Annotated[str | None, typer.Option(metavar="TASK", help="As hfft tasks lists them.")] = None,
+    data: Annotated[
+        Files,
+        typer.Option(metavar="FILE|FOLDER|NAME", help="The training data; of the Hub owner/name. May be repeated."),
+    ] = None,
+    eval_files: Annotated[
+        Files, typer.Option("--eval", metavar="FILE|FOLDER", help="Scored while training. Default: found, or cut off.")
+    ] = None,
+    test: Annotated[Files, typer.Option(metavar="FILE|FOLDER", help="Scored at the end. Default: found.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A Hub id, a folder, or package://NAME/PATH. Default: proposed.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="tiny|small|base|large", help="Of the model that is proposed. Default: base.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Of the texts: de; of a translation en-de. Default: detected.")
+    ] = None,
+    text: Annotated[Files, typer.Option(metavar="COLUMN", help="The text to classify; twice for a pair.")] = None,
+    label: Annotated[Files, typer.Option(metavar="COLUMN", help="Its label; may be repeated.")] = None,
+    source: Annotated[Column, typer.Option(metavar="COLUMN", help="What is read: to translate or summarize.")] = None,
+    target: Annotated[Column, typer.Option(metavar="COLUMN", help="What is to be written from it.")] = None,
+    tokens: Annotated[Column, typer.Option(metavar="COLUMN", help="Lists of words, or texts, to tag.")] = None,
+    tags: Annotated[Column, typer.Option(metavar="COLUMN", help="A tag for each word, or spans.")] = None,
+    image: Annotated[Column, typer.Option(metavar="COLUMN", help="The image to classify.")] = None,
+    config: Annotated[str | None, typer.Option(metavar="NAME", help="Configuration of a data set of the Hub.")] = None,
+    output: Annotated[str | None, typer.Option(metavar="FILE", help="The recipe. Default: recipe.yaml.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the run. Default: the recipe's file.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the best guess where something is unclear.")] = False,
+) -> None:
+    """Look at data, propose a model, and write a recipe with comments, which hfft plan and hfft train take."""
+    from hfft.io.console import Screen, quiet_libraries
+    from hfft.workflows.init.recipe import write_first_recipe
+    from hfft.workflows.init.state import Wishes
+
+    quiet_libraries()
+    wishes = Wishes(
+        data=tuple(data or ()),
+        eval=tuple(eval_files or ()),
+        test=tuple(test or ()),
+        text=tuple(text or ()),
+        label=tuple(label or ()),
+        task=task,
+        config=config,
+        model=model,
+        source=source,
+        target=target,
+        tokens=tokens,
+        tags=tags,
+        image=image,
+        language=language,
+        size=size,
+        output=output,
+        name=name,
+    )
+    ask = _take_guess if yes else _prompt if sys.stdin.isatty() else _refuse
+    write_first_recipe(wishes, ask, Screen().say)
+
+
+def _take_guess(doubt: Doubt) -> str:
+    if doubt.default is None:
+        return _refuse(doubt)
+    typer.echo(f"{doubt.flag} is taken to be {doubt.default}: {doubt.why}")
+    return doubt.default
+
+
+def _prompt(doubt: Doubt) -> str:
+    from hfft.errors import near
+
+    if doubt.why:
+        typer.echo(f"Not clear: {doubt.why}.")
+    among = f" ({', '.join(doubt.choices)})" if doubt.choices else ""
+    while True:
+        answer = typer.prompt(f"{doubt.question}{among}", default=doubt.default).strip()
+        wrong = [part for part in doubt.parts(answer) if part not in doubt.choices]
+        if not doubt.choices or not wrong:
+            return answer
+        typer.echo(f"There is no '{wrong[0]}'.{near(wrong[0], doubt.choices)}")
+
+
+def _refuse(doubt: Doubt) -> str:
+    from hfft.errors import RecipeError
+
+    if doubt.default is None:
+        raise RecipeError(f"{doubt.flag} is missing. {doubt.question}.")
+    raise RecipeError(
+        f"It is not clear what {doubt.flag} should be: {doubt.why}. Give it; --yes takes '{doubt.default}', and on a "
+        "terminal hfft init asks."
+    )
 
 
 for command in (report, compare, push, pull, init):

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 SHORTEST_CUT = 2  # letters that may stand for a whole name
+
 MOST_TOLD = 40  # names in a message
+
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories of what a terminal obeys or does not show
+
 OF_TEXT = "\n\t\u200c\u200d"  # those of them that texts need: the last two join letters, or keep them apart
 
 

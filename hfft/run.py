@@ -1,5 +1,7 @@
 """The door that `accelerate launch -m hfft.run RECIPE` opens; the same as `hfft train RECIPE`."""
 
+from __future__ import annotations
+
 import sys
 
 from hfft.cli import main

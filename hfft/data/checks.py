@@ -1,4 +1,4 @@
-"""What is looked for in the data before training. Findings are counted and named by row, and never silent."""
+"""Columns of sounds and films, which no task takes: they are never decoded, and a task that is given one says so."""
 
 from __future__ import annotations
 
@@ -6,16 +6,36 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
+from datasets import Audio, Dataset, Video
 
-from hfft.data.sounds import NO_TASK, is_sound
 from hfft.errors import DataError, alternatives, quoted
 
+SOUND_ENDINGS = (".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma")
+
+FILM_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+
+NO_TASK = "no task takes sounds or films yet: they take texts, words and images"
+
+
+def is_sound(feature: Any) -> bool:
+    """Whether a column holds sounds or films."""
+    return isinstance(feature, (Audio, Video))
+
+
+def undecoded(rows: Any) -> Any:
+    """The same rows, a data set or a stream, of whose sounds and films the bytes are given as they are."""
+    for name, feature in (rows.features or {}).items():
+        if is_sound(feature) and feature.decode:
+            rows = rows.cast_column(name, replace(feature, decode=False))
+    return rows
+
+
 SHOWN = 3  # rows named in a message
+
 UNLABELLED = "unlabelled"  # the kind of finding that goes without saying of rows that are only to be answered
 
 

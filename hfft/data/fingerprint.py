@@ -11,9 +11,10 @@ from typing import Any, cast
 import pyarrow
 from datasets import Dataset
 
-from hfft.data.file_names import renamed
+from hfft.data.files import renamed
 
 ROWS = 1000  # hashed at once
+
 END = 2**16  # bytes read at either end of a file
 
 

@@ -13,6 +13,7 @@ IMAGE_ENDINGS = (
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"),
     *(".pcx", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"),
 )
+
 LEFT_BEHIND = frozenset(
     [
         *("__macosx", ".appledouble", ".trashes", "icon\r"),  # macOS, and what packs zips there

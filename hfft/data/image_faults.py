@@ -14,8 +14,11 @@ import PIL
 from hfft.errors import shortened
 
 LONGEST, OF_OTHERS = 300, 80  # characters of a name in a message, and of what is none
+
 FOLDERS = 1000  # looked into for a file
+
 MISSING = "there is no such file"
+
 OTHERS = {
     "the image itself as numbers": re.compile(r"[0-9.,\s\[\]]{200}$"),
     "the image itself as text (base64)": re.compile(r"data:image/|[A-Za-z0-9+/=\s]{200}$"),

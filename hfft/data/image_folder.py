@@ -1,7 +1,4 @@
-"""Image folders: the name of a subfolder is the label of the images in it. No image is decoded here.
-
-Every visible file counts, whatever its name ends in: what is no image is found and named when the images are looked at.
-"""
+"""Folders of images: a subfolder for each class, or one without."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ from pathlib import Path
 
 from datasets import ClassLabel, Dataset, Features, Value
 
-from hfft.data.class_folders import LAYOUT, layout_findings
-from hfft.data.folders import IMAGE_ENDINGS, files_below, require_utf8, some
-from hfft.data.sounds import FILM_ENDINGS, NO_TASK, SOUND_ENDINGS
+from hfft.data.checks import FILM_ENDINGS, NO_TASK, SOUND_ENDINGS, Finding
+from hfft.data.folders import IMAGE_ENDINGS, LEFT_BEHIND, files_below, is_visible, leads_back, require_utf8, some
 from hfft.data.table import Table
 from hfft.errors import DataError
 
 SNIFFED = 8  # files, to tell texts from images
+
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such texts begin
 
 
@@ -97,3 +94,113 @@ def image_rows(images: Iterable[str | Path], where: str) -> Dataset:
     return Dataset.from_dict(
         {"image": [str(Path(image).absolute()) for image in images]}, Features({"image": Value("string")})
     )
+
+
+SPLITS = ("train", "test", "val", "valid", "validation", "eval", "dev")
+
+PLACES = ("image", "images", "img", "imgs", "jpegimages", "photos", "pictures")
+"""Names of a folder with all images in it: of no class."""
+
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+
+LAYOUT = "In an image folder each class needs its own subfolder, named as the class, with its images in it."
+
+
+def class_names(folder: Path, where: str) -> list[str]:
+    """The names of the subfolders of an image folder, sorted.
+
+    Raises:
+        DataError: It is laid out in another way.
+    """
+    visible = sorted(path for path in folder.iterdir() if is_visible(path.name))
+    require_utf8(visible, where)
+    names = [path.name for path in visible if path.is_dir() and not leads_back(path)]
+    files = [path.name for path in visible if path.is_file()]
+    images = [name for name in files if Path(name).suffix.lower() in IMAGE_ENDINGS]
+    if not visible:
+        raise DataError(f"{where}: the folder {folder} is empty. {LAYOUT}")
+    if not names:
+        others = [name for name in files if name not in images]
+        hint = f" If {others[0]} is a table of the data, name it in the folder's place." if others else ""
+        raise DataError(f"{where}: the folder {folder} has no subfolders, but {some(files)}. {LAYOUT}{hint}")
+    if images:
+        raise DataError(
+            f"{where}: the folder {folder} has {some(images)} beside the subfolders {some(names)}. {LAYOUT}"
+        )
+    if all(name.lower() in SPLITS for name in names):
+        setting = where.rpartition(".")[0]  # a split of a recipe, `data.files.train`, has a section; `--data` has none
+        named = ", ".join(f"{_role(name)}: {folder / name}" for name in names)
+        hint = f"Name them apart in {setting}: {{{named}}}." if setting else f"Name one of them: {folder / names[0]}."
+        raise DataError(
+            f"{where}: the subfolders of {folder} look like splits, not like classes: {', '.join(names)}. {hint}"
+        )
+    if len(names) == 1:
+        _require_class(folder / names[0], files, where)
+    return names
+
+
+def _role(name: str) -> str:
+    return name.lower() if name.lower() in ("train", "test") else "eval"
+
+
+def _require_class(only: Path, beside: Sequence[str], where: str) -> None:
+    """Raises DataError where the only subfolder is no class, but holds the classes, or the images of all of them."""
+    inside = sorted(path for path in only.iterdir() if is_visible(path.name))
+    folders = [path.name for path in inside if path.is_dir()]
+    found = f"{where}: the folder {only.parent} has only one subfolder, {only.name}"
+    if len(folders) > 1 and len(folders) == len(inside):
+        raise DataError(f"{found}, with the subfolders {some(folders)}. If these are the classes, name {only}.")
+    if only.name.lower() in PLACES:
+        tables = [name for name in beside if Path(name).suffix.lower() in TABLES]
+        hint = f" If {tables[0]} has the labels, name {only.with_name(tables[0])} in its place." if tables else ""
+        raise DataError(f"{found}, which would be the label of all images. {LAYOUT}{hint}")
+
+
+def layout_findings(folder: Path, classes: Sequence[str], counts: Sequence[int], setting: str) -> list[Finding]:
+    """Counts images whose label may be meant otherwise, and those in folders that are passed over.
+
+    Args:
+        folder: Of class folders.
+        classes: The names of its subfolders.
+        counts: How many images lie in each of these.
+        setting: What names the folder, for messages.
+    """
+    return [
+        *_tables_beside(folder, sum(counts), setting),
+        *_classes_below(folder, [folder / name for name in classes], counts, setting),
+        *_hidden_classes(folder, sum(counts)),
+    ]
+
+
+def _tables_beside(folder: Path, total: int, setting: str) -> list[Finding]:
+    visible = sorted(path for path in folder.iterdir() if is_visible(path.name))
+    tables = [path for path in visible if path.is_file() and path.suffix.lower() in TABLES]
+    text = (
+        f"have the name of their folder as label, and {some([path.name for path in tables])} beside the class folders "
+        "is not read. If the labels stand there, name it in the folder's place"
+    )
+    named = f"{setting}: {tables[0]}, and its columns in task.image and task.label" if tables else ""
+    return [Finding("table-beside", "", total, total, f"{text} ({named})")] if tables else []
+
+
+def _classes_below(folder: Path, classes: Sequence[Path], counts: Sequence[int], setting: str) -> list[Finding]:
+    """Where all class folders have the same subfolders and no files: `fold1/cat`, `fold1/dog`, `fold2/cat`, ..."""
+    inside = [{path for path in one.iterdir() if is_visible(path.name)} for one in classes if one.is_dir()]
+    names = [{path.name for path in paths} for paths in inside]
+    shared = sorted(set.intersection(*names)) if len(names) > 1 else []
+    if len(shared) < 2 or not all(path.is_dir() for paths in inside for path in paths):
+        return []
+    text = (
+        f"lie in subfolders that all class folders have ({some(shared)}), and their label is the name of the folder "
+        f"directly below {folder}. If the subfolders are the classes, name {setting}: {folder}/*"
+    )
+    return [Finding("classes-below", "", sum(counts), sum(counts), text)]
+
+
+def _hidden_classes(folder: Path, total: int) -> list[Finding]:
+    hidden = [path for path in folder.iterdir() if not is_visible(path.name) and path.is_dir()]
+    hidden = sorted(path for path in hidden if path.name.lower() not in LEFT_BEHIND)
+    found = {path.name: sum(file.suffix.lower() in IMAGE_ENDINGS for file in path.iterdir()) for path in hidden}
+    named, count = [name for name, images in found.items() if images], sum(found.values())
+    text = f"lie in folders whose names begin with a dot, and are left out: {some(named)}"
+    return [Finding("hidden", "", count, total + count, text)] if named else []

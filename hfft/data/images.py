@@ -30,12 +30,14 @@ from transformers.image_utils import load_image
 from hfft.data import checks
 from hfft.data.image_faults import cure, reason, shown_name
 from hfft.data.loaders import cores
-from hfft.data.text import cache_folder
+from hfft.data.tokenization import cache_folder
 from hfft.errors import DataError
-from hfft.folder import read_json, write_text
+from hfft.io.run_folder import read_json, write_text
 
 ROWS = 100  # held as bytes at once: photographs are megabytes each
+
 FORMAT = 1  # of what is kept on disk
+
 TEXT, BYTES = ("string", "large_string"), ("binary", "large_binary")
 
 
@@ -210,6 +212,7 @@ DEEP = (
     "have one channel of more than 8 bits, which Pillow and transformers clip to 0 to 255 instead of scaling it "
     "(all above 255 becomes white); convert them to 8 bits first"
 )
+
 TRANSPARENT = "have an alpha channel or a transparent colour, which is dropped: what lay beneath it shows"
 
 

@@ -16,7 +16,9 @@ from hfft.data.labels import Applying, as_known
 from hfft.errors import DataError, quoted
 
 KINDS = "a label is a text, a whole number or a boolean."
+
 WHOLE = re.compile("-?[0-9]+")
+
 MISSING = "-1"  # is no label where the file has classes of its own, or whole numbers from 0
 
 
@@ -206,6 +208,7 @@ def _split(value: Any, delimiter: str | None, inner: Any, cell: Cell) -> list[An
 
 
 APPLIES = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+
 UNKNOWN = (None, "-1", "-1.0")
 
 
@@ -298,6 +301,7 @@ def _by_position(names: list[str | None], given: Sequence[str]) -> list[str | No
 
 
 LOOKED_AT = 1000  # rows
+
 ROW_OF_NUMBERS = re.compile(r"\[[0-9.,\s]*\]")
 
 

@@ -18,11 +18,13 @@ import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, get_worker_info
 
-from hfft.data.order import Part, epoch_batches, parts, steps_per_epoch
+from hfft.data.sampling import Part, epoch_batches, parts, steps_per_epoch
 from hfft.errors import HfftError, SetupError
 
 Batch = dict[str, torch.Tensor]
+
 Collate = Callable[[list[dict[str, Any]]], Batch]
+
 SHARED = Path("/dev/shm")  # where Linux has the memory that processes share
 
 

@@ -15,11 +15,10 @@ from datasets import Dataset, IterableDataset, ReadInstruction, load_dataset
 from datasets.exceptions import DatasetGenerationError
 from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
-from hfft.data.checks import Finding
+from hfft.data.checks import Finding, undecoded
 from hfft.data.files import read_files
-from hfft.data.sounds import undecoded
 from hfft.errors import DataError, RecipeError, SetupError
-from hfft.network import hub_is_reachable
+from hfft.io.hub_client import hub_is_reachable
 
 PERMISSION = "If it is private or gated, ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
 

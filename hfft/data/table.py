@@ -14,6 +14,7 @@ from hfft.data.checks import Finding
 from hfft.errors import DataError, quoted, shortened
 
 DEEPEST = 30  # lists and objects in one another; datasets and pyarrow end in a RecursionError from 60 on
+
 DOES_NOT_FIT = (pyarrow.ArrowException, ValueError, TypeError, OverflowError, RecursionError)
 
 

@@ -5,8 +5,8 @@ needs beside them lies below `hfft/`: the recipe, results, environment, paramete
 the files that hfft put there.
 """
 
-from hfft.hub.pulling import pull
-from hfft.hub.pushing import push
-from hfft.hub_access import local_recipe as recipe_path
+from hfft.hub.pull import pull
+from hfft.hub.push import push
+from hfft.io.hub_client import local_recipe as recipe_path
 
 __all__ = ["pull", "push", "recipe_path"]

@@ -10,7 +10,7 @@ import numpy as np
 from hfft.errors import RecipeError, near
 from hfft.metrics.classification import quotient
 
-if TYPE_CHECKING:  # imported where it is used: a task that scores labels does without
+if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
     from sacrebleu.metrics.bleu import BLEU
 

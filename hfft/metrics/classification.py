@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from hfft.metrics.weighing import Scores, Share, Weighted, adding
 
 TOP = 5
+
 BY_LABEL = ("precision", "recall", "f1")
 
 

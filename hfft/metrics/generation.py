@@ -20,17 +20,22 @@ from hfft.metrics.scripts import CJK, bleu_tokenizer, unspaced
 from hfft.metrics.weighing import Scores, Weighted
 
 GenerationMetric = Literal["rouge", "bleu", "chrf", "ter"]
+
 LOWER_IS_BETTER = frozenset({"ter"})
+
 BOUNDS = {
     **dict.fromkeys(("bleu", "chrf"), (0.0, 100.0)),
     **dict.fromkeys(("ter", "length_ratio"), (0.0, math.inf)),
 }  # of ROUGE: 0 and 1
 
 LONGEST_REPEATED = 8  # words
+
 REPETITIONS = 4  # three in a row are still said on purpose: "no, no, no"
+
 FEWEST_COPIED = 4  # words
 
 References = tuple[tuple[str, ...], ...]  # of each example, one at least
+
 Combine = Callable[[np.ndarray], dict[str, np.ndarray]]  # sums of `(numbers, resamples)` to values of `(resamples,)`
 
 

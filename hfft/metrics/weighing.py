@@ -10,12 +10,17 @@ import numpy as np
 import scipy.sparse
 
 RESAMPLES = 1000
+
 GROUPS = 200  # left out one after the other: of more examples, several at once
+
 SEED = 0  # an interval belongs to the data and the answers alone: the same file gives the same interval
+
 CELLS = 1 << 20  # numbers held at once: 8 MB, for sums over what the cache does not hold take up to twice as long
 
 Scores = dict[str, float]
+
 Bounds = tuple[float, float]
+
 Values = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from hfft.errors import ModelError, RecipeError
-from hfft.find import find
+from hfft.registry import find
 from hfft.tasks.task import Task
 
 TASKS = {
     "text-classification": "hfft.tasks.text_classification:TextClassification",
-    "summarization": "hfft.tasks.seq2seq:Summarization",
-    "translation": "hfft.tasks.seq2seq:Translation",
-    "image-classification": "hfft.tasks.image_classification:ImageClassification",
-    "token-classification": "hfft.tasks.token_classification:TokenClassification",
+    "summarization": "hfft.tasks.seq2seq.task:Summarization",
+    "translation": "hfft.tasks.seq2seq.task:Translation",
+    "image-classification": "hfft.tasks.image_classification.task:ImageClassification",
+    "token-classification": "hfft.tasks.token_classification.task:TokenClassification",
 }
 
 ARCHITECTURES = {

@@ -16,12 +16,13 @@ from pydantic import BaseModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from hfft.backbone import Pretrained
 from hfft.data.checks import Finding
 from hfft.data.loaders import Batch, Examples
 from hfft.metrics.weighing import Scores, Weighted, repeated
+from hfft.models.pretrained import Pretrained
 
 Answer = dict[str, Any]
+
 NOT_FINITE = "the model's numbers are not finite (NaN or infinity)"
 
 
@@ -91,7 +92,7 @@ class Pictured(Protocol):
 
 
 class Task(Protocol):
-    """One kind of problem. With the methods of `hfft.data.stream.Encoder` it can be trained on streams too.
+    """One kind of problem. With the methods of `hfft.data.streaming.Encoder` it can be trained on streams too.
 
     Calls come in this order: the class with validated `Options`, `prepare`, `model`; then the rest, any number of
     times. Every process makes the same calls.

@@ -11,21 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
-from hfft.data.special_tokens import SpecialTokens
-from hfft.data.stream import require_known_labels
-from hfft.data.text import joined, longest_input, pad, token_counts, tokenize
+from hfft.data.streaming import require_known_labels
+from hfft.data.tokenization import SpecialTokens, joined, longest_input, pad, token_counts, tokenize
 from hfft.errors import DataError
-from hfft.tasks.targets import TargetOptions, target_of_data, target_of_model
-from hfft.tasks.targets.asking import Asking
+from hfft.models.pretrained import Pretrained
+from hfft.tasks.classification import Asking
+from hfft.tasks.problems import target_of_data, target_of_model
+from hfft.tasks.problems.problem import TargetOptions
 from hfft.tasks.task import Prepared
 
 CUT_SHARE = 0.01  # more cut texts than this share of a split are worth a warning
+
 USE = """from transformers import pipeline
 
 pipeline("text-classification", model="path/to/model")("...")"""
+
 NOT_FOR_THE_MODEL = ("labels", "windows")
 
 

@@ -12,12 +12,16 @@ from transformers.pytorch_utils import Conv1D
 
 from hfft.errors import RecipeError, near
 from hfft.tuning.blocks import HEAD, STEM, Block, stack_sizes
-from hfft.tuning.rules import endings, matches
+from hfft.tuning.patterns import endings, matches
 
 Targets = Literal["attention", "all-linear"] | Sequence[str]
+
 Top = int | str  # a number, or a share such as "50%"
+
 LINEAR: tuple[type[nn.Module], ...] = (nn.Linear, Conv1D)  # Conv1D is GPT-2's linear layer
+
 ATTENTION_WORDS = ("attention", "attn")
+
 KEYS, VALUES = {"k", "key", "keys"}, {"v", "value", "values"}
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from hfft.errors import ModelError, RecipeError
-from hfft.tuning.ends import stem_names, tables
 from hfft.tuning.patterns import Patterns, ends_of, lists_of_modules, stacks_of
-from hfft.tuning.placing import Place, placed
+from hfft.tuning.placing import Place, placed, stem_names, tables
 from hfft.tuning.stacks import Stack, find_stacks
 
 STEM, HEAD = "stem", "head"

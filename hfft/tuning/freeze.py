@@ -9,9 +9,10 @@ from torch import nn
 
 from hfft.errors import RecipeError, near
 from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
-from hfft.tuning.rules import by_first_match, matches
+from hfft.tuning.patterns import by_first_match, matches
 
 Lowest = int | str  # a number, a share such as "50%", or "all"
+
 Kept = Literal["biases", "norms"]
 
 
@@ -102,7 +103,7 @@ def frozen_names(
         block_of: Tells the block of a parameter.
         frozen: The frozen blocks.
         keep: Kinds of parameters that learn in them all the same.
-        patterns: Pairs of a pattern and whether it freezes; see `hfft.tuning.rules`.
+        patterns: Pairs of a pattern and whether it freezes; see `hfft.tuning.patterns`.
 
     Raises:
         RecipeError: A pattern or `keep` has no effect.

@@ -24,8 +24,8 @@ import pytest
 import yaml
 
 import hfft
-from hfft.folder import RunFolder
-from hfft.recipe import differences
+from hfft.io.run_folder import RunFolder
+from hfft.recipe.recipe import differences
 from hfft.tasks import find_task
 from tests.docs.blocks import PAGES, ROOT, Block, blocks_of
 from tests.docs.shell import NOT_RUN, Shell

@@ -18,8 +18,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 import hfft
-from hfft.assemble import Assembly, assemble, draft
 from hfft.tasks import TASKS
+from hfft.workflows.build import Assembly, assemble, draft
 from tests.laws.forked import Forked
 from tests.laws.kinds import kind_of
 from tests.tiny import VARIANTS

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from hfft.folder import read_json
+from hfft.io.run_folder import read_json
 from hfft.tasks import text_classification
 from tests.laws.runs import events, finished, launch, predictions, tensors
 from tests.laws.test_resuming import wait_for

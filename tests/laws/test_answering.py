@@ -15,7 +15,7 @@ from PIL import Image
 
 import hfft
 from hfft.errors import DataError, HfftError, ModelError, SetupError
-from hfft.folder import read_json
+from hfft.io.run_folder import read_json
 from tests.laws.kinds import assert_alike, image_files, rows, split_file
 from tests.laws.runs import READ, cut, predictions, train, trusted
 from tests.tiny import VARIANTS, write_csv

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hfft.folder import read_json
+from hfft.io.run_folder import read_json
 from hfft.tasks import TASKS
 from tests.laws.runs import (
     CASES,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hfft.errors import SetupError
-from hfft.loop import STOP_CHECK_STEPS
+from hfft.training.loop import STOP_CHECK_STEPS
 from tests.laws.kinds import kind_of
 from tests.laws.runs import (
     LAWFUL,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from hfft.folder import read_json
-from hfft.tasks import image_classification, text_classification
+from hfft.io.run_folder import read_json
+from hfft.tasks import text_classification
+from hfft.tasks.image_classification import task as image_classification
 from tests.laws.runs import LAWFUL, assembled, events, predictions, tensors, train
 
 WHY = "the model's numbers are not finite (NaN or infinity)"

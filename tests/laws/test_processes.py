@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from hfft.errors import DataError, SetupError
-from hfft.folder import RunFolder, read_json
-from hfft.lock import alone_in
+from hfft.io.run_folder import RunFolder, alone_in, read_json
 from hfft.tasks import text_classification
 from tests.laws.runs import cut, finished, launch, launch_as_users_do, train
 from tests.laws.test_resuming import KEPT, wait_for, whole

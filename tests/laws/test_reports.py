@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hfft.folder import read_json
+from hfft.io.run_folder import read_json
 
 SHOWN = {
     "text-classification": ("texts", 'class="verdict"'),

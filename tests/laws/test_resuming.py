@@ -14,8 +14,8 @@ import pytest
 import hfft
 from hfft.data.loaders import _Rows
 from hfft.errors import DataError, ModelError, SetupError, Stopped
-from hfft.folder import read_json
-from hfft.scoring import Scorer
+from hfft.io.run_folder import read_json
+from hfft.training.evaluation import Scorer
 from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hfft.folder import read_json
+from hfft.io.run_folder import read_json
 from hfft.tuning.blocks import plain_name
 from tests.laws.kinds import assert_adapter_gives_what_merged_does, assert_alike, kind_of, questions
 from tests.laws.runs import (

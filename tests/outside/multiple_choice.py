@@ -14,12 +14,12 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForMultipleChoice, PreTrainedModel
 
-from hfft.backbone import Pretrained
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
-from hfft.data.text import encode_rows, longest_input, pad, token_counts, tokenized
+from hfft.data.tokenization import encode_rows, longest_input, pad, token_counts, tokenized
 from hfft.errors import DataError
-from hfft.metrics.intervals import Scores
+from hfft.metrics.weighing import Scores
+from hfft.models.pretrained import Pretrained
 from hfft.tasks.task import Answer, Plain, Prepared
 
 USE = """from transformers import AutoModelForMultipleChoice, AutoTokenizer

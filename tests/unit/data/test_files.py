@@ -15,9 +15,9 @@ from datasets import Audio, ClassLabel, Dataset, Features, Image, Value
 from hfft.data.checks import require_columns
 from hfft.data.files import read_files
 from hfft.errors import DataError
-from hfft.start.columns import columns_of
-from hfft.start.guessing import guess
-from hfft.start.wishes import Wishes
+from hfft.workflows.init.columns import columns_of
+from hfft.workflows.init.guess import guess
+from hfft.workflows.init.state import Wishes
 
 
 @pytest.fixture

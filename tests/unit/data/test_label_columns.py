@@ -8,7 +8,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features
 
 from hfft.data.label_columns import Reading, label_names, label_sets
-from hfft.data.label_doubts import (
+from hfft.data.label_warnings import (
     delimiter_findings,
     delimiter_of,
     look_of,

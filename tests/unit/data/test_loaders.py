@@ -13,7 +13,7 @@ import torch
 from datasets import Dataset
 
 from hfft.data.loaders import Cut, Examples, MicroBatch, Views, cores, load, train_batches, worker_doubts
-from hfft.data.order import Part, epoch_batches
+from hfft.data.sampling import Part, epoch_batches
 from hfft.errors import SetupError
 
 FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 on

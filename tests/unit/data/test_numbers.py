@@ -6,7 +6,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features
 
 from hfft.data.label_columns import are_marks
-from hfft.data.numbers import are_lists_of_numbers, have_decimals, read_numbers
+from hfft.data.labels import are_lists_of_numbers, have_decimals, read_numbers
 from hfft.errors import DataError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import hfft
-from hfft.card.portable import as_published, missing, places_of, portable, without_paths
+from hfft.hub.portable import as_published, missing, places_of, portable, without_paths
 
 BARE: dict[str, Any] = {"task": {"name": "text-classification"}, "data": {"hub": "nyu-mll/glue"}, "model": "some/model"}
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import hfft
-from hfft.card.portable import portable
+from hfft.hub.portable import portable
 from tests.unit.hub.conftest import LILY
 from tests.unit.hub.server import Fault
 

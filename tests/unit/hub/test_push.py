@@ -15,8 +15,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 import hfft
 from hfft.errors import SetupError
-from hfft.folder import RunFolder
-from hfft.hub.publication import publication
+from hfft.hub.files import publication
+from hfft.io.run_folder import RunFolder
 from tests.unit.hub.conftest import LILY
 from tests.unit.hub.server import TOKEN, Fault, User
 
@@ -171,7 +171,7 @@ def test_another_model_is_not_overwritten_unless_told(cli, server, run, trained,
         "or give --overwrite (overwrite=True) to replace it.\n"
     )
     code = (
-        "import hfft; from hfft.hub.pushing import publish_finished; from hfft.folder import RunFolder\n"
+        "import hfft; from hfft.hub.push import publish_finished; from hfft.io.run_folder import RunFolder\n"
         f"recipe = hfft.Recipe.load({str(run / 'recipe.yaml')!r}, 'publish.to=me/other')\n"
         f"try: publish_finished(RunFolder({str(elsewhere)!r}), recipe, None)\n"
         "except hfft.errors.SetupError as error: print(error)"

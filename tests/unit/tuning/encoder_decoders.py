@@ -21,7 +21,7 @@ from transformers import (
     T5Config,
 )
 
-from hfft.backbone import drop_idle_pooler
+from hfft.models.pretrained import drop_idle_pooler
 
 WORDS = 20
 T5: dict[str, Any] = {

@@ -11,13 +11,12 @@ import yaml
 from peft import PeftModel
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-from hfft.adapter_section import PASSED, REFUSED
 from hfft.errors import RecipeError
 from hfft.tuning.adapter_configs import check_settings, complete_settings
-from hfft.tuning.adapter_saving import merged, merges_exactly, save_adapter
-from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters
+from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters, merged, merges_exactly, save_adapter
 from hfft.tuning.blocks import BlockMap, blocks, plain_name
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
+from hfft.tuning.section import PASSED, REFUSED
 from tests.unit.tuning.adapter_models import KINDS, logits, made
 
 METHODS: dict[str, dict[str, Any]] = {

@@ -9,11 +9,10 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM
 
-from hfft.tuning.adapter_saving import merged
 from hfft.tuning.adapter_targets import target_layers
-from hfft.tuning.adapters import add_adapter
+from hfft.tuning.adapters import add_adapter, merged
 from hfft.tuning.blocks import BlockMap, blocks
-from hfft.tuning.groups import Rates, parameter_table
+from hfft.tuning.param_groups import Rates, parameter_table
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, batch, model
 

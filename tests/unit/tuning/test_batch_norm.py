@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import hfft
-from hfft.doubts import batch_norm_doubts
 from hfft.errors import RecipeError
-from hfft.tuning.batch_norm import StatisticsBefore, batch_norms, slow_down
+from hfft.tuning.train_mode import StatisticsBefore, batch_norms, slow_down
+from hfft.tuning.warnings import batch_norm_doubts
 from tests.laws.runs import assembled, tensors, train
 from tests.tiny import mobilenet_v2
 

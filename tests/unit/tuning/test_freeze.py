@@ -13,7 +13,7 @@ from hfft.recipe import Recipe
 from hfft.tuning.adapters import add_adapter
 from hfft.tuning.blocks import BlockMap, blocks
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
-from hfft.tuning.modes import set_modes
+from hfft.tuning.train_mode import set_modes
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, batch, model
 

@@ -20,7 +20,7 @@ from transformers import (
 from hfft.errors import RecipeError
 from hfft.tuning.adapters import add_adapter, fast_parameters
 from hfft.tuning.blocks import BlockMap, blocks
-from hfft.tuning.groups import Rates, parameter_table
+from hfft.tuning.param_groups import Rates, parameter_table
 from tests.unit.tuning.architectures import model
 
 

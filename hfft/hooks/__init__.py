@@ -1,1 +1,0 @@
-"""Company of the loop: callables `(run, report) -> None`, called after each step in the order of `run.hooks`."""

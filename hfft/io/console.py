@@ -1,0 +1,84 @@
+"""What people see: lines, tables and one progress line, on standard output, from the main process only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import datasets
+import transformers
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from hfft.errors import visible
+
+
+def quiet_libraries() -> None:
+    """Turns off the progress bars of datasets and transformers: a run has one of its own."""
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+
+
+WIDEST = 10_000  # columns of a terminal
+
+NAMES = 24  # columns of a terminal that the names of a table's rows keep, however narrow it is
+
+
+class Screen:
+    """Prints, unless it is quiet.
+
+    Args:
+        quiet: Print nothing: another process speaks, or nobody wants to read.
+        verbose: Print details too.
+    """
+
+    def __init__(self, quiet: bool = False, verbose: bool = False):
+        self.verbose = verbose and not quiet
+        width = None if os.environ.get("COLUMNS") or Console().is_terminal else 120
+        self.console = Console(quiet=quiet, highlight=False, width=width, soft_wrap=width is None)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person watches, rather than a file."""
+        return self.console.is_terminal and not self.console.quiet
+
+    def say(self, text: str = "") -> None:
+        """Prints a line as it is, what cannot be seen written out: no markup, no wrapping."""
+        self.console.print(visible(text), markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Prints a warning; where the screen is quiet, on standard error. The main process alone calls it."""
+        if self.console.quiet:
+            sys.stderr.write(f"warning: {visible(text)}\n")
+        else:
+            self.say(f"warning: {text}")
+
+    def detail(self, text: str = "") -> None:
+        """Prints a line, as `say`, where details are wanted."""
+        if self.verbose:
+            self.say(text)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Prints a table; the first column reads from the left, the others from the right.
+
+        Where the columns have no room beside each other, the values of a row stand below its name, each with its own.
+        """
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        names = max((len(row[0]) for row in rows), default=0)
+        table.add_column(columns[0], overflow="fold", min_width=min(names, NAMES))
+        for column in columns[1:]:
+            table.add_column(column, justify="right", no_wrap=True, overflow="fold")
+        for row in rows:
+            table.add_row(*map(visible, row))
+        boundless = self.console.options.update(max_width=WIDEST)
+        if Measurement.get(self.console, boundless, table).minimum <= self.console.width:
+            self.console.print(table)
+            return
+        self.say(title)
+        for name, *values in rows:
+            self.say(f"  {name}")
+            for column, value in zip(columns[1:], values, strict=True):
+                if value:
+                    self.say(f"    {column}: {value}" if column else f"    {value}")

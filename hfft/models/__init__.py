@@ -1,0 +1,1 @@
+"""Pretrained models: found, read, checked and fitted with what a task needs."""

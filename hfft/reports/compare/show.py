@@ -1,0 +1,248 @@
+"""A comparison on the screen and as a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hfft.errors import shortened
+from hfft.io.console import Screen
+from hfft.reports.compare.forest import forest
+from hfft.reports.compare.verdicts import ALIKE, BETTER, UNKNOWN, WORSE, p_text
+from hfft.reports.html.chart_series import strip
+from hfft.reports.html.components import Html, Section, badge, figure, join, note, page, table, tag
+from hfft.tasks.scores import interval_text
+
+if TYPE_CHECKING:
+    from hfft.reports.compare.changes import Changed
+    from hfft.reports.compare.result import Against, Comparison, Side
+
+FEW = 5  # examples
+
+WIDE = 110  # characters of a text
+
+COSTS = {
+    "steps": ("steps", "{:.0f}"),
+    "learning_parameters": ("parameters that learn", "{:,}"),
+    "parameters": ("of", "{:,}"),
+    "train_seconds": ("seconds of training", "{:.0f}"),
+    "samples_per_second": ("samples/s", "{:.0f}"),
+}
+"""What is told of the cost: its name for people, and how it is written."""
+
+
+def show(found: Comparison, screen: Screen) -> None:
+    """Prints a comparison: for each run a table of differences, the verdict, what changed, what differs; the cost."""
+    first = found.runs[0]
+    screen.say(f"{found.task}, {found.split}: {found.examples} examples, beside {first.name}{_seeds(first)}")
+    for number, (side, one) in enumerate(zip(found.runs[1:], found.against, strict=True)):
+        screen.say()
+        columns = ("", first.name, one.name, "difference", f"{100 * found.confidence:g}% interval", "p, not corrected")
+        screen.table(f"{one.name}{_seeds(side)} against {first.name}", columns, _marked_rows(found, number))
+        screen.say(one.said)
+        screen.say(counts_said(one.changed, first.name, one.name))
+        screen.say(one.covers)
+        for warning in one.warnings:
+            screen.say(f"Warning: {warning}")
+        _show_rows("Settings that differ", one.settings, (first.name, one.name), screen)
+        _show_rows("Versions and machine", one.machine, (first.name, one.name), screen)
+        _show_examples(one.changed, first.name, one.name, screen)
+    screen.say()
+    rows = cost_rows(found.runs)
+    if rows:
+        screen.table("Cost", ("", *(side.name for side in found.runs)), rows)
+    for remark in found.notes:
+        screen.say(f"Note: {remark}")
+
+
+def difference_rows(found: Comparison, number: int) -> dict[str, list[str]]:
+    """A row for each metric: its name for people, both values, the difference, its interval, its p value.
+
+    The headline comes first.
+
+    Args:
+        found: The comparison.
+        number: Of the run beside the first, from 0.
+    """
+    one = found.against[number]
+    rows = {}
+    for name in sorted(one.differences, key=lambda name: name != found.headline):
+        each = one.differences[name]
+        interval = "" if math.isnan(each.low) else f"{each.low:+.4f} to {each.high:+.4f}"
+        marks = [" (less is better)"] if name in found.lower_is_better else []
+        numbers = [f"{each.first:.4f}", f"{each.other:.4f}", f"{each.value:+.4f}", interval]
+        rows[name] = [f"{name}{''.join(marks)}", *numbers, p_text(each.p).removeprefix("= ")]
+    return rows
+
+
+def _marked_rows(found: Comparison, number: int) -> list[list[str]]:
+    """The same, with a mark at each score by which weights or thresholds were chosen."""
+    sides = (found.runs[0], found.runs[number + 1])
+    rows = difference_rows(found, number)
+    for name, row in rows.items():
+        for column, side in enumerate(sides, start=1):
+            row[column] += " (selected)" if side.scores[name].get("selected") else ""
+    return list(rows.values())
+
+
+def counts_said(changed: Changed, first: str, other: str) -> str:
+    """How many examples each run has right alone, or answered better, as a sentence."""
+    if changed.by == "right":
+        both = f"Only {first} is right on {changed.first} examples, only {other} on {changed.other}"
+        return f"{both}; alike: {changed.same}."
+    if not changed.by:
+        return "No score is defined for a single example: which answers are better cannot be said."
+    return (
+        f"{first} answers {changed.first} examples better, {other} {changed.other}; alike: {changed.same} (by the "
+        f"{changed.by} of each example alone)."
+    )
+
+
+def cost_rows(runs: Sequence[Side]) -> list[list[str]]:
+    """What the runs took, a row each; what none of them tells is left out."""
+    return [
+        [title, *(form.format(side.cost[name]) if name in side.cost else "" for side in runs)]
+        for name, (title, form) in COSTS.items()
+        if any(name in side.cost for side in runs)
+    ]
+
+
+def worded(value: Any) -> str:
+    """A plain value for people, on one line: a text as it is, several inputs one after the other."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return " | ".join(" ".join(part.split()) for part in value)
+    if value is None:
+        return "-"
+    return " ".join(str(value).split())
+
+
+def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str], screen: Screen) -> None:
+    if rows:
+        cells = [[key, *(shortened(worded(value), WIDE // 2) for value in values)] for key, *values in rows]
+        screen.table(title, ("", *names), cells)
+
+
+def _show_examples(changed: Changed, first: str, other: str, screen: Screen) -> None:
+    shown = changed.examples[:FEW]
+    more = "; --json and --html have more" if len(shown) < len(changed.examples) else ""
+    if shown:
+        screen.say(f"Some of the examples that changed ({len(shown)}{more}):")
+    for example in shown:
+        better = other if example["better"] == "other" else first
+        screen.say(f"  {example['id']}: {shortened(worded(example['input']), WIDE)}")
+        answers = f"{first}: {worded(example['first'])}; {other}: {worded(example['other'])}"
+        screen.say(
+            f"     truth {shortened(worded(example['truth']), WIDE)}; {shortened(answers, WIDE)}; better: {better}"
+        )
+
+
+def _seeds(side: Side) -> str:
+    return f" (mean over the seeds {', '.join(map(str, side.seeds))})" if len(side.seeds) > 1 else ""
+
+
+KINDS = {BETTER: "good", WORSE: "bad", ALIKE: "plain", UNKNOWN: "plain", None: "plain"}
+
+
+def comparison_page(found: Comparison) -> str:
+    """The page of a comparison."""
+    first = found.runs[0]
+    names = [one.name for one in found.against]
+    verdicts = [
+        tag("p", badge(one.verdict or "no verdict", KINDS[one.verdict]), " ", tag("span", one.said, dir="auto"))
+        for one in found.against
+    ]
+    notes = [note(text) for text in found.notes]
+    lead = f"{', '.join(names)} beside {first.name}, on the same {found.examples} examples of the {found.split} split."
+    sections = [_overview(found), *(_section(found, number) for number in range(len(found.against)))]
+    return page("Comparison of runs", lead, [*sections, _cost(found)], join([*verdicts, *notes]), found.task)
+
+
+def _overview(found: Comparison) -> Section:
+    bars = [(one.name, one.differences[found.headline]) for one in found.against]
+    chart = forest(bars, found.headline, found.runs[0].name, found.confidence)
+    less = found.headline in found.lower_is_better
+    caption = f"{found.headline} less that of {found.runs[0].name}{'; less is better' if less else ''}"
+    rows = [
+        [name, *(_number(side.scores[name]) for side in found.runs)]
+        for name in sorted(found.runs[0].scores, key=lambda name: name != found.headline)
+    ]
+    scores = table(["", *(side.name for side in found.runs)], rows, caption=f"Scores of the {found.split} split")
+    covers = [tag("p", text) for text in dict.fromkeys(one.covers for one in found.against)]
+    return Section("overview", "Differences", join([figure(chart, caption), *covers, scores]))
+
+
+def _section(found: Comparison, number: int) -> Section:
+    one, first = found.against[number], found.runs[0].name
+    columns = ["", first, one.name, "difference", f"{100 * found.confidence:g}% interval", "", "p"]
+    rows = []
+    for name, row in difference_rows(found, number).items():
+        sides = (found.runs[0], found.runs[number + 1])
+        values = [_marked(text, side.scores[name]) for text, side in zip(row[1:3], sides, strict=True)]
+        rows.append([row[0], *values, *row[3:5], _strip(found, number, name), row[5]])
+    tests = ", ".join(dict.fromkeys(each.test for each in one.differences.values()))
+    body = [
+        *(note(text, "warning") for text in one.warnings),
+        table(columns, rows, caption=f"Scores of {one.name} less those of {first}; p values by {tests}, not corrected"),
+        tag("p", counts_said(one.changed, first, one.name)),
+        _pairs("Settings that differ", one.settings, first, one.name),
+        _pairs("Versions and machine", one.machine, first, one.name),
+    ]
+    parts = [Section(f"run-{number}-examples", "Examples that changed", _examples(one, first))]
+    shown = parts if one.changed.examples else []
+    return Section(f"run-{number}", f"{one.name} beside {first}", join(body), one.said, shown)
+
+
+def _strip(found: Comparison, number: int, metric: str) -> Html:
+    """The difference as a strip, on the same scale for all runs; 0 lies in its middle."""
+    all_of = [one.differences[metric] for one in found.against]
+    reach = max((abs(end) for each in all_of for end in (each.low, each.high) if not math.isnan(end)), default=0.0)
+    each = all_of[number]
+    if not reach or math.isnan(each.low):
+        return Html("")
+    title = f"{metric}: {each.value:+.4f} ({each.low:+.4f} to {each.high:+.4f}); no difference is in the middle"
+    return strip(title, each.value, (each.low, each.high), (-reach, reach))
+
+
+def _pairs(caption: str, rows: Sequence[tuple[str, Any, Any]], first: str, other: str) -> Html:
+    if not rows:
+        return Html("")
+    cells = [[key, *(worded(value) for value in values)] for key, *values in rows]
+    return table(["", first, other], cells, caption=caption, words=(0, 1, 2))
+
+
+def _examples(one: Against, first: str) -> Html:
+    entries = []
+    for example in one.changed.examples:
+        better = one.name if example["better"] == "other" else first
+        told = [("truth", example["truth"]), (first, example["first"]), (one.name, example["other"])]
+        answers = (
+            tag("span", tag("span", name, class_="what"), " ", tag("b", worded(value)), dir="auto")
+            for name, value in told
+        )
+        asked = worded(example["input"]) if example["input"] is not None else ""
+        heading = tag("p", asked, class_="example-text", dir="auto") if asked else ""
+        under = tag("p", f"#{example['id']}; better in {better}", class_="under")
+        entries.append(tag("li", heading, tag("p", *answers, class_="verdict"), under))
+    return tag("ul", *entries, class_="examples")
+
+
+def _cost(found: Comparison) -> Section:
+    columns = ["", *(side.name for side in found.runs)]
+    seeds = ["seeds", *(", ".join(map(str, side.seeds)) for side in found.runs)]
+    return Section("cost", "Cost", table(columns, [seeds, *cost_rows(found.runs)], caption="What the runs took"))
+
+
+def _number(entry: dict[str, Any]) -> Html:
+    """A score with its interval, or the values of its seeds."""
+    beside = ""
+    if "values" in entry:
+        beside = f" ({', '.join(f'{value:.4f}' for value in entry['values'])})"
+    elif interval_text(entry):
+        beside = f" ({interval_text(entry)})"
+    return _marked(f"{entry['value']:.4f}{beside}", entry)
+
+
+def _marked(text: str, entry: dict[str, Any]) -> Html:
+    """A score as text, with a mark where weights or thresholds were chosen by it."""
+    return join([text, *([" ", badge("selected", "warning")] if entry.get("selected") else [])])

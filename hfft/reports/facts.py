@@ -1,0 +1,336 @@
+"""report.json: all that a report shows, of one run or of several seeds, with thumbnails of pictures."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hfft.data.checks import Finding
+from hfft.errors import SetupError
+from hfft.io.run_folder import RunFolder, left_out, read_json, scored_splits, weights_shown, write_json, write_text
+from hfft.recipe import Recipe
+from hfft.reports.curves import curves, read_events
+from hfft.reports.entities import tag_facts
+from hfft.reports.html.page import render
+from hfft.reports.labels import label_facts, other_facts, several_facts
+from hfft.reports.numbers import number_facts
+from hfft.reports.overview import command_of, facts_of, model_name, strategy_of, summary_of
+from hfft.reports.predictions import About, Predictions, kind_of, read_predictions
+from hfft.reports.run_files import (
+    DATA,
+    ENVIRONMENT,
+    PARAMETERS,
+    Shape,
+    answer_lines,
+    prediction_lines,
+    read_labels,
+    read_results,
+    read_shaped,
+)
+from hfft.reports.texts import writing_facts
+from hfft.tasks.scores import headline
+from hfft.tuning.parameter_table import ParameterRow, parameter_lines
+
+VERSION = 1
+
+COST = ("train_seconds", "samples", "samples_per_second", "tokens_per_second", "padding_share", "memory")
+
+KINDS: dict[str, Callable[[Predictions, About], dict[str, Any]]] = {
+    "label": label_facts,
+    "labels": several_facts,
+    "numbers": number_facts,
+    "tags": tag_facts,
+    "writing": writing_facts,
+    "other": other_facts,
+}
+
+
+def write_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
+    """Writes report.json and report.html of a finished run; for several seeds, those of each seed too.
+
+    Args:
+        folder: The run folder.
+        pictures: Gives the pictures of examples as the model saw them. None takes those of the report.json that is
+            there already, if any.
+
+    Returns:
+        The page.
+
+    Raises:
+        SetupError: There is no finished run, or a file of it cannot be read.
+    """
+    page = write_own_report(folder, pictures)
+    for seed in read_json(folder.report_facts).get("seeds", []):
+        write_report(folder.seed(seed["seed"]))
+    return page
+
+
+def write_own_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
+    """Writes a report as `write_report` does; for several seeds that over them alone, where theirs are there already.
+
+    Raises:
+        SetupError: As `write_report`.
+    """
+    facts = collect(folder, pictures)
+    write_json(folder.report_facts, facts)
+    write_text(folder.report, render(facts))
+    return folder.report
+
+
+def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, Any]:
+    """What `write_report` writes into report.json.
+
+    Raises:
+        SetupError: As `write_report`.
+    """
+    results = finished_results(folder)
+    recipe = Recipe.load(folder.recipe)
+    inner = folder.seed(results["best_seed"]) if "seeds" in results else folder
+    parameters, environment = _read(inner.parameters, PARAMETERS, []), _read(inner.environment, ENVIRONMENT, {})
+    data = _read(inner.data, DATA, {})
+    strategy = strategy_of(recipe, parameters)
+    splits = sorted(scored_splits(results), key=lambda split: not split.startswith("test"))  # what counts comes first
+    each = [finished_results(folder.seed(seed)) for seed in results.get("seeds", [])]
+    facts = {
+        "version": VERSION,
+        "name": recipe.name,
+        "task": recipe.task.name,
+        "model": model_name(recipe),
+        "strategy": strategy,
+        "finished": True,
+        "ended": results.get("ended"),
+        "steps": results["steps"],
+        "best_step": results["best_step"],
+        "confidence": results["confidence"],
+        "summary": summary_of(recipe, results, data, strategy),
+        "command": command_of(folder.path, recipe, environment),
+        "recipe": folder.recipe.read_text(encoding="utf-8"),
+        "facts": facts_of(recipe, results, data, parameters, environment),
+        **headline_of(results, recipe.train.best_metric),
+        "scores": {split: results[split] for split in splits},
+        "examples": {split: results[f"{split}_examples"] for split in splits},
+        "signatures": _signatures(results, splits),
+        "checks": _checks(results, data),
+        "parameters": _parameter_table(parameters),
+        "cost": {name: results[name] for name in COST if name in results},
+        "environment": environment,
+    }
+    if "seeds" in results:
+        facts["checks"]["remarks"] += seed_remarks(results, each)
+        return facts | seed_facts(folder, results, each)
+    weights = weights_shown({"ema": recipe.train.ema, **results})
+    events, broken = read_events(folder.metrics)
+    facts["checks"]["remarks"] += [left_out(folder.metrics, broken)] if broken else []
+    shown = {split: _split_facts(folder, split, recipe, results, data, pictures is not None) for split in splits}
+    add_pictures(shown, pictures, folder.report_facts)
+    return {
+        **facts,
+        "weights": weights,
+        "curves": curves(events, parameters, results),
+        "splits": shown,
+    }
+
+
+def finished_results(folder: RunFolder) -> dict[str, Any]:
+    """What results.json has.
+
+    Raises:
+        SetupError: There is no finished run in the folder; the message says what there is.
+    """
+    path = folder.path
+    if not path.is_dir():
+        raise SetupError(f"There is no folder {path}: give that of a finished run, such as runs/quickstart.")
+    if folder.results.is_file() and folder.recipe.is_file():
+        found = read_results(folder.results)
+        if not {"task", "steps", "best_step", "confidence"} <= set(found):
+            raise SetupError(f"{folder.results} is not what a run writes: it was changed afterwards, or is another's.")
+        return found
+    if not folder.recipe.is_file():
+        names = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        holds = f"holds {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else "is empty"
+        raise SetupError(f"{path} {holds} and no run: a run folder has a recipe.yaml. Give that of a finished run.")
+    steps = folder.checkpoint_steps()
+    stands = f"its newest checkpoint is of step {steps[-1]}" if steps else "it has no checkpoint yet"
+    raise SetupError(
+        f"The run in {path} is not finished: there is no results.json, and {stands}. Go on with hfft train "
+        f"{folder.recipe} --output {path}; the report is written at the end."
+    )
+
+
+def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
+    """The score to name first: of the test split, else of eval; that of `metric`, else the first there is."""
+    found = headline(results, metric, ["test", "eval", *scored_splits(dict(results))])
+    if found is None:
+        return {}
+    split, name = found
+    told = results[split][name]
+    entry = {key: told[key] for key in ("value", "low", "high", "selected") if key in told}
+    return {"headline": {"split": split, "metric": name, **entry, "examples": results[f"{split}_examples"]}}
+
+
+def _split_facts(
+    folder: RunFolder, split: str, recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], seen: bool
+) -> dict[str, Any]:
+    summary = data.get("splits", {}).get("train", {})
+    pictured = seen or recipe.task.name == "image-classification" or has_pictures(folder.report_facts)
+    about = About(recipe.task.name, recipe.task.options, results, summary, "pictures" if pictured else "texts")
+    lines = prediction_lines if ":" in recipe.task.name else answer_lines  # a task of somebody's own may say nothing
+    known = [list(summary.get("labels", {})), _labels(folder)]
+    found = read_predictions(folder.predictions(split), split, known, lines)
+    slices = list(results.get(f"{split}_slices", []))
+    if not found.rows:
+        return {"slices": slices} if slices else {}
+    made = KINDS[kind_of(about.task, summary.get("problem"), found)](found, about)
+    slices += made.pop("slices", [])
+    return {**made, **({"slices": slices} if slices else {})}
+
+
+def _labels(folder: RunFolder) -> list[str]:
+    """The labels that the model's configuration names, in order."""
+    places = (folder.model, folder.adapter)
+    return next((names for place in places if (names := read_labels(place / "config.json"))), [])
+
+
+def _signatures(results: Mapping[str, Any], splits: Sequence[str]) -> dict[str, dict[str, str]]:
+    found = {split: results.get(f"{split}_answers", {}).get("signatures", {}) for split in splits}
+    return {split: signed for split, signed in found.items() if signed}
+
+
+def _checks(results: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    findings = data.get("findings", [])
+    known = {str(Finding(**finding)) for finding in findings}
+    return {
+        "splits": data.get("splits", {}),
+        "findings": findings,
+        "warnings": [text for text in results.get("warnings", []) if text not in known],
+        "remarks": [*results.get("remarks", [])],
+    }
+
+
+def _parameter_table(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = [ParameterRow(**{**row, "shape": tuple(row["shape"])}) for row in parameters]
+    columns, lines = parameter_lines(rows) if rows else ([], [])
+    return {"columns": columns, "rows": lines}
+
+
+def _read(path: Path, shape: Shape, otherwise: Any) -> Any:
+    """A JSON file of the run folder, where there is one."""
+    return read_shaped(path, shape) if path.is_file() else otherwise
+
+
+def seed_facts(folder: RunFolder, results: Mapping[str, Any], each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The scores of each seed, what is odd about them, and links to their own reports, which show their examples.
+
+    Args:
+        folder: That of all seeds.
+        results: As in its results.json.
+        each: As in those of the seeds, in their order.
+    """
+    splits = scored_splits(dict(results))
+    seeds = [
+        {
+            "seed": seed,
+            "scores": {
+                split: {metric: entry["values"][number] for metric, entry in results[split].items()} for split in splits
+            },
+            "best": seed == results["best_seed"],
+            "report": folder.seed(seed).report.relative_to(folder.path).as_posix(),
+        }
+        for number, seed in enumerate(results["seeds"])
+    ]
+    best_by = {"best_by": results["best_by"]} if results.get("best_by") else {}
+    ended = _said(results["seeds"], [[one["ended"]] if one.get("ended") else [] for one in each])
+    return {"seeds": seeds, **best_by, "ended": "; ".join(ended) or None, "splits": {}}
+
+
+def seed_remarks(results: Mapping[str, Any], each: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is odd about the answers of single seeds; arguments as of `seed_facts`."""
+    return _said(results["seeds"], [one.get("remarks", []) for one in each])
+
+
+def _said(seeds: Sequence[int], texts: Sequence[Sequence[str]]) -> list[str]:
+    """Each text once, with the seeds that it is said of; where it is said of all, without."""
+    said: dict[str, list[int]] = {}
+    for seed, found in zip(seeds, texts, strict=True):
+        for text in dict.fromkeys(found):
+            said.setdefault(text, []).append(seed)
+    return [text if len(of) == len(seeds) else f"{_named(of)}: {text}" for text, of in said.items()]
+
+
+def _named(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
+
+
+Pictures = Callable[[str, Sequence[int]], Mapping[int, Image.Image]]
+"""Gives pictures as the model saw them, by split and ids."""
+
+SIDE = 112  # pixels, at most
+
+QUALITY = 80
+
+BUDGET = 3 << 20  # characters of all pictures together: the whole report stays below 5 MB
+
+
+def add_pictures(splits: Mapping[str, Mapping[str, Any]], pictures: Pictures | None, before: Path) -> None:
+    """Puts a picture into each example of the galleries of pictures, until there are 3 MB of them.
+
+    Args:
+        splits: What the report shows of each split; changed in place.
+        pictures: Gives them; None where they can only be those of an earlier report.
+        before: That report's report.json.
+    """
+    kept = _kept(before) if pictures is None else {}
+    used = 0
+    for split, facts in splits.items():
+        examples = list(_pictured(facts))
+        ids = sorted({example["id"] for example in examples})
+        given = kept.get(split, {}) if pictures is None else _made(pictures(split, ids) if ids else {})
+        for example in examples:
+            picture = given.get(example["id"])
+            if picture is not None and used + len(picture) <= BUDGET:
+                example["picture"] = picture
+                used += len(picture)
+
+
+def has_pictures(before: Path) -> bool:
+    """Whether an earlier report.json has any."""
+    return any(_kept(before).values())
+
+
+def thumbnail(picture: Image.Image) -> str:
+    """A small JPEG of a picture, as a data URI; what is transparent is white."""
+    small = picture.copy()
+    small.thumbnail((SIDE, SIDE))
+    if small.has_transparency_data:
+        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small.convert("RGBA"))
+    file = BytesIO()
+    small.convert("RGB").save(file, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+
+
+def _made(pictures: Mapping[int, Image.Image]) -> dict[int, str]:
+    return {number: thumbnail(picture) for number, picture in pictures.items()}
+
+
+def _pictured(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for gallery in facts.get("galleries", []):
+        if gallery["kind"] == "pictures":
+            yield from gallery["examples"]
+
+
+def _kept(before: Path) -> dict[str, dict[int, str]]:
+    """The pictures of an earlier report by split and id; none where it cannot be read, for it is to be replaced."""
+    try:
+        splits = json.loads(before.read_text(encoding="utf-8"))["splits"]
+        return {
+            split: {example["id"]: example["picture"] for example in _pictured(facts) if "picture" in example}
+            for split, facts in splits.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,240 @@
+"""Charts as SVG: scales, axes, points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hfft.reports.html.components import Html, join, tag, void
+
+MINUS = "\N{MINUS SIGN}"
+
+WIDTH = 400
+
+COLOURS = 6
+
+DASHES = ("", "6 3", "2 3", "9 3 2 3")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a chart says of itself.
+
+    Attributes:
+        id: Each once in a page; the ids of the title and the description are made of it.
+        title: What is shown, in a phrase.
+        description: What there is to see, for whom sees it not.
+        x: The name of the horizontal axis, with its unit.
+        y: The name of the vertical axis.
+    """
+
+    id: str
+    title: str
+    description: str
+    x: str = ""
+    y: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps values to places: `low` to `start`, `high` to `end`, evenly or by powers of ten.
+
+    `whole` says that there is nothing between whole numbers, such as steps, so that ticks are whole too.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+    whole: bool = False
+
+    def __call__(self, value: float) -> float:
+        """The place of a value, to a tenth of a unit."""
+        low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        share = ((math.log10(value) if self.log else value) - low) / (high - low) if high > low else 0.5
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self, count: int) -> list[float]:
+        """Round values within the scale, about `count` of them."""
+        if self.log:
+            return log_ticks(self.low, self.high)
+        ticks = nice_ticks(self.low, self.high, count)
+        return [tick for tick in ticks if tick == round(tick)] if self.whole else ticks
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where the plot stands within the drawing, in units from its left and upper edge."""
+
+    left: float = 46
+    top: float = 32
+    right: float = 388
+    bottom: float = 212
+
+
+def nice_step(span: float, count: int) -> float:
+    """The distance between ticks: 1, 2 or 5 times a power of ten, so that about `count` of them fit.
+
+    >>> nice_step(1.0, 5), nice_step(97, 5), nice_step(0.03, 4)
+    (0.2, 20.0, 0.01)
+    """
+    rough = span / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    factor = next((factor for factor in (1, 2, 5) if rough <= factor * power * (1 + 1e-9)), 10)
+    return float(f"{factor * power:.12g}")
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round values from `low` to `high`.
+
+    >>> nice_ticks(0, 1), nice_ticks(3, 98)
+    ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [20.0, 40.0, 60.0, 80.0])
+    """
+    if not high > low:
+        return [low]
+    step = nice_step(high - low, count)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{place * step:.12g}") for place in range(first, last + 1)]
+
+
+def nice_bounds(low: float, high: float, count: int = 5) -> tuple[float, float]:
+    """The range widened to round values, so that the axis begins and ends with a tick.
+
+    >>> nice_bounds(0.37, 2.48), nice_bounds(4, 4)
+    ((0.0, 2.5), (3.0, 5.0))
+    """
+    if not high > low:
+        margin = abs(low) / 4 or 1.0
+        return low - margin, high + margin
+    step = nice_step(high - low, count)
+    return (
+        float(f"{math.floor(low / step + 1e-9) * step:.12g}"),
+        float(f"{math.ceil(high / step - 1e-9) * step:.12g}"),
+    )
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten from `low` to `high`; where there are few, 2 and 5 times them as well; thinned where many.
+
+    >>> log_ticks(1e-5, 1e-3), log_ticks(2, 9)
+    ([1e-05, 2e-05, 5e-05, 0.0001, 0.0002, 0.0005, 0.001], [2.0, 5.0])
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if math.log10(high / low) <= 2 else (1,)
+    ticks = [float(f"{factor}e{power}") for power in powers for factor in factors]
+    inside = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    return inside[:: math.ceil(len(inside) / 7)] if inside else [low, high]
+
+
+def tick_text(value: float, step: float = 0.0) -> str:
+    """A tick as short text, with as many decimals as the distance between ticks asks for.
+
+    >>> tick_text(0.4, 0.2), tick_text(1500, 500), tick_text(20000, 5000), tick_text(1e-4, 2e-5)
+    ('0.4', '1500', '20k', '1e-4')
+    """
+    size = abs(value)
+    if not value:
+        words = "0"
+    elif size < 1e-3 or (step and step < 1e-3 and size <= 20 * step):
+        words = f"{float(f'{value:.2g}') * 10.0 ** -(power := math.floor(math.log10(size) + 1e-9)):.2g}e{power}"
+    elif size >= 1e6 or (size >= 1e4 and step >= 100):
+        words = f"{value / 1e6:g}M" if size >= 1e6 else f"{value / 1e3:g}k"
+    else:
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step else 0
+        words = f"{value:.{decimals}f}" if step else f"{value:g}"
+    return words.replace("-", MINUS, 1) if words.startswith("-") else words
+
+
+def drawing(words: Words, parts: Sequence[Html], height: float) -> Html:
+    """The SVG element with its title and description, which screen readers say in its place."""
+    title, description = f"{words.id}-title", f"{words.id}-desc"
+    return tag(
+        "svg",
+        tag("title", words.title, id=title),
+        tag("desc", words.description, id=description),
+        *parts,
+        class_="chart",
+        viewBox=f"0 0 {WIDTH} {height:g}",
+        role="img",
+        aria_labelledby=f"{title} {description}",
+    )
+
+
+def axes(words: Words, box: Box, x: Scale, y: Scale) -> list[Html]:
+    """Grid lines, ticks with their values, and the names of the axes."""
+    parts = []
+    rows, columns = y.ticks(5), x.ticks(6)
+    step = rows[1] - rows[0] if len(rows) > 1 else 0.0
+    for tick in rows:
+        parts.append(line(box.left, y(tick), box.right, y(tick), "grid"))
+        parts.append(label(box.left - 6, y(tick) + 4, tick_text(tick, 0.0 if y.log else step or abs(tick)), "end"))
+    step = columns[1] - columns[0] if len(columns) > 1 else 0.0
+    for tick in columns:
+        parts.append(line(x(tick), box.bottom, x(tick), box.bottom + 4, "axis"))
+        parts.append(label(x(tick), box.bottom + 17, tick_text(tick, step or 1.0), "middle"))
+    parts.append(line(box.left, box.bottom, box.right, box.bottom, "axis"))
+    if words.y:
+        parts.append(label(4, 12, words.y, "start"))
+    if words.x:
+        parts.append(label(box.right, box.bottom + 32, words.x, "end"))
+    return parts
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
+    """A straight line."""
+    return void("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", class_=class_)
+
+
+def label(x: float, y: float, words: str, anchor: str = "start", class_: str | None = None) -> Html:
+    """A text that begins, ends or is centred at a place."""
+    return tag("text", words, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, class_=class_)
+
+
+def legend(entries: Sequence[tuple[Html, str]]) -> Html:
+    """What the lines and marks of a chart mean, below it: samples with their names."""
+    return tag("ul", *(tag("li", sample, tag("span", name, dir="auto")) for sample, name in entries), class_="legend")
+
+
+def sample(inside: Html) -> Html:
+    """A sample of a line or a mark for the legend: 28 units wide, 12 high."""
+    return tag("svg", tag("title", "sample"), inside, viewBox="0 0 28 12", aria_hidden="true")
+
+
+def line_sample(class_: str, dash: str = "") -> Html:
+    """A sample of a line."""
+    return sample(void("path", d="M1 6H27", class_=class_, stroke_dasharray=dash or None))
+
+
+def path(points: Sequence[tuple[float, float] | None]) -> str:
+    """The way through points as SVG writes it; None is a gap, a point between two gaps is drawn as a dot."""
+    words, pen = [], "M"
+    for place, point in enumerate(points):
+        if point is None:
+            pen = "M"
+            continue
+        alone = pen == "M" and (place + 1 == len(points) or points[place + 1] is None)
+        words.append(f"{pen}{point[0]:g} {point[1]:g}{'h0' if alone else ''}")
+        pen = "L"
+    return "".join(words)
+
+
+def scatter(words: Words, truths: Sequence[float], answers: Sequence[float]) -> Html:
+    """Answers against truths, on axes alike; on the diagonal an answer is right.
+
+    Args:
+        words: What the chart says of itself.
+        truths: To the right.
+        answers: Upwards.
+    """
+    box = Box(bottom=306)
+    low, high = nice_bounds(min([*truths, *answers], default=0.0), max([*truths, *answers], default=1.0))
+    x, y = Scale(low, high, box.left, box.right), Scale(low, high, box.bottom, box.top)
+    parts = [*axes(words, box, x, y), line(x(low), y(low), x(high), y(high), "diagonal")]
+    parts += [
+        void("circle", cx=f"{x(truth):g}", cy=f"{y(answer):g}", r=3, class_="dot fill-0")
+        for truth, answer in zip(truths, answers, strict=True)
+    ]
+    diagonal = sample(void("path", d="M1 11L27 1", class_="diagonal"))
+    return join([drawing(words, parts, box.bottom + 36), legend([(diagonal, "where answer and truth are the same")])])

@@ -1,0 +1,148 @@
+"""Numbers as people read them: scores, intervals, shares, durations, sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hfft.reports.html.chart_series import strip
+from hfft.reports.html.charts import MINUS, nice_bounds, tick_text
+from hfft.reports.html.components import EMPTY, Html, join, tag, void
+
+Entry = Mapping[str, Any]
+
+ONE = 1 + 1e-9  # correlations of rounded numbers can be a hair above 1
+
+NOTHING = "\N{EN DASH}"
+
+
+def score_text(value: float | None, decimals: int = 4) -> str:
+    """A score with as many decimals as its size asks for; a dash where there is none.
+
+    >>> score_text(0.91111), score_text(31.234), score_text(0.00002), score_text(0.00221582, 2)
+    ('0.9111', '31.23', '2e-5', '0.0022')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if 0 < abs(value) < 10.0**-decimals:
+        return tick_text(float(f"{value:.2g}"))
+    words = f"{value:.{decimals}f}" if abs(value) <= ONE else f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return words.replace("-", MINUS, 1)
+
+
+def range_text(entry: Entry, decimals: int = 4) -> str:
+    """The interval of an entry, or nothing where it has none.
+
+    >>> range_text({"value": 0.5, "low": 0.25, "high": 0.75}, 2)
+    '0.25 to 0.75'
+    """
+    low, high = entry.get("low"), entry.get("high")
+    return "" if low is None or high is None else f"{score_text(low, decimals)} to {score_text(high, decimals)}"
+
+
+def entry_cell(entry: Entry | None, decimals: int = 4) -> Html | str:
+    """A value with its interval below, for the cell of a table."""
+    if entry is None:
+        return NOTHING
+    between = range_text(entry, decimals)
+    return join([score_text(entry["value"], decimals), join([void("br"), tag("small", between)]) if between else None])
+
+
+def entry_strip(title: str, entry: Entry | None, domain: tuple[float, float]) -> Html:
+    """A value with its interval as a small bar."""
+    if entry is None or entry["value"] is None:
+        return EMPTY
+    between = range_text(entry)
+    words = f"{title}: {score_text(entry['value'])}{f' ({between})' if between else ''}"
+    return strip(words, entry["value"], (entry.get("low"), entry.get("high")), domain)
+
+
+def domain_of(entries: Iterable[Entry]) -> tuple[float, float]:
+    """What the width of small bars stands for: 0 to 1 or 0 to 100 where the values allow it.
+
+    >>> domain_of([{"value": 0.4}]), domain_of([{"value": 31.2}]), domain_of([{"value": -0.5}, {"value": 1.5}])
+    ((0.0, 1.0), (0.0, 100.0), (-0.5, 1.5))
+    """
+    values = [part for entry in entries for key in ("value", "low", "high") if (part := entry.get(key)) is not None]
+    low, high = min([*values, 0.0]), max([*values, 0.0])
+    if low >= 0:
+        return (0.0, 1.0) if high <= ONE else (0.0, 100.0) if high <= 100 else (0.0, nice_bounds(0, high)[1])
+    return (-1.0, 1.0) if low >= -ONE and high <= ONE else nice_bounds(low, high)
+
+
+def share_text(share: float) -> str:
+    """A share in percent.
+
+    >>> share_text(0.1234), share_text(1.0)
+    ('12.3%', '100%')
+    """
+    return f"{100 * share:.3g}%"
+
+
+def count_text(count: float) -> str:
+    """A count, in groups of three digits.
+
+    >>> count_text(22713216), count_text(81.25)
+    ('22,713,216', '81.25')
+    """
+    return f"{count:,}" if isinstance(count, int) else f"{count:,.4g}" if abs(count) < 1000 else f"{count:,.0f}"
+
+
+def duration_text(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration_text(4.21), duration_text(192), duration_text(7325)
+    ('4.2 s', '3 min 12 s', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def bytes_text(count: float) -> str:
+    """A size in memory.
+
+    >>> bytes_text(512), bytes_text(3 * 2**20), bytes_text(2.5 * 2**30)
+    ('512 B', '3.0 MiB', '2.5 GiB')
+    """
+    if count < 1024:
+        return f"{count:g} B"
+    power = min(int(math.log(count, 1024)), 4)
+    return f"{count / 1024**power:.1f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
+
+
+def value_text(name: str, value: Any) -> str:
+    """Any plain value by what its name says it is: seconds, bytes, a share, a count; lists with commas."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: NOTHING}[value]
+    if isinstance(value, (list, tuple)):
+        return ", ".join(value_text(name, part) for part in value) or NOTHING
+    if isinstance(value, (int, float)):
+        if not math.isfinite(value):
+            return NOTHING
+        if name.endswith("seconds"):
+            return duration_text(value)
+        if name.endswith("bytes"):
+            return bytes_text(value)
+        return share_text(value) if name.endswith("share") else count_text(value)
+    return str(value)
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Nested values as pairs of a readable name and a text.
+
+    >>> flat({"tokens": {"median": 9, "longest": 30}, "train_seconds": 4.0})
+    [('tokens: median', '9'), ('tokens: longest', '30'), ('train time', '4.0 s')]
+    """
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        words = name.removesuffix("_share").removesuffix("_bytes").replace("_", " ")
+        shown = before + (f"{words.removesuffix('seconds')}time" if name.endswith("seconds") else words)
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{shown}: ")
+        else:
+            pairs.append((shown, value_text(name, value)))
+    return pairs

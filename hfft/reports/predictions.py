@@ -1,0 +1,175 @@
+"""Reads the predictions of a finished run: the rows that have a truth, and what the columns of probabilities are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfft.reports.run_files import Row, answer_lines, are_numbers
+
+WRITING = ("summarization", "translation")
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a run beside the answers to a split.
+
+    Attributes:
+        task: The task's name.
+        options: Its options, as recipe.yaml has them.
+        results: As in results.json.
+        summary: What data.json says of the training rows.
+        kind: Of galleries: "pictures" or "texts".
+    """
+
+    task: str
+    options: Mapping[str, Any]
+    results: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    kind: str = "texts"
+
+    @property
+    def confidence(self) -> float:
+        """Of the intervals."""
+        return self.results["confidence"]
+
+    def selected(self, split: str) -> bool:
+        """Whether weights or thresholds were chosen on this split."""
+        return any(entry.get("selected") for entry in self.results.get(split, {}).values())
+
+    def label_scores(self, split: str) -> Mapping[str, Mapping[str, Any]]:
+        """The scores of single labels."""
+        return self.results.get(f"{split}_labels", {})
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers to a split that have a truth beside them.
+
+    Attributes:
+        split: Its name.
+        rows: As in the file, without probabilities.
+        probabilities: `(rows, labels)`; None where the rows have none, or not equally many.
+        labels: The names of their columns; empty where these are not known.
+    """
+
+    split: str
+    rows: list[Row]
+    probabilities: np.ndarray | None
+    labels: list[str]
+
+    @cached_property
+    def answers(self) -> list[Any]:
+        """The answers, a row each."""
+        return [row["answer"] for row in self.rows]
+
+    @cached_property
+    def truths(self) -> list[Any]:
+        """The truths, a row each."""
+        return [row["truth"] for row in self.rows]
+
+    @cached_property
+    def scores(self) -> np.ndarray | None:
+        """`(rows,)`, the probabilities of the answers; None where not every row has one."""
+        found = [row.get("score") for row in self.rows]
+        if not found or not all(isinstance(score, (int, float)) and 0 <= score <= 1 for score in found):
+            return None
+        return np.array(found, dtype=np.float64)
+
+
+def read_predictions(
+    path: Path,
+    split: str,
+    candidates: Sequence[Sequence[str]] = (),
+    lines: Callable[[Path], Iterator[tuple[int, Row]]] = answer_lines,
+) -> Predictions:
+    """Reads the predictions of a split.
+
+    Args:
+        path: The file; where it is not there, there are no rows.
+        split: Its name.
+        candidates: Lists of labels, one of which may name the columns of the probabilities: the first that fits the
+            answers does.
+        lines: Reads the rows: `answer_lines`, or of tasks of somebody's own `prediction_lines`.
+
+    Raises:
+        SetupError: A line cannot be read.
+    """
+    if not path.is_file():
+        return Predictions(split, [], None, [])
+    rows: list[Row] = []
+    probabilities: list[Any] = []
+    for _, row in lines(path):
+        numbers = row.pop("probabilities", None)
+        if row.get("truth") is not None and "answer" in row and "error" not in row:
+            rows.append(_with_score(row))
+            probabilities.append(np.array(numbers, dtype=np.float32) if are_numbers(numbers) else None)
+    table = _table(probabilities)
+    labels = next((list(names) for names in candidates if table is not None and _fit(names, table, rows)), [])
+    return Predictions(split, rows, table, labels)
+
+
+def _with_score(row: Row) -> Row:
+    """The row; a `score` that is no number, as a task of somebody's own may have, is left out."""
+    plain = type(row.get("score")) in (int, float)
+    return row if plain else {name: value for name, value in row.items() if name != "score"}
+
+
+def _table(probabilities: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    shapes = {None if numbers is None else numbers.shape for numbers in probabilities}
+    if len(shapes) != 1 or None in shapes or len(next(iter(shapes)) or ()) != 1:
+        return None
+    return np.stack([numbers for numbers in probabilities if numbers is not None])
+
+
+def _fit(names: Sequence[str], table: np.ndarray, rows: Sequence[Row]) -> bool:
+    """Whether these may be the names of the columns: one label answered is the likeliest, several are among them."""
+    if len(names) != table.shape[1]:
+        return False
+    place = {name: number for number, name in enumerate(names)}
+    for row, numbers in zip(rows, table, strict=True):
+        answer = row["answer"]
+        if isinstance(answer, str) and (answer not in place or numbers[place[answer]] < numbers.max()):
+            return False
+        if isinstance(answer, list) and not all(name in place for name in answer):
+            return False
+    return True
+
+
+def kind_of(task: str, problem: str | None, predictions: Predictions) -> str:
+    """What the answers of a split are: `label`, `labels`, `numbers`, `tags`, `writing` or, of other tasks, `other`.
+
+    Args:
+        task: The task's name.
+        problem: What data.json says of the training rows, if it does.
+        predictions: Of the split.
+    """
+    rows = predictions.rows
+    if not rows:
+        return "other"
+    both = [*predictions.answers, *predictions.truths]
+    if problem == "regression" or (_numeric(both) and predictions.probabilities is None and "score" not in rows[0]):
+        return "numbers" if _numeric(both) else "other"
+    if all("entities" in row and "scores" in row for row in rows):
+        return "tags" if all(isinstance(value, (list, str)) for value in both) else "other"
+    if task in WRITING or all("flags" in row for row in rows):
+        written = all(isinstance(answer, str) for answer in predictions.answers) and [] not in predictions.truths
+        return "writing" if written else "other"
+    if all(isinstance(value, str) for value in both) and (problem == "single" or predictions.labels):
+        return "label"
+    several = all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in both)
+    if several and predictions.labels:
+        return "labels"
+    return "other"
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    """Whether all are numbers, or lists of numbers of one length."""
+    lists = [value if isinstance(value, list) else [value] for value in values]
+    plain = all(isinstance(number, (int, float)) and not isinstance(number, bool) for row in lists for number in row)
+    return plain and len({len(row) for row in lists}) == 1 and len(lists[0]) > 0

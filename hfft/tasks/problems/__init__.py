@@ -1,0 +1,93 @@
+"""What is asked about each input, be it a text or an image: one label, several labels, or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from datasets import Dataset
+
+from hfft.data.label_columns import are_marks, marks_in_lists
+from hfft.data.label_warnings import refuse_decimal_commas
+from hfft.data.labels import are_lists_of_numbers, have_decimals
+from hfft.errors import RecipeError
+from hfft.models.pretrained import Pretrained
+from hfft.tasks.problems.multi_label import SeveralLabels
+from hfft.tasks.problems.problem import Problem, Target, TargetOptions
+from hfft.tasks.problems.regression import Numbers
+from hfft.tasks.problems.single_label import OneLabel
+
+TARGETS: dict[Problem, type[OneLabel] | type[SeveralLabels] | type[Numbers]] = {
+    "single": OneLabel,
+    "multi": SeveralLabels,
+    "regression": Numbers,
+}
+
+OF_MODEL: dict[str, Problem] = {
+    "single_label_classification": "single",
+    "multi_label_classification": "multi",
+    "regression": "regression",
+}
+
+
+def target_of_data(options: TargetOptions, train: Dataset) -> Target:
+    """Makes the target that the options name, or that the label columns of the training rows look like.
+
+    Raises:
+        RecipeError: An option has no effect on that target.
+    """
+    found = options.problem or find_problem(train, options.columns, options.delimiter, options.labels)
+    target = _made(found, options)
+    target.look(train)
+    return target
+
+
+def target_of_model(options: TargetOptions, backbone: Pretrained) -> Target:
+    """Makes the target that a finished model answers, and takes labels and thresholds from it."""
+    config = backbone.config
+    found = OF_MODEL.get(config.problem_type or "", "regression" if config.num_labels == 1 else "single")
+    target = _made(options.problem or found, options)
+    target.reopen(config)
+    return target
+
+
+def find_problem(
+    train: Dataset, columns: Sequence[str], delimiter: str | None, labels: Sequence[str] | None = None
+) -> Problem:
+    """Tells from the label columns what is asked: numbers with decimals are to be predicted, lists are sets of labels.
+
+    Several columns, and lists of numbers, are several labels where they hold nothing but 0 and 1, or true and false;
+    else several numbers.
+
+    Raises:
+        DataError: It cannot be told.
+    """
+    if delimiter is not None:
+        return "multi"
+    if len(columns) > 1:
+        return "multi" if are_marks(train, columns) else "regression"
+    if hasattr(train.features[columns[0]], "feature"):
+        numbers = are_lists_of_numbers(train.features, columns[0])
+        return "regression" if numbers and not marks_in_lists(train, columns[0], labels or ()) else "multi"
+    if labels is None:
+        refuse_decimal_commas(train, columns[0])
+    return "regression" if have_decimals(train, columns[0]) else "single"
+
+
+def _made(problem: Problem, options: TargetOptions) -> Target:
+    kind = TARGETS[problem]
+    for name in ("labels", "delimiter", "class_weights", "label_smoothing", "threshold"):
+        value = getattr(options, name)
+        if value != TargetOptions.model_fields[name].default and name not in kind.uses:
+            raise RecipeError(
+                f"task.{name} is {value!r}, but has no effect here: the problem is '{problem}'"
+                f"{'' if options.problem else ' (found from the data; task.problem says otherwise)'}."
+            )
+    if len(options.columns) > 1 and problem == "single":
+        raise RecipeError(f"task.label names {len(options.columns)} columns, but task.problem is 'single': name one.")
+    if options.loss is not None and options.loss.name not in kind.losses:
+        raise RecipeError(
+            f"task.loss is '{options.loss.name}', but the problem is '{problem}'; it takes {', '.join(kind.losses)}."
+        )
+    if options.loss is not None and options.loss.name == "focal" and options.label_smoothing:
+        raise RecipeError("task.label_smoothing has no effect on the focal loss: leave one of the two out.")
+    return kind(options)

@@ -1,1 +1,0 @@
-"""What tasks that look at images are made of: augmentation, views, mixing."""

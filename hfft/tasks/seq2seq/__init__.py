@@ -1,0 +1,1 @@
+"""summarization and translation: a text for a text."""

@@ -1,0 +1,1 @@
+"""Training itself: the loop, its optimizer and callbacks, and scoring."""

@@ -1,0 +1,460 @@
+"""Where everything meets: a Recipe becomes a Run. The only file that reads one; nothing below knows it.
+
+In order: task, data, model, tuning (adapter, freeze, groups: always in this order), optimizer, schedule, prepare.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from accelerate import Accelerator
+from datasets import Dataset
+
+from hfft.data.checks import Finding, rows_named_as_in_train
+from hfft.data.fingerprint import fingerprint, fingerprint_of_first
+from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
+from hfft.data.sampling import Budget, smallest_part, steps_per_epoch
+from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
+from hfft.data.streaming import Encoder, Stream, open_stream, stream_batches
+from hfft.data.table import texts_within
+from hfft.errors import RecipeError
+from hfft.io.console import Screen
+from hfft.io.run_folder import RunFolder
+from hfft.metrics.custom import find_metric, load_modules, number_labels
+from hfft.models.encoder_decoder import Pair
+from hfft.models.origin import origin_of
+from hfft.models.pretrained import Backbone, Pretrained, head_is_new
+from hfft.recipe import Recipe
+from hfft.recipe.sections import ModelSection
+from hfft.registry import find, require
+from hfft.tasks import find_task, make_task
+from hfft.tasks.scores import ExtraMetric
+from hfft.tasks.slices import check_columns
+from hfft.tasks.task import Pictured, Prepared, Task
+from hfft.training.callbacks.cadence import Cadence
+from hfft.training.callbacks.checkpoint import Checkpoint
+from hfft.training.callbacks.ema import Average
+from hfft.training.callbacks.evaluate import Evaluate
+from hfft.training.callbacks.log import Log, Track
+from hfft.training.callbacks.stop import Preempt
+from hfft.training.callbacks.time_limit import TimeLimit
+from hfft.training.callbacks.unfreeze import Phases
+from hfft.training.distributed import let_some_go_unreached
+from hfft.training.evaluation import Scorer
+from hfft.training.loop import Run, on_device, seed_everything
+from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule, warmup_steps
+from hfft.training.preflight import require_memory, try_one_row, try_scores
+from hfft.training.processes import main_process_first, on_main
+from hfft.training.soup import soup_doubts
+from hfft.tuning.adapter_configs import complete_settings
+from hfft.tuning.apply import Tuned, part_ahead, tuned
+from hfft.tuning.param_groups import parameter_groups
+from hfft.tuning.parameter_table import ParameterRow
+from hfft.tuning.train_mode import moving_norms, slow_down
+from hfft.tuning.warnings import batch_norm_doubts
+
+HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
+
+DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A recipe whose own words have been checked: the task is made, nothing is read or downloaded yet."""
+
+    recipe: Recipe
+    task: Task
+    extra_metrics: list[ExtraMetric]
+    trust: bool
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Assembly:
+    """A run ready to go, and what people want to know of it."""
+
+    recipe: Recipe
+    task: Task
+    prepared: Prepared
+    fingerprints: dict[str, str]
+    run: Run
+    tuned: Tuned
+    scorers: dict[str, Scorer]
+    rows: dict[str, Dataset]  # of the scored splits, as they were read; the ids of examples are their numbers
+    uncut: dict[str, list[int]]  # of the parts of a hold-out, the numbers that their rows had in data.train
+    strategy: str
+    base: str | None  # the name under which others find the pretrained model too
+    origin: dict[str, str]  # what its files are known by; in the main process alone
+    rates: list[str] = field(default_factory=list)  # what model.dropout and model.drop_path do to this model
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> list[ParameterRow]:
+        """What happens to each parameter."""
+        return self.tuned.rows
+
+
+@dataclass(frozen=True)
+class Company:
+    """The hooks of a run that are spoken to outside the loop too."""
+
+    log: Log
+    evaluate: Evaluate | None
+    checkpoint: Checkpoint
+    phases: Phases | None
+
+
+def draft(recipe: Recipe, trust: bool) -> Draft:
+    """Checks all that can be checked without data and model, and writes out every default.
+
+    Raises:
+        RecipeError: An option is wrong, or a name is not known or not trusted.
+    """
+    kind = find_task(recipe.task.name, trust)
+    options = recipe.task_options(kind.Options)
+    find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
+    for name in recipe.track.to:
+        require(name, name, f"track.to '{name}'")
+    extra = [find_metric(name, trust) for name in recipe.eval.metrics]
+    strategy = _strategy(recipe)
+    complete = _with_adapter(recipe.complete(options))
+    if recipe.optim.lr is None:
+        optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
+        complete = complete.model_copy(update={"optim": optim})
+    complete = complete.model_copy(update={"eval": complete.eval.with_defaults(**vars(kind.scoring))})
+    warnings = []
+    if recipe.eval.while_training is not None and not recipe.data.has_eval:
+        warnings.append("eval.while_training has no effect: there is no eval split.")
+    return Draft(complete, make_task(kind, options), extra, trust, warnings)
+
+
+def _with_adapter(recipe: Recipe) -> Recipe:
+    """The recipe with every setting of its adapter written out, PEFT's defaults too."""
+    adapter = recipe.tune.adapter
+    if adapter is None:
+        return recipe
+    settings = complete_settings(adapter.name, adapter.model_dump(exclude={"name"}))
+    tune = recipe.tune.model_copy(update={"adapter": adapter.model_copy(update=settings)})
+    return recipe.model_copy(update={"tune": tune})
+
+
+def _strategy(recipe: Recipe) -> str:
+    """What learns, in a word: it decides the learning rate where the recipe gives none."""
+    freeze = recipe.tune.freeze
+    if recipe.tune.adapter is not None:
+        return "adapter"
+    if freeze is None or freeze.blocks != "all" or freeze.patterns:
+        return "full"
+    return freeze.kept[0] if freeze.kept else "head"
+
+
+def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
+    """Reads data and model and puts a run together. All processes call it, the main one goes first.
+
+    Raises:
+        HfftError: Data, model and recipe do not fit together.
+    """
+    recipe, task = drafted.recipe, drafted.task
+    with main_process_first(accelerator):
+        load_modules(drafted.extra_metrics)
+    seed_everything(recipe.train.seed)  # a new head's weights
+    backbone = pretrained(recipe.model, drafted.trust)
+    with main_process_first(accelerator):
+        read = _splits(recipe, task)
+        splits, stream = read.splits, read.stream
+        with rows_named_as_in_train(read.uncut):
+            prepared = task.prepare(splits, backbone)
+        prepared = replace(prepared, summary=prepared.told())
+        head = backbone.labels
+        model, new = task.model(backbone)
+    scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
+    check_columns(scored_rows, recipe.eval.slices)
+    prepared.findings[:0] = read.findings
+    if stream is not None:
+        prepared.summary["train"]["stream"] = True
+    number_labels(drafted.extra_metrics, model.config.label2id)
+    source = stream or prepared.splits["train"]
+    made = tuned(recipe, model, new, *_steps(recipe, source))
+    model, warnings = made.model, list(made.warnings)
+    share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
+    rows_at_once = min(recipe.train.micro_batch_size or share, share)
+    hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
+    smallest = _smallest_part(recipe, source, accelerator)
+    warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
+    run = _run(recipe, drafted, accelerator, made, source, smallest)
+    scorers = _scorers(drafted, prepared, accelerator)
+    assembly = Assembly(
+        recipe=recipe,
+        task=task,
+        prepared=prepared,
+        fingerprints={
+            split: fingerprint_of_first(rows)
+            if stream is not None and split == "train"
+            else fingerprint(rows, _file_columns(task))
+            for split, rows in splits.items()
+        },
+        run=run,
+        tuned=made,
+        scorers=scorers,
+        rows=scored_rows,
+        uncut=read.uncut,
+        strategy=_strategy(recipe),
+        base=backbone.public_name,
+        origin=origin_of(backbone) if accelerator.is_main_process else {},
+        rates=backbone.rates,
+        warnings=[
+            *drafted.warnings,
+            *warnings,
+            *_without_effect(recipe, scorers, backbone, _steps(recipe, source)),
+            *worker_doubts(recipe.data.workers),
+            *_new_head(head, model.config),
+            *map(str, prepared.findings),
+        ],
+    )
+    require_memory(scorers, run.model, accelerator)
+    less = recipe.train.less_is_better(task.lower_is_better)
+    best = recipe.train.best_metric
+    tried = partial(try_scores, scorers, best, less, recipe.eval.metrics, run.model, accelerator)
+    assembly.warnings += on_main(accelerator, tried)
+    return assembly
+
+
+def pretrained(section: ModelSection, trust: bool) -> Pretrained:
+    """The weights that `model` names: one checkpoint, or a pair of two."""
+    given = section.model_dump(exclude={"name", "encoder", "decoder"})
+    if section.name is not None:
+        return Backbone(section.name, **given, trust=trust)
+    assert section.encoder is not None  # the recipe has seen to it
+    assert section.decoder is not None
+    return Pair(Backbone(section.encoder, **given, trust=trust), Backbone(section.decoder, **given, trust=trust))
+
+
+def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Company:
+    """Gives the run its hooks, in the order in which they are called."""
+    run, train = assembly.run, assembly.recipe.train
+    settings = assembly.recipe.track
+    track = None
+    if settings.to:
+        track = Track(run.accelerator, settings.to, settings.project, folder.track, assembly.recipe.flat())
+    log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, screen, track)
+    cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
+    checkpoint = Checkpoint(folder, cadence, train.keep_checkpoints, log)
+    evaluate, again = None, train.keep_best is not None  # the last weights may not be those that are scored at the end
+    if "eval" in assembly.scorers:
+        evaluate = Evaluate(
+            assembly.scorers["eval"].some(_rows_while_training(assembly.recipe)),
+            Cadence(train.eval_every, run.steps_per_epoch, run.total_steps),
+            keep_best=train.best_metric,
+            lower_is_better=train.less_is_better(assembly.task.lower_is_better),
+            patience=train.early_stop,
+            patient_from=assembly.tuned.phases[-1].first_step,
+            keep=train.soup or 1,
+            rows_at_end=sum(len(each.examples) for split, each in assembly.scorers.items() if split != "eval" or again),
+            save_best=checkpoint.save_best,
+            log=log,
+            screen=screen,
+        )
+    average = [Average(run, train.ema)] if train.ema is not None else []
+    made, phases = assembly.tuned, None
+    if len(made.phases) > 1:
+        phases = Phases(run, made.phases, made.enter, log)
+    run.hooks = [log, *average, TimeLimit(train.time_limit)]
+    run.hooks += [hook for hook in (phases, evaluate, checkpoint, Preempt(checkpoint)) if hook is not None]
+    return Company(log, evaluate, checkpoint, phases)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The splits as they were read.
+
+    Attributes:
+        splits: With a stream, `train` is the first of its rows.
+        stream: The training rows, where they come as one.
+        findings: What is odd about the files.
+        uncut: Of the parts of a hold-out, the numbers that their rows have in `data.train`.
+    """
+
+    splits: dict[str, Dataset]
+    stream: Stream | None
+    findings: list[Finding]
+    uncut: dict[str, list[int]]
+
+
+def _splits(recipe: Recipe, task: Task) -> _Data:
+    data, stream, findings = recipe.data, None, []
+    wanted, file_columns = data.expressions(), _file_columns(task)
+    if data.streaming:
+        stream = _stream(recipe, task)
+        assert data.hub is not None  # the recipe has seen to it
+        rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
+        splits, findings = {"train": stream.first, **rest}, stream.findings
+    elif data.files is not None:
+        named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
+        splits, findings = read_local({**data.files}, wanted, data.root, file_columns, named)
+    else:
+        assert data.hub is not None  # the recipe has seen to it
+        splits = read_hub(data.hub, data.config, data.revision, wanted)
+    if data.holdout is None:
+        return _Data(splits, stream, findings, {})
+    whole = splits.pop("train")
+    kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
+    splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
+    return _Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
+
+
+def _file_columns(task: Task) -> list[str]:
+    return task.file_columns if isinstance(task, Pictured) else []
+
+
+def _stream(recipe: Recipe, task: Task) -> Stream:
+    data = recipe.data
+    assert data.hub is not None  # the recipe has seen to it
+    if not isinstance(task, Encoder):
+        raise RecipeError(
+            f"data.streaming: the task '{recipe.task.name}' cannot read its rows as a stream. Leave streaming out."
+        )
+    rows = stream_hub(data.hub, data.config, data.revision, data.train)
+    return open_stream(rows, recipe.train.batch_size, task)
+
+
+def _steps(recipe: Recipe, source: Examples | Stream) -> tuple[int, int]:
+    """Steps of an epoch, and of the run. Nobody knows how many rows a stream has: the run counts as one epoch."""
+    train = recipe.train
+    if isinstance(source, Stream):
+        assert train.steps is not None  # the recipe has seen to it
+        return train.steps, train.steps
+    per_epoch = steps_per_epoch(len(source), train.batch_size)
+    return per_epoch, train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
+
+
+def _smallest_part(recipe: Recipe, source: Examples | Stream, accelerator: Accelerator) -> int:
+    """The fewest rows that a process holds at once; of a stream those of a whole batch, for nobody knows its end."""
+    train = recipe.train
+    per_epoch, total = _steps(recipe, source)
+    count = train.batch_size
+    if not isinstance(source, Stream) and total >= per_epoch:  # else the last batch of an epoch never comes
+        count = len(source)
+    return smallest_part(count, train.batch_size, train.micro_batch_size, accelerator.num_processes)
+
+
+def _run(
+    recipe: Recipe,
+    drafted: Draft,
+    accelerator: Accelerator,
+    made: Tuned,
+    source: Examples | Stream,
+    smallest: int,
+) -> Run:
+    train, model = recipe.train, made.model
+    per_epoch, total = _steps(recipe, source)
+    ahead = part_ahead(recipe, per_epoch)
+    _check_warmup(recipe.optim.warmup, total, ahead)
+    model.to(accelerator.device)
+    groups = parameter_groups(model, made.rows)
+    optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, drafted.trust)
+    schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total, ahead)
+    cut = Cut(
+        batch_size=train.batch_size,
+        micro_batch_size=train.micro_batch_size,
+        seed=train.seed,
+        rank=accelerator.process_index,
+        processes=accelerator.num_processes,
+        workers=recipe.data.workers,
+    )
+    if isinstance(source, Stream):
+        batches = partial(stream_batches, source, cut)
+    else:
+        batches = partial(train_batches, source, drafted.task.collate, cut)
+        if moving_norms(model) and smallest == 1:
+            try_one_row(drafted.task, model, source, train.seed, accelerator)
+    made.enter(made.phases[0])
+    if accelerator.num_processes > 1:
+        part = next(iter(batches(0, 1))).micro_batches[0]
+        let_some_go_unreached(drafted.task, model, on_device(part.batch, accelerator), accelerator)
+    model, prepared_optimizer = accelerator.prepare(model, optimizer)
+    return Run(
+        task=drafted.task,
+        model=model,
+        optimizer=prepared_optimizer,
+        schedule=schedule,
+        accelerator=accelerator,
+        batches=batches,
+        total_steps=total,
+        steps_per_epoch=per_epoch,
+        clip=recipe.optim.clip,
+        seed=train.seed,
+        counts_epochs=not isinstance(source, Stream),
+        penalty=made.anchor,
+    )
+
+
+def _check_warmup(warmup: float, total: int, ahead: Ahead | None) -> None:
+    parts = {"the run": total}
+    if ahead is not None:
+        parts = {"tune.probe": ahead.steps, "the run after tune.probe": total - ahead.steps}
+    for part, steps in parts.items():
+        if warmup_steps(warmup, steps) > steps:
+            raise RecipeError(f"optim.warmup is {warmup:g} steps, but {part} has {steps}.")
+
+
+def _scorers(drafted: Draft, prepared: Prepared, accelerator: Accelerator) -> dict[str, Scorer]:
+    recipe, task = drafted.recipe, drafted.task
+    budget = _budget(recipe, accelerator)
+    return {
+        split: Scorer(
+            task,
+            examples,
+            budget,
+            recipe.data.workers,
+            drafted.extra_metrics,
+            settles=task.settles and split == "eval",
+        )
+        for split, examples in prepared.splits.items()
+        if split != "train"
+    }
+
+
+def _budget(recipe: Recipe, accelerator: Accelerator) -> Budget:
+    if recipe.eval.batch_tokens is not None:
+        return Budget(None, recipe.eval.batch_tokens)
+    share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
+    return Budget(recipe.eval.batch_size or min(recipe.train.micro_batch_size or share, share))
+
+
+def _rows_while_training(recipe: Recipe) -> int | None:
+    rows = recipe.eval.while_training
+    return None if rows == "all" else rows
+
+
+def _new_head(head: list[str] | None, config: Any) -> list[str]:
+    """Warns where a trained head is not used though nobody said so, for its labels say nothing."""
+    if head is None or not head_is_new(head, config.num_labels):
+        return []
+    return [
+        f"The checkpoint's trained head has {len(head)} labels that are placeholders ({', '.join(head[:2])}"
+        f"{', ...' if len(head) > 2 else ''}), where {config.num_labels} are needed: a new head is trained."
+    ]
+
+
+def _without_effect(
+    recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained, steps: tuple[int, int]
+) -> list[str]:
+    """Warns of settings that do nothing in this run."""
+    warnings = []
+    if not scorers:
+        warnings.append("There is neither an eval nor a test split: the run will end without a score.")
+    if recipe.eval.metrics and not scorers:
+        warnings.append("eval.metrics has no effect: there is nothing to score.")
+    if recipe.eval.slices and not scorers:
+        warnings.append("eval.slices has no effect: there is nothing to score.")
+    if recipe.train.soup is not None and "eval" in scorers:
+        warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, *steps))
+    if recipe.train.eval_every is not None and "eval" not in scorers:
+        warnings.append("train.eval_every has no effect: there is no eval split.")
+    if recipe.model.new_head and not backbone.has_head:
+        warnings.append("model.new_head has no effect: the checkpoint has no trained head.")
+    return warnings

@@ -1,0 +1,176 @@
+"""What stands in each column of a table: texts, labels, numbers, words, spans, images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from statistics import median
+from typing import Any, Literal
+
+from datasets import ClassLabel, Dataset, Image, Value
+
+from hfft.data.checks import FILM_ENDINGS, SOUND_ENDINGS, is_sound
+from hfft.data.folders import IMAGE_ENDINGS
+from hfft.workflows.init.languages import language_of_name
+
+Kind = Literal[
+    "text",
+    "class",
+    "flag",
+    "whole",
+    "number",
+    "lists",
+    "numbers",
+    "spans",
+    "languages",
+    "image",
+    "sound",
+    "nothing",
+    "other",
+]
+
+MEANINGS: dict[Kind, str] = {
+    "text": "texts",
+    "class": "classes with names",
+    "flag": "true or false",
+    "whole": "whole numbers",
+    "number": "numbers with decimals",
+    "lists": "lists",
+    "numbers": "lists of numbers",
+    "spans": "spans of characters",
+    "languages": "texts by language",
+    "image": "images",
+    "sound": "sounds or films",
+    "nothing": "nothing",
+    "other": "something that hfft cannot learn from",
+}
+
+SPAN_KEYS = {"start", "end", "label"}
+
+IDS = re.compile(r"(id|idx|index|guid|uuid|key|url|date|time|timestamp|unnamed.*|.*[ _.\-]id|)", re.IGNORECASE)
+"""Names of columns that tell rows apart, and have nothing to learn from."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the rows that were looked at.
+
+    Attributes:
+        name: Its name; a dot leads into a nested one.
+        kind: What it holds.
+        rows: How many rows there are.
+        values: What is there, without missing and empty values; of images nothing.
+        distinct: How many different values; 0 where that was not counted.
+        words: Of a text, in the median.
+        parts: Of a column by language: the languages.
+    """
+
+    name: str
+    kind: Kind
+    rows: int
+    values: Sequence[Any] = field(default=(), repr=False)
+    distinct: int = 0
+    words: float = 0.0
+    parts: tuple[str, ...] = ()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether its values repeat enough to be labels: no more than a third of them are different, or just two."""
+        return 2 <= self.distinct <= max(2, len(self.values) / 3) and self.distinct < len(self.values)
+
+    def __str__(self) -> str:
+        different = f", {self.distinct} of {len(self.values)} different" if self.distinct else ""
+        return f"'{self.name}' ({MEANINGS[self.kind]}{different})"
+
+
+def columns_of(rows: Dataset) -> dict[str, Column]:
+    """Looks at every column."""
+    return {name: _column(rows, name) for name in rows.column_names}
+
+
+def _column(rows: Dataset, name: str) -> Column:
+    feature = rows.features[name]
+    if _is_image(feature):
+        return Column(name, "image", len(rows))
+    if is_sound(feature):
+        return Column(name, "sound", len(rows))
+    given = [value for value in rows[name] if value not in (None, "", [], {})]
+    if not given:
+        return Column(name, "nothing", len(rows))
+    if isinstance(feature, ClassLabel):
+        return Column(name, "class", len(rows), given, len(set(given)))
+    first = given[0]
+    if isinstance(first, dict):
+        return _nested(name, given, len(rows))
+    if isinstance(first, (list, tuple)):
+        return _lists(name, given, len(rows))
+    if isinstance(first, str):
+        return _texts(name, given, len(rows))
+    kind = _kind_of_numbers(given)
+    return Column(name, kind, len(rows), given, len(set(given)) if kind != "other" else 0)
+
+
+def _is_image(feature: Any) -> bool:
+    if isinstance(feature, dict):
+        return {"path"} <= feature.keys() <= {"bytes", "path"}
+    return isinstance(feature, Image) or (isinstance(feature, Value) and feature.dtype in ("binary", "large_binary"))
+
+
+def _nested(name: str, given: list[dict[str, Any]], rows: int) -> Column:
+    keys = tuple(given[0])
+    if set(keys) >= SPAN_KEYS:
+        return Column(name, "spans", rows, given)
+    if all(isinstance(value, str | None) for value in given[0].values()) and all(map(language_of_name, keys)):
+        return Column(name, "languages", rows, given, parts=keys)
+    return Column(name, "other", rows)
+
+
+def _lists(name: str, given: list[Any], rows: int) -> Column:
+    items = [item for value in given for item in value if item is not None]
+    if items and isinstance(items[0], dict):
+        return Column(name, "spans" if set(items[0]) >= SPAN_KEYS else "other", rows, given)
+    if items and all(isinstance(item, float) for item in items):
+        return Column(name, "numbers", rows, given)
+    if not all(isinstance(item, (str, int)) for item in items):
+        return Column(name, "other", rows, given)
+    return Column(name, "lists", rows, given, len(set(items)))
+
+
+def _texts(name: str, given: list[str], rows: int) -> Column:
+    if all(PurePath(value).suffix.lower() in IMAGE_ENDINGS for value in given[:1000]):
+        return Column(name, "image", rows, given)
+    if all(PurePath(value).suffix.lower() in (*SOUND_ENDINGS, *FILM_ENDINGS) for value in given[:1000]):
+        return Column(name, "sound", rows, given)
+    distinct = len(set(given))
+    if all(value.strip().lower() in ("true", "false") for value in given):
+        return Column(name, "flag", rows, given, distinct)
+    numbers = [_number(value) for value in given]
+    if all(number is not None for number in numbers):
+        return Column(name, _kind_of_numbers(numbers), rows, given, distinct)
+    return Column(name, "text", rows, given, distinct, median(len(value.split()) for value in given))
+
+
+def _number(text: str) -> float | None:
+    if not re.fullmatch(r"\s*[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?\s*", text):
+        return None
+    return float(text)
+
+
+def _kind_of_numbers(values: Sequence[Any]) -> Kind:
+    if all(isinstance(value, bool) for value in values):
+        return "flag"
+    if not all(isinstance(value, (int, float)) for value in values):
+        return "other"
+    return "whole" if all(float(value).is_integer() for value in values) else "number"
+
+
+def text_columns(columns: Mapping[str, Column], taken: Sequence[str] = ()) -> list[Column]:
+    """Columns of texts, the longest first, but for those of ids."""
+    found = [
+        column
+        for column in columns.values()
+        if column.kind == "text" and column.name not in taken and not IDS.fullmatch(column.name)
+    ]
+    return sorted(found, key=lambda column: -column.words)

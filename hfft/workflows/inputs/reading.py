@@ -1,0 +1,220 @@
+"""Texts, pairs, pictures, rows and files as people give them, made into rows.
+
+Texts and files are told apart by how they are given: a `Path`, a name of something that is there, and a name with the
+ending of a data file are files; what stands in a row, a table or a column is never taken for a file's name.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+from datasets import Dataset, DatasetDict
+from PIL.Image import Image
+
+from hfft.data.files import KINDS, read_files
+from hfft.data.folders import IMAGE_ENDINGS
+from hfft.data.table import Table
+from hfft.errors import DataError, alternatives, quoted
+from hfft.tasks.inputs import inputs_of, setting_of
+from hfft.tasks.task import Pictured, Task
+from hfft.workflows.inputs.cells import PICTURES, cells_of
+from hfft.workflows.inputs.rows import Questions, file_columns, questions_of
+
+WHERE = "the input"
+
+UNREAD = (
+    *(".7z", ".arrow", ".bz2", ".conll", ".db", ".doc", ".docx", ".feather", ".gz", ".h5", ".hdf5", ".htm", ".html"),
+    *(".log", ".md", ".mp3", ".npy", ".npz", ".odt", ".ods", ".orc", ".pdf", ".pickle", ".pkl", ".pptx", ".rtf"),
+    *(".sqlite", ".tar", ".tgz", ".wav", ".xls", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst"),
+)
+"""Endings of files of data that hfft does not read."""
+
+ITSELF = (
+    "If '{}' is itself the text to answer, give it on standard input (hfft predict RUN -), or in Python as a row, "
+    '{{"{}": "..."}}.'
+)
+
+
+def read_questions(task: Task, inputs: Any) -> Questions:
+    """Makes rows of what there is to answer.
+
+    Args:
+        task: Says in which columns its inputs stand.
+        inputs: One or several texts (pairs as tuples, or as neighbours), names of files, pictures (of PIL, or arrays of
+            height, width and 3), or rows as dicts; or a Dataset, or a DataFrame or Series of pandas. Of a task that
+            sees, names are those of images, of folders of images, or of tables.
+
+    Raises:
+        DataError: There is nothing, it is of another kind, kinds are mixed, or a file cannot be read.
+    """
+    table, faults = _read(task, inputs)
+    rows, findings = table.rows, table.findings("data", task.inputs)
+    if not len(rows):
+        raise DataError("There is nothing to answer: give texts, or files.")
+    inputs_found = inputs_of(task, rows)
+    blank = {number: why for number, parts in enumerate(inputs_found) if (why := _why_blank(task, parts))}
+    return questions_of(task, rows, {**blank, **faults}, findings)
+
+
+Read = tuple[Table, dict[int, str]]  # rows, and why some of them cannot be asked
+
+
+def _read(task: Task, inputs: Any) -> Read:
+    if isinstance(inputs, Dataset):
+        return Table(inputs.with_format(None)), {}
+    if isinstance(inputs, pandas.DataFrame):
+        return _table(task, [str(name) for name in inputs.columns], lambda name: inputs[name].tolist())
+    if isinstance(inputs, DatasetDict):
+        raise DataError(f"The input is a DatasetDict: give one of its splits, {', '.join(map(str, inputs))}.")
+    given = _listed(inputs)
+    rows = [item for item in given if isinstance(item, Mapping)]
+    if rows and len(rows) < len(given):
+        other = next(item for item in given if not isinstance(item, Mapping))
+        raise DataError(f"Some inputs are rows (dicts), but another is {quoted(other)}: give either of the two.")
+    if rows:
+        names = list(dict.fromkeys(str(name) for row in rows for name in row))
+        return _table(task, names, lambda name: [row.get(name) for row in rows])
+    if isinstance(task, Pictured):
+        return _pictures(task, given)
+    return _texts(task, given, are_names=not isinstance(inputs, (pandas.Series, np.ndarray)))
+
+
+def _listed(inputs: Any) -> list[Any]:
+    """The inputs as a list: what is one thing, though Python could go through it, is one."""
+    if isinstance(inputs, (set, frozenset)):
+        raise DataError("The input is a set, which has no order: answers could not be told apart. Give a list.")
+    one = (str, Path, Image, bytes, bytearray, Mapping)
+    if inputs is None:
+        return []
+    if isinstance(inputs, one) or (isinstance(inputs, np.ndarray) and _is_one(inputs)):
+        return [inputs]
+    try:
+        return list(inputs)
+    except TypeError:  # a number, ...
+        return [inputs]
+
+
+def _is_one(array: np.ndarray) -> bool:
+    """Whether an array is one picture, rather than several or texts."""
+    return array.dtype.kind not in "OSTU" and array.ndim < 4
+
+
+def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[Any]]) -> Read:
+    """Rows of the columns that the task reads, of a table with these columns."""
+    made: dict[str, list[Any]] = {}
+    faults: dict[int, str] = {}
+    for name in task.inputs:
+        outer = name if name in names else name.partition(".")[0]
+        if outer not in names:
+            setting = setting_of(task, name)
+            raise DataError(
+                f"{setting} is '{name}', but the input has no such column.{alternatives(name, names)} Another is named "
+                f"by {setting}=COLUMN (--set; in Python overrides)."
+            )
+        values = column(outer)
+        if outer != name:
+            made[outer] = list(values)
+        else:
+            made[outer], found = cells_of(values, name in file_columns(task), name)
+            faults |= found
+    return Table(Dataset.from_dict(made)), faults
+
+
+def _pictures(task: Pictured, given: Sequence[Any]) -> Read:
+    """Rows of pictures: of files, whatever a folder or a table calls them, or pictures themselves."""
+    column = task.file_columns[0]
+    for number, item in enumerate(given):
+        if isinstance(item, (bytes, bytearray)):  # which in a row are those of a file
+            raise DataError(f"Input {number} (from 0) is of type bytes, but this model sees {PICTURES}.")
+    several = [item for item in given if isinstance(item, (str, Path)) and _holds_several(str(item))]
+    if not several:
+        cells, faults = cells_of(given, True, column)
+        return Table(Dataset.from_dict({column: cells})), faults
+    for number, item in enumerate(given):
+        if not isinstance(item, (str, Path)):
+            raise DataError(f"'{several[0]}' is the name of a folder or table, and input {number} is a picture: mixed.")
+    table = read_files([str(name) for name in given], ".", WHERE, [column], labelled=False)
+    if table.rows.column_names == ["image"] != [column]:
+        table = replace(table, rows=table.rows.rename_column("image", column))
+    return table, {}
+
+
+def _holds_several(name: str) -> bool:
+    """Whether a name is that of a folder or a table, or stands for several, rather than that of one picture."""
+    if Path(name).is_file() or Path(name).suffix.lower() in KINDS:
+        return Path(name).suffix.lower() in KINDS
+    return Path(name).is_dir() or "://" in name or glob.has_magic(name)
+
+
+def _texts(task: Task, given: Sequence[Any], are_names: bool) -> Read:
+    """Rows of files, or of texts themselves.
+
+    Args:
+        task: The task.
+        given: Texts, tuples of them, or names of files.
+        are_names: Whether texts may be names of files.
+    """
+    columns = task.inputs
+    files = [item for item in given if are_names and _names_a_file(item)]
+    if files and len(files) < len(given):
+        other = next(item for item in given if not _names_a_file(item))
+        raise DataError(
+            f"'{files[0]}' is a file and {quoted(other)} is none: give either files or texts. "
+            f"{ITSELF.format(files[0], columns[0])}"
+        )
+    if files:
+        for file in files:
+            _require_table(file, columns)
+        return read_files([str(file) for file in files], ".", WHERE), {}
+    together = f"This model reads {len(columns)} input(s) together ({', '.join(columns)})"
+    for item in given:
+        if isinstance(item, (tuple, list)) and len(item) != len(columns):
+            raise DataError(
+                f"{together}, but one of those given has {len(item)}: {quoted(item)}. A row of a table may be given as "
+                f'a dict: {{"{columns[0]}": ...}}.'
+            )
+    flat = [part for item in given for part in (item if isinstance(item, (tuple, list)) else [item])]
+    if len(flat) % len(columns):
+        raise DataError(f"{together}, but {len(flat)} are given.")
+    return _table(task, columns, lambda name: flat[columns.index(name) :: len(columns)])
+
+
+def _names_a_file(item: Any) -> bool:
+    if not isinstance(item, str):
+        return isinstance(item, Path)
+    if os.path.exists(item):  # noqa: PTH110 - a text may be longer than a Path can ask for
+        return True
+    if not item or any(letter.isspace() for letter in item):  # a text may end like a file
+        return False
+    return Path(item).suffix.lower() in (*KINDS, *IMAGE_ENDINGS, *UNREAD) or item.startswith(("./", "../", "~/"))
+
+
+def _require_table(file: str | Path, columns: Sequence[str]) -> None:
+    """Raises DataError where a file that is there is none that a model of texts can read."""
+    path, readable = Path(file), ", ".join(KINDS)
+    hint = f" {ITSELF.format(file, columns[0])}" if isinstance(file, str) else ""
+    if path.suffix.lower() in IMAGE_ENDINGS:
+        raise DataError(f"{file} is an image, but this model reads texts ({', '.join(columns)}).{hint}")
+    if path.is_dir():
+        raise DataError(f"{file} is a folder, but this model reads texts: name the files in it ({readable}).{hint}")
+    if path.exists() and path.suffix.lower() not in KINDS:
+        raise DataError(f"{file} is of no kind that is read; texts are read from {readable}.{hint}")
+
+
+def _why_blank(task: Task, parts: tuple[Any, ...]) -> str | None:
+    """Why nothing can be answered where all texts of a row are empty; None where one is not."""
+    texts = [part for name, part in zip(task.inputs, parts, strict=True) if name not in file_columns(task)]
+    if not texts or any(part is None or _has_words(part) for part in texts):
+        return None
+    return "the text is empty"
+
+
+def _has_words(part: Any) -> bool:
+    return bool(part.strip()) if isinstance(part, str) else not isinstance(part, list) or bool(part)

@@ -1,0 +1,182 @@
+"""The plan: everything a run will do, found out without training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hfft.io.console import Screen
+from hfft.training.callbacks.cadence import Cadence
+from hfft.training.optim import numbers_of
+from hfft.tuning.apply import part_ahead
+from hfft.tuning.parameter_table import ParameterRow, count, parameter_lines
+from hfft.workflows.build import Assembly
+from hfft.workflows.sizes import checkpoint_bytes, disk_bytes, memory, memory_saved
+
+PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}
+
+SHOWN = 3  # examples of the decoded batch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
+    `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
+    gradients and the optimizer would take beyond that if everything learnt. `disk` is in bytes too: one checkpoint, and
+    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model.
+    """
+
+    name: str
+    task: str
+    model: str
+    strategy: str
+    processes: int
+    device: str
+    splits: dict[str, dict[str, Any]]
+    batch: list[str]
+    parameters: list[dict[str, Any]]
+    trainable_parameters: int
+    total_parameters: int
+    phases: list[dict[str, Any]]
+    lr: float
+    optimizer: str
+    steps: int
+    steps_per_epoch: int
+    samples_per_step: int
+    seeds: list[int]
+    micro_batch_size: int
+    evaluations: int
+    memory: dict[str, int | None]
+    memory_saved: int | None
+    disk: dict[str, int]
+    rates: list[str]
+    warnings: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        return asdict(self)
+
+    def show(self, screen: Screen) -> None:
+        """Prints the plan."""
+        screen.say(f"{self.name}: {self.task} with {self.model}, {self.processes} process(es) on {self.device}")
+        show_splits(self.splits, screen)
+        screen.say("\nA batch as the model reads it:")
+        for line in self.batch:
+            screen.say(f"  {line}")
+        screen.say()
+        show_parameters([_row(row) for row in self.parameters], screen)
+        for phase in self.phases if len(self.phases) > 1 else []:
+            screen.say("From step {first_step} {parameters:,} parameters learn, at {lr:g} at most".format(**phase))
+        screen.say(
+            f"\n{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
+            f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
+            f"({self.strategy}); {self.optimizer}"
+        )
+        if len(self.seeds) > 1:
+            screen.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
+        for line in self.rates:
+            screen.say(line)
+        parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
+        saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
+        screen.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
+        disk = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.disk.items())
+        screen.say(f"Room on the disk, in MiB, estimated: {disk}")
+        show_warnings(self.warnings, screen)
+
+
+def make_plan(assembly: Assembly) -> Plan:
+    """Finds out what a run will do. Computes one forward pass of the widest micro-batch to measure memory."""
+    run, recipe, rows = assembly.run, assembly.recipe, assembly.parameters
+    cadence = Cadence(recipe.train.eval_every, run.steps_per_epoch, run.total_steps)
+    first = next(iter(run.batches(0, 1)))
+    return Plan(
+        name=recipe.name,
+        task=recipe.task.name,
+        model=recipe.model.shown,
+        strategy=assembly.strategy,
+        processes=run.accelerator.num_processes,
+        device=run.accelerator.device.type,
+        splits=assembly.prepared.summary,
+        batch=assembly.task.decoded(first.micro_batches[0].batch)[:SHOWN],
+        parameters=[row.as_json() for row in rows],
+        trainable_parameters=count(row for row in rows if row.trainable),
+        total_parameters=count(rows),
+        phases=_phases(assembly),
+        lr=recipe.optim.lr or 0.0,
+        optimizer=f"{recipe.optim.name}, {numbers_of(run.optimizer.optimizer)}".removesuffix(", "),
+        steps=run.total_steps,
+        steps_per_epoch=run.steps_per_epoch,
+        samples_per_step=recipe.train.batch_size,
+        seeds=recipe.train.seeds or [recipe.train.seed],
+        micro_batch_size=max(len(part.ids) for part in first.micro_batches),
+        evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in assembly.scorers else 0,
+        memory=memory(assembly, max(len(part.ids) for part in first.micro_batches)),
+        memory_saved=memory_saved(run, rows),
+        disk={"checkpoint": checkpoint_bytes(assembly), "total": disk_bytes(assembly)},
+        rates=assembly.rates,
+        warnings=assembly.warnings,
+    )
+
+
+def _phases(assembly: Assembly) -> list[dict[str, Any]]:
+    ahead, found = part_ahead(assembly.recipe, assembly.run.steps_per_epoch), []
+    for phase in assembly.tuned.phases:
+        learning = [row for row in assembly.parameters if row.trainable and row.name not in phase.closed]
+        share = ahead.share if ahead is not None and phase.closed else 1.0
+        lr = share * max(row.lr for row in learning)
+        found.append({"first_step": phase.first_step, "parameters": count(learning), "lr": lr})
+    return found
+
+
+def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
+    """Prints the size of each split, and the labels where there are not too many."""
+    for split, summary in splits.items():
+        rows = f"{summary['rows']} rows"
+        facts = [f"a stream, of which the first {rows} were looked at" if summary.get("stream") else rows]
+        if "tokens" in summary:
+            facts.append(
+                f"{summary['tokens']['median']:g} tokens in the median, {summary['tokens']['longest']} at most"
+            )
+        if "words" in summary:
+            facts.append(f"{summary['words']} words")
+        if summary.get("in_windows"):
+            facts.append(f"{summary['in_windows']} rows are read in windows")
+        if "images" in summary:
+            height, width = summary["images"]["seen"]
+            median = "{height:g} x {width:g}".format(**summary["images"])
+            facts.append(f"images of {median} pixels in the median, seen as {height} x {width}")
+        if "problem" in summary and split == "train":
+            facts.append(PROBLEMS[summary["problem"]])
+        labels = summary.get("labels", {})
+        if labels:
+            listed = ", ".join(f"{name} {count}" for name, count in labels.items())
+            facts.append(listed if len(labels) <= 12 else f"{len(labels)} labels")
+        for name, values in summary.get("numbers", {}).items():
+            facts.append(f"{name} {values['least']:g} to {values['most']:g}, {values['mean']:.4g} in the mean")
+        screen.say(f"  {split}: {'; '.join(facts)}")
+
+
+def show_parameters(rows: Sequence[ParameterRow], screen: Screen) -> None:
+    """Prints the parameters, a line a block: how many, which share learns, at which peak rate and weight decay.
+
+    Where an adapter adds some, or some learn later than others, that too.
+    """
+    screen.table("What learns", *parameter_lines(rows))
+
+
+def show_warnings(warnings: Sequence[str], screen: Screen) -> None:
+    """Prints the warnings, counted."""
+    screen.say(f"{len(warnings)} warning(s){':' if warnings else ''}")
+    for warning in warnings:
+        screen.say(f"  {warning}")
+
+
+def _row(values: dict[str, Any]) -> ParameterRow:
+    return ParameterRow(**{**values, "shape": tuple(values["shape"])})
+
+
+def _megabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 2**20:.0f}"

@@ -1,0 +1,155 @@
+"""What users are told where the Hub does not answer, or does not let them read: one line, soon, and no token in it.
+
+The libraries read their settings when they are imported, so what is tried here runs in processes of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import hfft
+from tests.tiny import labelled_texts, write_csv
+
+ROOT = Path(__file__).resolve().parents[3]
+RECIPES = {file.stem: hfft.Recipe.load(file) for file in sorted((ROOT / "recipes").glob("*.yaml"))}
+NOTHING_LISTENS = "http://127.0.0.1:9"
+TOKEN = "hf_thisIsNoTokenOfAnyone"
+LOG_IN = "`hf auth login` or set HF_TOKEN"
+PLAN_EACH = """
+import contextlib, io, json, sys
+from hfft.cli import main
+
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    code = None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(["plan", *arguments])
+        except SystemExit as end:
+            code = end.code
+    sys.__stdout__.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\\n")
+"""
+
+REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
+    "private": (401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Invalid username or password."}),
+    "missing": (404, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}),
+    "gated": (401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted."}),
+    "unanswered": (403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "You are not in the authorized list."}),
+    "forbidden": (403, {"X-Error-Message": "Your token does not allow this."}),
+    "expired": (401, {"X-Error-Message": "Invalid credentials in Authorization header"}),
+}
+"""How the Hub answers by the owner of what is asked for: status and headers."""
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A Hub that is there, and refuses all that is asked."""
+
+    def do_HEAD(self) -> None:
+        owner = next((part for part in self.path.split("/") if part in REFUSALS), None)
+        status, headers = REFUSALS[owner] if owner else (200, {})
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    do_GET = do_POST = do_HEAD
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on the screen."""
+
+
+@pytest.fixture
+def refusing_hub() -> Iterator[str]:
+    """The address of a Hub that refuses."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def silent_hub() -> Iterator[str]:
+    """An address that takes a connection and never says a word, as where a firewall swallows packets."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> list[str]:
+    """Overrides for data that needs no Hub."""
+    for split, seed in (("train", 0), ("eval", 1)):
+        write_csv(tmp_path / f"{split}.csv", labelled_texts(20, seed))
+    files = {split: str(tmp_path / f"{split}.csv") for split in ("train", "eval")}
+    return [f"data={json.dumps({'files': files})}", "task={name: text-classification}"]
+
+
+def test_every_recipe_says_in_one_line_that_the_hub_is_out_of_reach(tmp_path, local):
+    plans = [[str(ROOT / "recipes" / f"{name}.yaml")] for name in RECIPES]
+    models = {recipe.model.shown: name for name, recipe in RECIPES.items() if recipe.data.hub is not None}
+    plans += [[str(ROOT / "recipes" / f"{name}.yaml"), *local] for name in models.values()]
+    answers = planned(plans, NOTHING_LISTENS, tmp_path)
+    for recipe, message in zip(RECIPES.values(), answers, strict=False):
+        if recipe.data.hub is not None:
+            assert f"data.hub is '{recipe.data.hub}', but the Hub cannot be reached" in message
+            assert "give local files (data.files)" in message
+        else:
+            assert "data.files.train" in message
+            assert f"There is no folder {recipe.data.root}; data.root says where the files lie" in message
+    for model, message in zip(models, answers[len(RECIPES) :], strict=True):
+        assert f"model is '{model}'. Tried: " in message
+        assert "the Hub, which cannot be reached. Give a local folder" in message
+
+
+def test_a_hub_that_swallows_what_it_is_asked_is_out_of_reach_too(tmp_path, silent_hub):
+    """Through the command line itself: the Hub is asked once, and waited for five seconds."""
+    command = [sys.executable, "-m", "hfft.cli", "plan", str(ROOT / "recipes" / "bert_sst2.yaml")]
+    settings = environment(silent_hub, tmp_path)
+    done = subprocess.run(command, env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: data.hub is 'nyu-mll/glue', but the Hub cannot be reached")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_may_not_be_read_is_said_with_how_to_log_in(tmp_path, refusing_hub, local):
+    recipe = str(ROOT / "recipes" / "bert_sst2.yaml")
+    plans = [[recipe, f"model={owner}/it", *local] for owner in REFUSALS]
+    plans += [[recipe, f"data={{hub: {owner}/it, eval: validation}}"] for owner in REFUSALS]
+    for arguments, message in zip(plans, planned(plans, refusing_hub, tmp_path), strict=True):
+        assert "private or gated" in message
+        assert LOG_IN in message
+        assert arguments[1].partition("/")[0].split("=")[-1].removeprefix("{hub: ") in message
+        assert TOKEN not in message
+        assert "token=" not in message  # which a recipe has nowhere to put
+
+
+def planned(plans: list[list[str]], endpoint: str, folder: Path) -> list[str]:
+    """The messages of `hfft plan`, with one process for all; each ends with code 2 and says one line."""
+    command = [sys.executable, "-c", PLAN_EACH, json.dumps(plans)]
+    settings = environment(endpoint, folder)
+    done = subprocess.run(command, env=settings, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    messages = []
+    for line in done.stdout.splitlines():
+        code, out, err = json.loads(line)
+        assert (code, out) == (2, ""), err
+        assert err.startswith("Error: ")
+        assert err.count("\n") == 1
+        messages.append(err)
+    return messages
+
+
+def environment(endpoint: str, folder: Path) -> dict[str, str]:
+    """A machine that knows the Hub under an address, with a token and nothing in its cache."""
+    hub = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HOME": str(folder / "home"), "HF_TOKEN": TOKEN}
+    return {**os.environ, **hub, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

@@ -1,0 +1,422 @@
+"""The report's page: whole and escaped HTML that loads nothing, and a section for each thing that there is."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from hfft.reports.html.components import Section, details, note, page, table
+from hfft.reports.html.page import render
+
+Facts = dict[str, Any]
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+VOID = {"meta", "link", "br", "img", "path", "line", "rect", "circle", "text"}
+PICTURE = "data:image/jpeg;base64,/9j/4AAQ"
+
+
+def entry(value: float, **more: Any) -> Facts:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1, **more}
+
+
+def whole(text: str = "plain") -> Facts:
+    """Facts with everything that there can be, with `text` wherever a text of the user's stands."""
+    series = {"step": [1, 2, 3, 4], "value": [3.0, 2.0, 1.5, 1.0]}
+    example = {"id": 3, "input": text, "answer": text, "truth": "other", "score": 0.9, "truth_score": 0.1, "note": text}
+    span = {"start": 1, "end": 3, "label": text}
+    tagged = {"id": 4, "input": ["a", text, "c"], "answer": [], "truth": [], "spans": {"answer": [span], "truth": []}}
+    galleries = [
+        {
+            "title": f"Mistakes {text}",
+            "note": text,
+            "kind": "texts",
+            "examples": [example, {**example, "input": [text, text]}],
+        },
+        {"title": "Written", "note": "", "kind": "writing", "examples": [{**example, "scores": {text: 31.2}}]},
+        {"title": "Tagged", "note": "", "kind": "tags", "examples": [tagged]},
+        {"title": "Pictures", "note": "", "kind": "pictures", "examples": [{**example, "picture": PICTURE}]},
+        {
+            "title": "Numbers",
+            "note": "",
+            "kind": "numbers",
+            "examples": [{"id": 1, "input": text, "answer": 1.5, "truth": 1}],
+        },
+    ]
+    split = {
+        "labels": [{"label": text, "examples": 4, "f1": entry(0.5), "recall": entry(0.4)}],
+        "confusion": {"labels": [text, "b"], "counts": [[3, 1], [0, 2]], "left_out": 1, "note": text},
+        "confused": [{"truth": text, "answer": "b", "count": 1}],
+        "calibration": {
+            "ece": entry(0.2),
+            "kind": text,
+            "note": text,
+            "bins": [{"low": 0.5, "high": 1.0, "confidence": 0.75, "accuracy": 0.5, "examples": 4}],
+        },
+        "distributions": [
+            {"name": text, "unit": text, "edges": [0, 1, 2], "series": [{"name": text, "counts": [1, 2]}]}
+        ],
+        "numbers": [{"name": text, "truth": [1.0, 2.0], "answer": [1.5, 1.5]}],
+        "slices": [{"column": text, "value": text, "examples": 4, "scores": {"f1": entry(0.5), text: entry(0.4)}}],
+        "galleries": galleries,
+    }
+    return {
+        "version": 1,
+        "name": text,
+        "task": text,
+        "model": text,
+        "strategy": text,
+        "finished": True,
+        "ended": text,
+        "weights": "step 4",
+        "confidence": 0.9,
+        "summary": text,
+        "command": [text, "hfft train recipe.yaml"],
+        "recipe": text,
+        "facts": [[text, text]],
+        "headline": {"split": "test", "metric": "f1", **entry(0.5), "examples": 6},
+        "seeds": [
+            {"seed": 1, "scores": {"test": {"f1": 0.4, text: 0.5}}, "best": True, "report": "seed-1/report.html"},
+            {"seed": 2, "scores": {"test": {"f1": 0.6}}, "best": False, "report": text},
+        ],
+        "best_by": text,
+        "scores": {
+            "eval": {"f1": entry(0.6, selected=True)},
+            "test": {"f1": entry(0.5), text: entry(40.0), "f1_micro": entry(0.5)},
+        },
+        "examples": {"eval": 5, "test": 6},
+        "signatures": {"test": {"f1": text}},
+        "curves": {
+            "loss": {**series, "smooth": [2.9, 2.1, 1.4, 1.1]},
+            "lr": [{"name": text, **series}, {"name": "head", "step": [1, 2], "value": [0.0, 1e-4]}],
+            "gradient_norm": series,
+            "scores": {"f1": series, text: series},
+            "phases": [{"step": 2, "label": text}],
+            "skips": [3],
+            "best_step": 4,
+            "notes": [text],
+        },
+        "splits": {"test": split, text: {"galleries": galleries[:1]}},
+        "checks": {
+            "splits": {"train": {"rows": 9, "labels": {text: 9}, "tokens": {"median": 4.0}}},
+            "findings": [{"kind": "shared", "split": "test", "count": 1, "total": 6, "text": text}],
+            "warnings": [text],
+            "remarks": [text],
+        },
+        "parameters": {"columns": ["block", "parameters"], "rows": [[text, "10"], ["all", "10"]]},
+        "cost": {"train_seconds": 7325.0, "padding_share": 0.04, "memory": {"peak_bytes": 3 * 2**20}},
+        "environment": {"versions": {text: text}, "devices": []},
+    }
+
+
+class Reader(HTMLParser):
+    """Reads a page as strictly as a page is written: every element is closed in its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.untitled = 0
+        self.words: list[str] = []
+        self.headings: list[int] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self.names and self.names[-1] == "svg" and tag != "title":
+            self.untitled += 1
+        self.names.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in ("meta", "link"):
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, found, value in self.attributes if found == name]
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture(scope="module")
+def evil() -> str:
+    return render(whole(EVIL))
+
+
+def test_a_page_is_whole(evil: str) -> None:
+    reader = read(evil)
+    ids = reader.values("id")
+    assert len(set(ids)) == len(ids)
+    assert {value[1:] for value in reader.values("href") if value.startswith("#")} <= set(ids)
+    named = {part for value in reader.values("aria-labelledby") for part in value.split()}
+    assert named
+    assert named <= set(ids)
+    assert reader.untitled == 0, "each drawing says first what it is"
+    assert evil.startswith('<!doctype html>\n<html lang="en">')
+    assert reader.headings[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in zip(reader.headings, reader.headings[1:], strict=False))
+
+
+def test_whatever_stands_in_the_data_is_text(evil: str) -> None:
+    reader = read(evil)
+    assert "script" not in reader.names
+    assert not [name for _, name, _ in reader.attributes if name.startswith("on")]
+    assert reader.names.count("img") == 1, "the picture of the gallery and no other"
+    assert "".join(reader.words).count(EVIL) > 40
+
+
+def test_a_page_loads_nothing(evil: str) -> None:
+    reader = read(evil)
+    assert all(value.startswith("data:image/") for value in reader.values("src"))
+    assert all(value.startswith(("#", "data:,")) or ":" not in value for value in reader.values("href"))
+    assert not re.search(r"@import|url\(|https?:", evil)
+    assert "default-src 'none'" in "".join(reader.values("content"))
+
+
+def test_a_picture_from_elsewhere_is_left_out() -> None:
+    facts = whole()
+    for source in ("https://example.org/a.png", "data:text/html,<script>", "cat.png"):
+        facts["splits"]["test"]["galleries"][3]["examples"][0]["picture"] = source
+        assert "img" not in read(render(facts)).names
+
+
+TOP = {"seeds": "Seeds", "scores": "Scores", "curves": "Curves", "checks": "Data checks", "parameters": "Parameters"}
+TOP |= {"cost": "Time and memory", "splits": "The test split"}
+OF_SPLITS = {"labels": "By label", "confusion": "Confusion", "calibration": "Calibration", "slices": "Slices"}
+OF_SPLITS |= {"distributions": "Distributions", "numbers": "Answers against truths", "galleries": "Tagged"}
+
+
+@pytest.mark.parametrize(("key", "heading"), TOP.items(), ids=list(TOP))
+def test_a_section_stands_for_its_key(key: str, heading: str) -> None:
+    facts = whole()
+    assert f">{heading}</h2>" in render(facts)
+    del facts[key]
+    assert f">{heading}</h2>" not in render(facts)
+
+
+@pytest.mark.parametrize(("key", "heading"), OF_SPLITS.items(), ids=list(OF_SPLITS))
+def test_a_part_of_a_split_stands_for_its_key(key: str, heading: str) -> None:
+    facts = whole()
+    assert f">{heading}</h3>" in render(facts)
+    del facts["splits"]["test"][key]
+    assert f">{heading}</h3>" not in render(facts)
+
+
+def test_little_makes_a_page_too() -> None:
+    read(render({}))
+    html = render({"name": "mine", "scores": {"eval": {"f1": {"value": None, "low": None, "high": None}}}})
+    assert '<h1 dir="auto">mine</h1>' in html
+
+
+def seen(html: str) -> str:
+    """What a reader sees, in one line."""
+    return " ".join("".join(read(re.sub("<style>.*</style>", "", html, flags=re.DOTALL)).words).split())
+
+
+def without(key: str) -> Facts:
+    return {name: value for name, value in whole().items() if name != key}
+
+
+def test_the_top_says_what_matters() -> None:
+    top = seen(render(without("seeds"))).split("Contents")[0]
+    assert "f1 on test" in top
+    assert "0.500" in top
+    assert "90%: 0.400 to 0.600 · 6 examples" in top
+    assert "f1 on eval selected" in top
+    assert "The run ended early: plain" in top
+    assert "test: 1 of 6 rows plain" in top
+
+
+def test_scores_of_several_seeds() -> None:
+    words = seen(render(whole()))
+    assert "mean of 2 seeds" in words
+    assert "Means over 2 seeds, with 90% intervals of the mean: over seeds alone, the examples as they are." in words
+    assert "mean of 2 seeds · 90% (over seeds alone, the examples as they are): 0.400 to 0.600 · 6 examples" in words
+    # 0.4 and 0.6: the mean is 0.5, the standard deviation of two is their distance by the root of 2.
+    assert "test f10.40000.60000.50000.1414" in words.replace(" ", "").replace("testf1", "test f1")
+
+
+def test_selected_is_marked_and_explained() -> None:
+    html = render(whole())
+    assert '<span class="badge warning">selected</span>' in html
+    assert "Scores marked selected are on the high side" in html
+    plain = without("seeds")
+    plain["scores"]["eval"]["f1"].pop("selected")
+    assert "selected" not in seen(render(plain))
+
+
+def test_all_that_was_chosen_on_a_split_is_marked() -> None:
+    facts = whole()
+    split = facts["splits"].pop("test")
+    split["calibration"]["ece"]["selected"] = True
+    facts["splits"] = {"eval": split}
+    for run in facts["seeds"]:
+        run["scores"]["eval"] = {"f1": 0.5}
+    html, badge = render(facts), '<span class="badge warning">selected</span>'
+    assert f'<h2 dir="auto">The eval split {badge}</h2>' in html
+    assert "were chosen on this split: all its scores are on the high side." in html
+    assert f"0.200 (0.100 to 0.300) {badge}; 0 is perfect" in html
+    assert f"eval f1 {badge}</th>" in html
+    assert "test f1</th>" in html
+
+
+def test_parts_of_a_split_say_why_they_have_no_score() -> None:
+    facts = whole()
+    failed = {"column": "age", "value": "old", "examples": 2, "scores": {}, "failed": f"ValueError: {EVIL}"}
+    facts["splits"]["test"]["slices"] = [{**failed, "value": "young", "scores": {"f1": entry(0.5)}}, failed]
+    facts["splits"]["test"]["slices"][0].pop("failed")
+    html = render(facts)
+    assert "why it has no score" in html
+    assert EVIL in "".join(read(html).words)
+    facts["splits"]["test"]["slices"] = [failed]
+    assert EVIL in "".join(read(render(facts)).words)
+
+
+@pytest.mark.parametrize(("metric", "weakest"), [("mse", "b"), ("pearson", "a")])
+def test_the_weakest_numbers_come_first(metric: str, weakest: str) -> None:
+    facts = whole()
+    rows = [{"label": "a", metric: entry(0.25)}, {"label": "b", metric: entry(0.75)}]
+    facts["splits"]["test"]["labels"] = rows
+    table = render(facts).split("Scores by label, the weakest first</caption>")[1]
+    assert re.findall(r'scope="row">([ab])<', table)[0] == weakest
+
+
+def test_of_many_numbers_those_drawn_are_said() -> None:
+    facts = whole()
+    facts["splits"]["test"]["numbers_left_out"] = 9
+    assert "The 1 of 10 numbers with the largest errors" in seen(render(facts))
+
+
+def test_captions_of_pictures_can_be_read() -> None:
+    facts = whole()
+    example = {"id": 1, "answer": "Coat", "truth": "Shirt", "score": 0.98765, "truth_score": 0.00221582}
+    facts["splits"]["test"]["galleries"] = [{"title": "T", "kind": "pictures", "examples": [example]}]
+    words = "".join(read(render(facts)).words)
+    assert "✗ Coat 0.99" in words
+    assert "truth Shirt <0.01" in words
+
+
+def test_of_many_labels_the_weakest_are_shown_and_all_folded() -> None:
+    facts = whole()
+    facts["splits"]["test"]["labels"] = [
+        {"label": f"label {n}", "examples": 2, "f1": entry(n / 200)} for n in range(150)
+    ]
+    words = seen(render(facts))
+    assert "The 15 weakest of 150 labels." in words
+    assert "label 149" not in words.split("All 150 labels")[0], "in the folded table only"
+    assert words.index("label 0") < words.index("label 14") < words.index("All 150 labels")
+
+
+def test_a_confusion_matrix_has_numbers_and_shares() -> None:
+    html = render(whole())
+    assert 'class="right full" style="--shade: 0.875">3<small>75%</small>' in html
+    assert '<td style="--shade: 0.225">1<small>25%</small>' in html
+    assert "1 label with fewer examples has no row." in html
+
+
+def test_shares_of_a_confusion_matrix_are_of_all_answers_to_a_truth() -> None:
+    facts = whole()
+    matrix = {"labels": ["a", "b"], "counts": [[1, 1], [0, 5]], "other_answers": [2, 0], "left_out": 3}
+    facts["splits"]["test"]["confusion"] = matrix
+    html = render(facts)
+    assert "<i>other labels</i></span></th></tr>" in html
+    first, second = html.split('<table class="matrix">')[1].split("</tbody>")[0].split("<tr>")[2:]
+    assert re.findall(r"<small>(\d+%)</small>", first) == ["25%", "25%", "50%"]
+    assert re.findall(r"<small>(\d+%)</small>", second) == ["100%"]
+    assert first.count("right") == 1, "the last column is nobody's own"
+    assert "3 labels with fewer examples have no row. As answers they are in the column other labels." in seen(html)
+
+
+def test_spans_are_labelled_and_their_differences_marked() -> None:
+    facts, spans = whole(), [{"start": 0, "end": 2, "label": "person"}, {"start": 2, "end": 3, "label": "place"}]
+    example = {
+        "id": 1,
+        "input": ["Ann", "Lee", "Rome", "!"],
+        "spans": {"answer": spans, "truth": spans[:1]},
+        "tight": [3],
+    }
+    facts["splits"]["test"]["galleries"] = [{"title": "T", "note": "", "kind": "tags", "examples": [example]}]
+    html = render(facts)
+    same = '<mark class="tint-0">Ann Lee<small dir="auto">person</small></mark>'
+    assert f"{same} Rome!</span>" in html, "the truth"
+    assert f'{same} <mark class="tint-1 differs">Rome<small dir="auto">place</small></mark>!</span>' in html, (
+        "the answer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "mark"),
+    [
+        ("a", "a", "✓"),
+        ("a", "b", "✗"),
+        (["a", "b"], ["b", "a"], "✓"),
+        ([], ["a"], "✗"),
+        ("a", None, None),
+        (0.5, 0.25, None),
+    ],
+)
+def test_right_and_wrong_have_signs(answer: Any, truth: Any, mark: str | None) -> None:
+    facts = whole()
+    example = {"id": 1, "input": "x", "answer": answer, "truth": truth}
+    facts["splits"] = {"test": {"galleries": [{"title": "T", "note": "", "kind": "texts", "examples": [example]}]}}
+    assert [sign for sign in "✓✗" if sign in render(facts)] == ([mark] if mark else [])
+
+
+def test_long_galleries_and_texts_are_folded() -> None:
+    facts = whole("long " * 400)
+    gallery = facts["splits"]["test"]["galleries"][0]
+    gallery["examples"] = [{**gallery["examples"][0], "id": number} for number in range(12)]
+    words = seen(render(facts))
+    assert "The whole text" in words
+    assert "7 more" in words
+
+
+def test_large_facts_make_a_page_of_a_few_megabytes() -> None:
+    facts = whole("some words of an example " * 20)
+    series = {"step": list(range(1000)), "value": [1 / (1 + step) for step in range(1000)]}
+    facts["curves"] |= {"loss": {**series, "smooth": series["value"]}, "gradient_norm": series}
+    facts["curves"]["lr"] = [{"name": f"encoder {n}", **series} for n in range(8)]
+    split = facts["splits"]["test"]
+    split["labels"] = [
+        {"label": f"label {n}", "examples": 2, "f1": entry(0.5), "recall": entry(0.5)} for n in range(1000)
+    ]
+    split["confusion"] = {"labels": [f"label {n}" for n in range(20)], "counts": [[5] * 20] * 20, "left_out": 980}
+    split["numbers"] = [{"name": "n", "truth": [1 / n for n in range(1, 501)], "answer": [0.5] * 500}]
+    split["galleries"] = [
+        {**gallery, "title": f"{n}", "examples": gallery["examples"] * 12}
+        for n in range(4)
+        for gallery in split["galleries"]
+    ]
+    html = render(facts)
+    read(html)
+    assert len(html.encode()) < 5_000_000
+
+
+def test_the_shell_serves_other_pages() -> None:
+    body = table(("run", "accuracy"), [("<a>", 0.5), ("all", 0.6)], caption="Runs", last_is_total=True)
+    html = page("Two runs", "Which is better?", [Section("a", "A", body), Section("b", "B", note("n", "warning"))])
+    reader = read(html)
+    assert '<th class="words short" dir="auto" scope="row">&lt;a&gt;</th>' in html
+    assert '<tr class="total">' in html
+    assert reader.values("href") == ["data:,", "#a", "#b"]
+    assert "nav" not in read(page("One", "", [Section("a", "A")])).names
+    assert details("more", "<x>", opened=True, printed=False) == (
+        '<details open class="screen-only"><summary>more</summary><div class="inside">&lt;x&gt;</div></details>'
+    )
