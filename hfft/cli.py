@@ -277,18 +277,19 @@ def compare(
     """Compare finished runs on the same examples: paired differences with intervals, and what differs in recipes."""
     from hfft.io.console import Screen, quiet_libraries
     from hfft.io.run_folder import check_writable, write_text
-    from hfft.reports.compare.comparison import compare as make
+    from hfft.reports.compare import compare as make
+    from hfft.reports.compare.show import comparison_page, show
 
     quiet_libraries()
     if html is not None:
         check_writable(Path(html))
     found = make(runs, split=split, metrics=metric, trust=trust)
     if html is not None:
-        write_text(Path(html), found.page())
+        write_text(Path(html), comparison_page(found))
     if as_json:
         sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:
-        found.show(Screen())
+        show(found, Screen())
 
 
 Files = list[str] | None

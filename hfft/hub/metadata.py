@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from hfft.data.checks import Finding
 from hfft.io.run_folder import scored_splits
 from hfft.recipe import Recipe
-from hfft.workflows.build import Assembly
+from hfft.tasks.task import Task
 
 KNOWN_METRICS = {"mcc": "matthews_correlation", "r2": "r_squared", "pearson": "pearsonr", "spearman": "spearmanr"}
 """What the Hub calls metrics that have another name there; others have their own, without what stands behind it."""
@@ -25,25 +28,46 @@ BARE_AVERAGE = {"text-classification": "macro", "image-classification": "macro",
 """What stands behind the bare names of these metrics, by task."""
 
 
-def metadata(assembly: Assembly, results: dict[str, Any], library: Literal["transformers", "peft"]) -> ModelCardData:
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, as its card tells of it.
+
+    Attributes:
+        recipe: With all its defaults.
+        task: Of which the card takes the options' defaults, the processor, and how the model is used.
+        base: The name under which others find the pretrained model too; None for a local folder.
+        strategy: What learnt, in a word.
+        summary: Of the data, by split, as data.json has it.
+        findings: Of the data's checks.
+    """
+
+    recipe: Recipe
+    task: Task
+    base: str | None
+    strategy: str
+    summary: Mapping[str, dict[str, Any]]
+    findings: Sequence[Finding]
+
+
+def metadata(trained: Trained, results: dict[str, Any], library: Literal["transformers", "peft"]) -> ModelCardData:
     """What the Hub is told: task, base model, data, languages, licence, scores.
 
     Args:
-        assembly: The run.
+        trained: The run.
         results: As results.json has them.
         library: What the weights are loaded with; an adapter's card is that of peft.
     """
-    recipe = assembly.recipe
-    publish, bases, scored = recipe.publish, base_models(assembly), _eval_results(assembly, results)
+    recipe = trained.recipe
+    publish, bases, scored = recipe.publish, base_models(trained), _eval_results(trained, results)
     known = ":" not in recipe.task.name  # a task of one's own has no tag
     values: dict[str, Any] = {"base_model_relation": "adapter" if library == "peft" else "finetune"} if bases else {}
     return ModelCardData(
-        language=languages(assembly) or None,
+        language=languages(trained) or None,
         license=publish.license,
         library_name=library,
         pipeline_tag=recipe.task.name if known else None,
         base_model=bases or None,
-        datasets=[hub] if (hub := public_data(assembly)) else None,
+        datasets=[hub] if (hub := public_data(trained)) else None,
         metrics=list(dict.fromkeys(_metric(name, recipe.task.name)[0] for name in metric_names(results))) or None,
         model_name=recipe.name if scored else None,
         eval_results=scored or None,
@@ -52,22 +76,22 @@ def metadata(assembly: Assembly, results: dict[str, Any], library: Literal["tran
     )
 
 
-def base_models(assembly: Assembly) -> list[str]:
+def base_models(trained: Trained) -> list[str]:
     """The models of the Hub that the run began with; none where it began with new weights."""
-    if assembly.recipe.model.from_scratch:
+    if trained.recipe.model.from_scratch:
         return []
-    return list(dict.fromkeys(name for name in (assembly.base or "").split("+") if name and "://" not in name))
+    return list(dict.fromkeys(name for name in (trained.base or "").split("+") if name and "://" not in name))
 
 
-def public_data(assembly: Assembly) -> str | None:
+def public_data(trained: Trained) -> str | None:
     """The data set of the Hub; None for files, or a folder."""
-    hub = assembly.recipe.data.hub
+    hub = trained.recipe.data.hub
     return None if hub is None or Path(hub).is_dir() else hub
 
 
-def languages(assembly: Assembly) -> list[str]:
+def languages(trained: Trained) -> list[str]:
     """The languages that `publish.language` names, or else the codes of a translation do; none where nobody says."""
-    recipe = assembly.recipe
+    recipe = trained.recipe
     if recipe.publish.languages:
         return recipe.publish.languages
     given = (recipe.task.options.get(f"{side}_language") for side in ("source", "target"))
@@ -80,9 +104,9 @@ def metric_names(results: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for split in scored_splits(results) for name in results[split]))
 
 
-def _eval_results(assembly: Assembly, results: dict[str, Any]) -> list[EvalResult]:
+def _eval_results(trained: Trained, results: dict[str, Any]) -> list[EvalResult]:
     """The scores of the splits on which nothing was chosen; where there are none, the others, marked at their names."""
-    recipe, hub = assembly.recipe, public_data(assembly)
+    recipe, hub = trained.recipe, public_data(trained)
     made = []
     splits = scored_splits(results)
     plain = [split for split in splits if not any(entry.get("selected") for entry in results[split].values())]

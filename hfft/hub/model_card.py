@@ -14,65 +14,64 @@ from peft import PeftModel
 from pydantic import BaseModel
 from transformers import PreTrainedTokenizerBase
 
-from hfft.hub.metadata import languages, metadata, metric_names, public_data
+from hfft.hub.metadata import Trained, languages, metadata, metric_names, public_data
 from hfft.hub.portable import places_of, portable, without_any_path, without_paths
 from hfft.io.run_folder import scored_splits, weights_shown
 from hfft.metrics.intervals import HOW
 from hfft.tasks.scores import interval_text
-from hfft.workflows.build import Assembly
 
 
-def card(assembly: Assembly, results: dict[str, Any], run: Path) -> str:
+def card(trained: Trained, results: dict[str, Any], run: Path) -> str:
     """Writes the card of model/ as Markdown with metadata. It names no path of this machine.
 
     Where the model is published, `path/to/model` in it is to become the repository's name.
 
     Args:
-        assembly: The run.
+        trained: The run.
         results: As results.json has them.
         run: The run folder.
     """
-    use = f"```python\n{assembly.task.usage}\n```"
-    return _card(assembly, results, "transformers", use, run)
+    use = f"```python\n{trained.task.usage}\n```"
+    return _card(trained, results, "transformers", use, run)
 
 
-def adapter_card(assembly: Assembly, results: dict[str, Any], model: PeftModel, run: Path) -> str:
+def adapter_card(trained: Trained, results: dict[str, Any], model: PeftModel, run: Path) -> str:
     """Writes the card of adapter/ as `card` does for model/: it is used with PEFT, on the base model.
 
     Args:
-        assembly: The run.
+        trained: The run.
         results: As results.json has them.
         model: With its adapter, not merged.
         run: The run folder.
     """
-    recipe = assembly.recipe
+    recipe = trained.recipe
     if recipe.model.name is None or recipe.model.from_scratch:
         use = "The base model started with random weights that nobody else has: use the merged weights in `model/`."
     else:
         use = adapter_usage(
             model,
-            assembly.task.processor,
-            base=assembly.base,
+            trained.task.processor,
+            base=trained.base,
             revision=recipe.model.revision,
             new_head=recipe.model.new_head,
-            resized=getattr(assembly.task, "resized", False),
-            usage=assembly.task.usage,
+            resized=getattr(trained.task, "resized", False),
+            usage=trained.task.usage,
         )
-    return _card(assembly, results, "peft", use, run)
+    return _card(trained, results, "peft", use, run)
 
 
 def _card(
-    assembly: Assembly, results: dict[str, Any], library: Literal["transformers", "peft"], use: str, run: Path
+    trained: Trained, results: dict[str, Any], library: Literal["transformers", "peft"], use: str, run: Path
 ) -> str:
-    data, places = metadata(assembly, results, library), places_of(assembly.recipe, run)
+    data, places = metadata(trained, results, library), places_of(trained.recipe, run)
     sections = {
         "Use": use,
-        "Scores": scores(assembly, results),
-        "Training": training(assembly),
-        "Limits": without_any_path(without_paths(limits(assembly, results), places)),
-        "Repeat and cite": repeating(assembly),
+        "Scores": scores(trained, results),
+        "Training": training(trained),
+        "Limits": without_any_path(without_paths(limits(trained, results), places)),
+        "Repeat and cite": repeating(trained),
     }
-    body = [f"# {assembly.recipe.name}", summary(assembly, results)]
+    body = [f"# {trained.recipe.name}", summary(trained, results)]
     body += [part for title, text in sections.items() if text for part in (f"## {title}", text)]
     body = [without_paths(text, places) for text in body]
     text = str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(body) + "\n"))
@@ -94,35 +93,35 @@ MEANINGS = {
 """How scores are defined, by a metric that is among them."""
 
 
-def summary(assembly: Assembly, results: dict[str, Any]) -> str:
+def summary(trained: Trained, results: dict[str, Any]) -> str:
     """One paragraph: what was trained on what."""
-    recipe = assembly.recipe
-    train = assembly.prepared.summary["train"]
+    recipe = trained.recipe
+    train = trained.summary["train"]
     rows = "a stream of rows" if train.get("stream") else f"{train['rows']} rows"
-    start = f"`{assembly.base}`" if assembly.base else "a local checkpoint"
+    start = f"`{trained.base}`" if trained.base else "a local checkpoint"
     begun = f"Trained from new weights, with the configuration of {start}," if recipe.model.from_scratch else ""
     adapter = recipe.tune.adapter
-    strategy = assembly.strategy if adapter is None else f"adapter {adapter.name}"
+    strategy = trained.strategy if adapter is None else f"adapter {adapter.name}"
     said = [
-        f"{begun or f'Fine-tuned from {start}'} for {recipe.task.name} on {rows} ({_data(assembly)}) with hfft: "
+        f"{begun or f'Fine-tuned from {start}'} for {recipe.task.name} on {rows} ({_data(trained)}) with hfft: "
         f"{results['steps']} steps of {recipe.train.batch_size} samples, strategy {strategy}, the weights of "
         f"{weights_shown(results)}."
     ]
-    codes = languages(assembly)
+    codes = languages(trained)
     said += [f"Language: {', '.join(codes)}."] if codes else []
     if recipe.publish.license is None:
         said.append("No licence is given: ask the author before you use or pass on the model.")
     return " ".join(said)
 
 
-def _data(assembly: Assembly) -> str:
-    data, hub = assembly.recipe.data, public_data(assembly)
+def _data(trained: Trained) -> str:
+    data, hub = trained.recipe.data, public_data(trained)
     if hub is None:
         return "local files"
     return ", ".join([hub, *([data.config] if data.config else []), *([data.revision] if data.revision else [])])
 
 
-def scores(assembly: Assembly, results: dict[str, Any]) -> str:
+def scores(trained: Trained, results: dict[str, Any]) -> str:
     """The table of scores, and how they and their intervals were computed; nothing where nothing was scored."""
     if not scored_splits(results):
         return ""
@@ -141,11 +140,11 @@ def scores(assembly: Assembly, results: dict[str, Any]) -> str:
     marked = " `selected`: weights or thresholds were chosen on this split, so the score runs high."
     if any(entry.get("selected") for split in scored_splits(results) for entry in results[split].values()):
         how += marked
-    return "\n\n".join(["\n".join(lines), how, *_definitions(assembly, results)])
+    return "\n\n".join(["\n".join(lines), how, *_definitions(trained, results)])
 
 
-def _definitions(assembly: Assembly, results: dict[str, Any]) -> Iterator[str]:
-    micro = assembly.recipe.task.name == "token-classification"
+def _definitions(trained: Trained, results: dict[str, Any]) -> Iterator[str]:
+    micro = trained.recipe.task.name == "token-classification"
     average = "over whole entities, all types together" if micro else "means over the labels (macro)"
     known = [text.format(average=average) for name, text in MEANINGS.items() if name in metric_names(results)]
     if known:
@@ -157,29 +156,29 @@ def _definitions(assembly: Assembly, results: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: {value}, chosen on the eval split; it stands in the configuration."
 
 
-def training(assembly: Assembly) -> str:
+def training(trained: Trained) -> str:
     """The data, the settings that are not defaults, and what the checks found in the data."""
-    rows = [f"- {split}: {told['rows']} rows" for split, told in assembly.prepared.summary.items()]
-    recipe = yaml.safe_dump(settings(assembly), sort_keys=False, allow_unicode=True, width=100)
+    rows = [f"- {split}: {told['rows']} rows" for split, told in trained.summary.items()]
+    recipe = yaml.safe_dump(settings(trained), sort_keys=False, allow_unicode=True, width=100)
     parts = [
-        f"Data: {_data(assembly)}.\n\n" + "\n".join(rows),
+        f"Data: {_data(trained)}.\n\n" + "\n".join(rows),
         "The recipe, as far as it differs from hfft's defaults:",
         f"```yaml\n{recipe}```",
     ]
-    findings = [f"- {finding}" for finding in assembly.prepared.findings]
+    findings = [f"- {finding}" for finding in trained.findings]
     found = "\n".join(["The checks of the data found:", "", *findings])
     return "\n\n".join([*parts, found if findings else "The checks of the data found nothing to report."])
 
 
-def settings(assembly: Assembly) -> dict[str, Any]:
+def settings(trained: Trained) -> dict[str, Any]:
     """The settings of a run that differ from their defaults, without paths of this machine."""
-    recipe = portable(assembly.recipe)
-    given, defaults = recipe.model_dump(mode="json"), {"task": _defaults(type(assembly.task).Options)}
+    recipe = portable(trained.recipe)
+    given, defaults = recipe.model_dump(mode="json"), {"task": _defaults(type(trained.task).Options)}
     for name in type(recipe).model_fields:
         section = getattr(recipe, name)
         if isinstance(section, BaseModel) and name != "task":
             defaults[name] = _defaults(type(section))
-    usual = type(recipe.eval)().with_defaults(**vars(assembly.task.scoring))
+    usual = type(recipe.eval)().with_defaults(**vars(trained.task.scoring))
     return _beside({**given}, {**defaults, "eval": usual.model_dump(mode="json")})
 
 
@@ -203,17 +202,17 @@ def _beside(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def limits(assembly: Assembly, results: dict[str, Any]) -> str:
+def limits(trained: Trained, results: dict[str, Any]) -> str:
     """What is not known of the model, and what is known against it."""
-    said = [*_unmeasured(assembly, results), *_weak_labels(results)]
+    said = [*_unmeasured(trained, results), *_weak_labels(results)]
     if results.get("ended"):
         said.append(f"Training ended early: {results['ended']}.")
-    found = {str(finding) for finding in assembly.prepared.findings}
+    found = {str(finding) for finding in trained.findings}
     said += [text for text in [*results.get("warnings", []), *results.get("remarks", [])] if text not in found]
     return "\n".join(f"- {text}" for text in dict.fromkeys(said))
 
 
-def _unmeasured(assembly: Assembly, results: dict[str, Any]) -> Iterator[str]:
+def _unmeasured(trained: Trained, results: dict[str, Any]) -> Iterator[str]:
     splits = scored_splits(results)
     chosen = any(entry.get("selected") for entry in results.get("eval", {}).values())
     if not splits:
@@ -224,15 +223,15 @@ def _unmeasured(assembly: Assembly, results: dict[str, Any]) -> Iterator[str]:
         "It was scored on data like that which it learnt from, if at all. Other sources, topics or times, rare groups "
         "of people, wilfully misleading inputs and long use were not measured."
     )
-    codes = languages(assembly)
-    if assembly.recipe.task.name != "image-classification":
+    codes = languages(trained)
+    if trained.recipe.task.name != "image-classification":
         yield (
             f"Other languages than {', '.join(codes)} were not measured."
             if codes
             else ("Its languages are those of the data; what it does with others was not measured.")
         )
-    if assembly.base and not assembly.recipe.model.from_scratch:
-        yield f"What is one-sided or wrong in `{assembly.base}` may be so here too."
+    if trained.base and not trained.recipe.model.from_scratch:
+        yield f"What is one-sided or wrong in `{trained.base}` may be so here too."
 
 
 def _weak_labels(results: dict[str, Any]) -> Iterator[str]:
@@ -245,7 +244,7 @@ def _weak_labels(results: dict[str, Any]) -> Iterator[str]:
         yield f"The labels with the lowest F1 on {split}: {', '.join(worst)}."
 
 
-def repeating(assembly: Assembly) -> str:
+def repeating(trained: Trained) -> str:
     """How the run is repeated and named, and what it ran with."""
     versions = ", ".join(f"{name} {packages.version(name)}" for name in PACKAGES)
     return (
@@ -253,7 +252,7 @@ def repeating(assembly: Assembly) -> str:
         "with `hfft/environment.json` beside it. To repeat the training, with files of your own named where it had "
         "local ones:\n\n"
         "```bash\npython -m hfft.run hf://path/to/model\n```\n\n"
-        f"Trained with {versions}; seed {assembly.recipe.train.seed}.\n\n"
+        f"Trained with {versions}; seed {trained.recipe.train.seed}.\n\n"
         f"To cite it, give the address of this page, its revision, and hfft {packages.version('hfft')}."
     )
 

@@ -1,4 +1,4 @@
-"""The part of `assemble` that reads `tune`: which weights of a model learn, when, and how fast.
+"""The one door of this package: does with a model what `tune` says: which weights learn, when, and how fast.
 
 In this order: blocks, re-initialised weights, adapter, freezing, phases, rates.
 """
@@ -14,8 +14,6 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from hfft.errors import RecipeError
-from hfft.recipe import Recipe
-from hfft.training.optim import Ahead
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters, merges_exactly
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, plain_name, stack_sizes
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
@@ -67,21 +65,31 @@ class Tuned:
         set_modes(self.model, self.frozen | phase.closed, self.block_of, self.dropout, self.still_statistics)
 
 
-def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch: int, total: int) -> Tuned:
+@dataclass(frozen=True)
+class Length:
+    """How long a run is, in steps: an epoch, and all."""
+
+    per_epoch: int
+    total: int
+
+
+def apply(
+    tune: TuneSection, model: PreTrainedModel, new: Sequence[str], lr: float, weight_decay: float, length: Length
+) -> Tuned:
     """Does with a model what `tune` says.
 
     Args:
-        recipe: With its learning rate.
+        tune: What is to be done.
         model: As loaded; it is changed in place.
         new: Names of its parameters that start at random.
-        per_epoch: Steps of an epoch.
-        total: Steps of the run.
+        lr: The peak learning rate of the run.
+        weight_decay: Of the weights that have any.
+        length: Of the run.
 
     Raises:
         RecipeError: `tune` does not fit the model or the length of the run.
         ModelError: The model's blocks cannot be found.
     """
-    tune = recipe.tune
     found = blocks(model, tune.blocks)
     block_of = BlockMap(found)
     warnings = new_weights(new, found)
@@ -95,14 +103,14 @@ def tuned(recipe: Recipe, model: PreTrainedModel, new: Sequence[str], per_epoch:
         warnings += (
             [] if merges else ["tune.adapter cannot be merged exactly into the weights: model/ will be missing."]
         )
-    rates = _rates(recipe, adapted)
+    rates = _rates(tune, adapted, lr, weight_decay)
     rates.check(stack_sizes(found))
     frozen = _frozen(tune.freeze, rates.below(tune.freeze_below, found), adapted, block_of)
     freeze(adapted, frozen)
-    _require_learners(recipe, adapted, block_of)
-    held = _held(recipe, adapted, new)
+    _require_learners(tune, adapted, block_of)
+    held = _held(tune, adapted, new)
     rates = replace(rates, anchored=frozenset(held))
-    phases = _phases(tune.unfreeze, tune.probe, adapted, block_of, per_epoch, total)
+    phases = _phases(tune.unfreeze, tune.probe, adapted, block_of, length)
     rows = parameter_table(adapted, block_of, rates, first_steps(phases), added_parameters(adapted, found))
     warnings += [*_without_effect(tune, rows), *stuck_weights(new, rows)]
     made = Tuned(
@@ -141,11 +149,10 @@ def _without_effect(tune: TuneSection, rows: Sequence[ParameterRow]) -> list[str
     return warnings
 
 
-def _rates(recipe: Recipe, model: Any) -> Rates:
-    tune = recipe.tune
+def _rates(tune: TuneSection, model: Any, lr: float, weight_decay: float) -> Rates:
     return Rates(
-        lr=recipe.optim.lr or 0.0,
-        weight_decay=recipe.optim.weight_decay,
+        lr=lr,
+        weight_decay=weight_decay,
         layer_decay=tune.layer_decay,
         head_scale=tune.head_scale,
         min_scale=tune.min_scale,
@@ -154,11 +161,11 @@ def _rates(recipe: Recipe, model: Any) -> Rates:
     )
 
 
-def _held(recipe: Recipe, model: Any, new: Sequence[str]) -> list[str]:
+def _held(tune: TuneSection, model: Any, new: Sequence[str]) -> list[str]:
     """The names of what `tune.l2_sp` holds."""
-    if recipe.tune.l2_sp is None:
+    if tune.l2_sp is None:
         return []
-    if recipe.tune.adapter is not None:
+    if tune.adapter is not None:
         raise RecipeError(
             "tune.l2_sp draws the checkpoint's weights to where they start, and beside tune.adapter they stay there "
             "anyway: it has no effect. Leave one of the two out."
@@ -174,7 +181,7 @@ def _frozen(section: FreezeSection | None, slow: Sequence[Block], model: Any, bl
     return frozen_names(model, block_of, [*chosen, *slow], section.kept, patterns)
 
 
-def _require_learners(recipe: Recipe, model: Any, block_of: BlockMap) -> None:
+def _require_learners(tune: TuneSection, model: Any, block_of: BlockMap) -> None:
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     if not trained and any(block.stack == HEAD for block in block_of.found):
         raise RecipeError(
@@ -185,7 +192,7 @@ def _require_learners(recipe: Recipe, model: Any, block_of: BlockMap) -> None:
             "tune.freeze freezes all that this model has, for it has no head of its own (its output layer is its table "
             "of words): nothing would learn. Freeze fewer blocks, such as tune.freeze.blocks.encoder=all."
         )
-    if recipe.tune.adapter is not None and all(block_of[name].stack == HEAD for name in trained):
+    if tune.adapter is not None and all(block_of[name].stack == HEAD for name in trained):
         raise RecipeError(
             "tune.adapter adds weights to blocks that tune.freeze freezes, all of them: no adapter would learn. "
             "Freeze fewer blocks, or leave one of the two out."
@@ -197,32 +204,31 @@ def _phases(
     probe: ProbeSection | None,
     model: Any,
     block_of: BlockMap,
-    per_epoch: int,
-    total: int,
+    length: Length,
 ) -> list[Phase]:
     if unfreeze is not None:
-        every = steps_of(unfreeze, per_epoch)
+        every = steps_of(unfreeze, length.per_epoch)
         phases = gradually(model, block_of, every, unfreeze.blocks)
         if len(phases) == 1:
             raise RecipeError("tune.unfreeze has no effect: only one part of this model learns. Leave it out.")
-        if phases[-1].first_step > total:
+        if phases[-1].first_step > length.total:
             raise RecipeError(
                 f"tune.unfreeze lets the next blocks learn every {every} steps, the last ones from step "
-                f"{phases[-1].first_step} on, but the run has {total}. Train longer, give a shorter time or a larger "
-                "tune.unfreeze.blocks, or freeze for good what need not learn."
+                f"{phases[-1].first_step} on, but the run has {length.total}. Train longer, give a shorter time or a "
+                "larger tune.unfreeze.blocks, or freeze for good what need not learn."
             )
         return phases
     if probe is not None:
-        steps = steps_of(probe, per_epoch)
+        steps = steps_of(probe, length.per_epoch)
         phases = probing(model, block_of, steps)
         heads = [name for name in _learning(model) if block_of[name].stack == HEAD]
         if not heads or not phases[0].closed:
             missing = "nothing else learns in this recipe" if heads else "this model has no head of its own that learns"
             raise RecipeError(f"tune.probe lets the head learn alone at first, but {missing}. Leave it out.")
-        if steps >= total:
+        if steps >= length.total:
             raise RecipeError(
-                f"tune.probe lets the head learn alone for {steps} steps, but the run has {total}: no step would be "
-                "left for the rest. Give a shorter time, or tune.freeze.blocks: all for the head alone."
+                f"tune.probe lets the head learn alone for {steps} steps, but the run has {length.total}: no step "
+                "would be left for the rest. Give a shorter time, or tune.freeze.blocks: all for the head alone."
             )
         return phases
     return [Phase(1, frozenset())]
@@ -235,9 +241,3 @@ def _learning(model: Any) -> frozenset[str]:
 def steps_of(lasting: UnfreezeSection | ProbeSection, per_epoch: int) -> int:
     """The steps that something lasts which is given in epochs or steps."""
     return lasting.steps or math.ceil(Fraction(str(lasting.epochs)) * per_epoch)
-
-
-def part_ahead(recipe: Recipe, per_epoch: int) -> Ahead | None:
-    """What the schedule must know of the part in which the head learns alone."""
-    probe, tune, lr = recipe.tune.probe, recipe.tune, recipe.optim.lr or 0.0
-    return None if probe is None else Ahead(steps_of(probe, per_epoch), probe.lr / (lr * tune.head_scale))

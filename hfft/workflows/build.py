@@ -14,13 +14,11 @@ from typing import Any
 from accelerate import Accelerator
 from datasets import Dataset
 
-from hfft.data.checks import Finding, rows_named_as_in_train
+from hfft.data.checks import rows_named_as_in_train
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
 from hfft.data.sampling import Budget, smallest_part, steps_per_epoch
-from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
-from hfft.data.streaming import Encoder, Stream, open_stream, stream_batches
-from hfft.data.table import texts_within
+from hfft.data.streaming import Stream, stream_batches
 from hfft.errors import RecipeError
 from hfft.io.console import Screen
 from hfft.io.run_folder import RunFolder
@@ -34,7 +32,7 @@ from hfft.registry import find, require
 from hfft.tasks import find_task, make_task
 from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.slices import check_columns
-from hfft.tasks.task import Pictured, Prepared, Task
+from hfft.tasks.task import Prepared, Task
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.ema import Average
@@ -51,13 +49,12 @@ from hfft.training.preflight import require_memory, try_one_row, try_scores
 from hfft.training.processes import main_process_first, on_main
 from hfft.training.soup import soup_doubts
 from hfft.tuning.adapter_configs import complete_settings
-from hfft.tuning.apply import Tuned, part_ahead, tuned
+from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.train_mode import moving_norms, slow_down
 from hfft.tuning.warnings import batch_norm_doubts
-
-HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
+from hfft.workflows.splits import file_columns, read_splits
 
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
 
@@ -164,7 +161,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     seed_everything(recipe.train.seed)  # a new head's weights
     backbone = pretrained(recipe.model, drafted.trust)
     with main_process_first(accelerator):
-        read = _splits(recipe, task)
+        read = read_splits(recipe, task)
         splits, stream = read.splits, read.stream
         with rows_named_as_in_train(read.uncut):
             prepared = task.prepare(splits, backbone)
@@ -178,14 +175,15 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         prepared.summary["train"]["stream"] = True
     number_labels(drafted.extra_metrics, model.config.label2id)
     source = stream or prepared.splits["train"]
-    made = tuned(recipe, model, new, *_steps(recipe, source))
+    length = length_of(recipe, source)
+    made = apply(recipe.tune, model, new, recipe.optim.lr or 0.0, recipe.optim.weight_decay, length)
     model, warnings = made.model, list(made.warnings)
     share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
     rows_at_once = min(recipe.train.micro_batch_size or share, share)
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
-    smallest = _smallest_part(recipe, source, accelerator)
+    smallest = _smallest_part(recipe, source, length, accelerator.num_processes)
     warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
-    run = _run(recipe, drafted, accelerator, made, source, smallest)
+    run = _run(drafted, accelerator, made, source, length, smallest)
     scorers = _scorers(drafted, prepared, accelerator)
     assembly = Assembly(
         recipe=recipe,
@@ -194,7 +192,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         fingerprints={
             split: fingerprint_of_first(rows)
             if stream is not None and split == "train"
-            else fingerprint(rows, _file_columns(task))
+            else fingerprint(rows, file_columns(task))
             for split, rows in splits.items()
         },
         run=run,
@@ -209,7 +207,7 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         warnings=[
             *drafted.warnings,
             *warnings,
-            *_without_effect(recipe, scorers, backbone, _steps(recipe, source)),
+            *_without_effect(recipe, scorers, backbone, length),
             *worker_doubts(recipe.data.workers),
             *_new_head(head, model.config),
             *map(str, prepared.findings),
@@ -267,91 +265,42 @@ def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Compa
     return Company(log, evaluate, checkpoint, phases)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The splits as they were read.
-
-    Attributes:
-        splits: With a stream, `train` is the first of its rows.
-        stream: The training rows, where they come as one.
-        findings: What is odd about the files.
-        uncut: Of the parts of a hold-out, the numbers that their rows have in `data.train`.
-    """
-
-    splits: dict[str, Dataset]
-    stream: Stream | None
-    findings: list[Finding]
-    uncut: dict[str, list[int]]
-
-
-def _splits(recipe: Recipe, task: Task) -> _Data:
-    data, stream, findings = recipe.data, None, []
-    wanted, file_columns = data.expressions(), _file_columns(task)
-    if data.streaming:
-        stream = _stream(recipe, task)
-        assert data.hub is not None  # the recipe has seen to it
-        rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
-        splits, findings = {"train": stream.first, **rest}, stream.findings
-    elif data.files is not None:
-        named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
-        splits, findings = read_local({**data.files}, wanted, data.root, file_columns, named)
-    else:
-        assert data.hub is not None  # the recipe has seen to it
-        splits = read_hub(data.hub, data.config, data.revision, wanted)
-    if data.holdout is None:
-        return _Data(splits, stream, findings, {})
-    whole = splits.pop("train")
-    kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
-    splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
-    return _Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
-
-
-def _file_columns(task: Task) -> list[str]:
-    return task.file_columns if isinstance(task, Pictured) else []
-
-
-def _stream(recipe: Recipe, task: Task) -> Stream:
-    data = recipe.data
-    assert data.hub is not None  # the recipe has seen to it
-    if not isinstance(task, Encoder):
-        raise RecipeError(
-            f"data.streaming: the task '{recipe.task.name}' cannot read its rows as a stream. Leave streaming out."
-        )
-    rows = stream_hub(data.hub, data.config, data.revision, data.train)
-    return open_stream(rows, recipe.train.batch_size, task)
-
-
-def _steps(recipe: Recipe, source: Examples | Stream) -> tuple[int, int]:
-    """Steps of an epoch, and of the run. Nobody knows how many rows a stream has: the run counts as one epoch."""
+def length_of(recipe: Recipe, source: Examples | Stream) -> Length:
+    """How long the run is. Nobody knows how many rows a stream has: the run counts as one epoch."""
     train = recipe.train
     if isinstance(source, Stream):
         assert train.steps is not None  # the recipe has seen to it
-        return train.steps, train.steps
+        return Length(train.steps, train.steps)
     per_epoch = steps_per_epoch(len(source), train.batch_size)
-    return per_epoch, train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch)
+    return Length(per_epoch, train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch))
 
 
-def _smallest_part(recipe: Recipe, source: Examples | Stream, accelerator: Accelerator) -> int:
+def part_ahead(recipe: Recipe, per_epoch: int) -> Ahead | None:
+    """What the schedule must know of the part in which the head learns alone."""
+    probe, tune, lr = recipe.tune.probe, recipe.tune, recipe.optim.lr or 0.0
+    return None if probe is None else Ahead(steps_of(probe, per_epoch), probe.lr / (lr * tune.head_scale))
+
+
+def _smallest_part(recipe: Recipe, source: Examples | Stream, length: Length, processes: int) -> int:
     """The fewest rows that a process holds at once; of a stream those of a whole batch, for nobody knows its end."""
     train = recipe.train
-    per_epoch, total = _steps(recipe, source)
     count = train.batch_size
-    if not isinstance(source, Stream) and total >= per_epoch:  # else the last batch of an epoch never comes
-        count = len(source)
-    return smallest_part(count, train.batch_size, train.micro_batch_size, accelerator.num_processes)
+    if not isinstance(source, Stream) and length.total >= length.per_epoch:
+        count = len(source)  # else the last batch of an epoch never comes
+    return smallest_part(count, train.batch_size, train.micro_batch_size, processes)
 
 
 def _run(
-    recipe: Recipe,
     drafted: Draft,
     accelerator: Accelerator,
     made: Tuned,
     source: Examples | Stream,
+    length: Length,
     smallest: int,
 ) -> Run:
-    train, model = recipe.train, made.model
-    per_epoch, total = _steps(recipe, source)
-    ahead = part_ahead(recipe, per_epoch)
+    recipe, model = drafted.recipe, made.model
+    train, total = recipe.train, length.total
+    ahead = part_ahead(recipe, length.per_epoch)
     _check_warmup(recipe.optim.warmup, total, ahead)
     model.to(accelerator.device)
     groups = parameter_groups(model, made.rows)
@@ -384,7 +333,7 @@ def _run(
         accelerator=accelerator,
         batches=batches,
         total_steps=total,
-        steps_per_epoch=per_epoch,
+        steps_per_epoch=length.per_epoch,
         clip=recipe.optim.clip,
         seed=train.seed,
         counts_epochs=not isinstance(source, Stream),
@@ -440,9 +389,7 @@ def _new_head(head: list[str] | None, config: Any) -> list[str]:
     ]
 
 
-def _without_effect(
-    recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained, steps: tuple[int, int]
-) -> list[str]:
+def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained, length: Length) -> list[str]:
     """Warns of settings that do nothing in this run."""
     warnings = []
     if not scorers:
@@ -452,7 +399,7 @@ def _without_effect(
     if recipe.eval.slices and not scorers:
         warnings.append("eval.slices has no effect: there is nothing to score.")
     if recipe.train.soup is not None and "eval" in scorers:
-        warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, *steps))
+        warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, length.per_epoch, length.total))
     if recipe.train.eval_every is not None and "eval" not in scorers:
         warnings.append("train.eval_every has no effect: there is no eval split.")
     if recipe.model.new_head and not backbone.has_head:

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from hfft.errors import ModelError
+from hfft.hub.metadata import Trained
 from hfft.hub.model_card import adapter_card, card
 from hfft.io.console import Screen
 from hfft.io.run_folder import RunFolder, scored_splits, weights_shown, whole_folder, write_json, write_text
@@ -169,7 +170,8 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
     Returns:
         The model that stands in model/; None where there is none.
     """
-    run, recipe = assembly.run, assembly.recipe
+    run, recipe, prepared = assembly.run, assembly.recipe, assembly.prepared
+    trained = Trained(recipe, assembly.task, assembly.base, assembly.strategy, prepared.summary, prepared.findings)
     model = plain_model(run.model, run.accelerator)
     assembly.task.fold(model)
     for name, value in assembly.task.settled.items():
@@ -177,14 +179,14 @@ def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -
     if recipe.tune.adapter is not None:
         with whole_folder(folder.adapter) as place:
             save_adapter(model, place, assembly.base or Path(recipe.model.shown).name)
-            _save_beside(assembly, place, adapter_card(assembly, results, model, folder.path))
+            _save_beside(assembly, place, adapter_card(trained, results, model, folder.path))
             _save_settings(model.get_base_model(), place)
         if not assembly.tuned.merges:
             return None
         model = merged(model)
     with whole_folder(folder.model) as place:
         model.save_pretrained(place)
-        _save_beside(assembly, place, card(assembly, results, folder.path))
+        _save_beside(assembly, place, card(trained, results, folder.path))
     return model
 
 

@@ -9,9 +9,8 @@ from typing import Any
 from hfft.io.console import Screen
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.optim import numbers_of
-from hfft.tuning.apply import part_ahead
 from hfft.tuning.parameter_table import ParameterRow, count, parameter_lines
-from hfft.workflows.build import Assembly
+from hfft.workflows.build import Assembly, part_ahead
 from hfft.workflows.sizes import checkpoint_bytes, disk_bytes, memory, memory_saved
 
 PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}

@@ -16,8 +16,7 @@ from hfft.recipe import Recipe
 from hfft.recipe.recipe import differences, of_another_run
 from hfft.training.callbacks.checkpoint import fault_of, newest_whole
 from hfft.training.optim import make_schedule, move_to
-from hfft.tuning.apply import part_ahead
-from hfft.workflows.build import Assembly
+from hfft.workflows.build import Assembly, part_ahead
 
 MODEL = ("model.name", "model.encoder", "model.decoder")
 

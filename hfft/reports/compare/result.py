@@ -1,4 +1,4 @@
-"""What a comparison finds, and the ways to look at it."""
+"""What a comparison finds, as plain data."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hfft.io.console import Screen
-from hfft.reports.compare import show as page
-from hfft.reports.compare import show as shown
 from hfft.reports.compare.changes import Changed, Row
 from hfft.reports.compare.statistics import Difference
 
@@ -90,14 +87,6 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """The comparison as plain values; null where a number is not defined."""
         return _plain(asdict(self))
-
-    def show(self, screen: Screen) -> None:
-        """Prints the comparison."""
-        shown.show(self, screen)
-
-    def page(self) -> str:
-        """The comparison as a page of one file, which opens offline."""
-        return page.comparison_page(self)
 
 
 def _plain(value: Any) -> Any:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfft.errors import shortened
 from hfft.io.console import Screen
+from hfft.reports.compare.changes import Changed
 from hfft.reports.compare.forest import forest
+from hfft.reports.compare.result import Against, Comparison, Side
 from hfft.reports.compare.verdicts import ALIKE, BETTER, UNKNOWN, WORSE, p_text
 from hfft.reports.html.chart_series import strip
 from hfft.reports.html.components import Html, Section, badge, figure, join, note, page, table, tag
 from hfft.tasks.scores import interval_text
-
-if TYPE_CHECKING:
-    from hfft.reports.compare.changes import Changed
-    from hfft.reports.compare.result import Against, Comparison, Side
 
 FEW = 5  # examples
 

@@ -17,6 +17,7 @@ from hfft.io.console import Screen
 from hfft.recipe import Recipe
 from hfft.reports.compare.comparison import compare
 from hfft.reports.compare.result import Comparison
+from hfft.reports.compare.show import comparison_page, show
 from hfft.reports.compare.statistics import APPROXIMATED, JACKKNIFED, MCNEMAR, PERMUTATION, STUDENT
 
 LABELS = ["no", "yes"]
@@ -205,13 +206,13 @@ def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monk
     monkeypatch.setenv("COLUMNS", "120")
     first, other = write("first", entry={"selected": True}), write("other", wrong=range(5))
     found = compare([first, other])
-    found.show(Screen())
+    show(found, Screen())
     printed = capsys.readouterr().out
     (line,) = (line for line in printed.splitlines() if line.startswith("accuracy"))
     assert "1.0000 (selected)" in line
     assert "0.8750 (selected)" not in line
     assert "p, not corrected" in printed
-    page = found.page()
+    page = comparison_page(found)
     mark = '<span class="badge warning">selected</span>'
     assert page.count(mark) == 2  # in the table of scores, and in that of differences
     assert f"1.0000 {mark}" in page
@@ -221,11 +222,11 @@ def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monk
 def test_names_and_values_stand_apart_in_a_narrow_terminal_and_on_the_page(write, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     found = compare([write("first"), write("other", wrong=range(5))])
-    found.show(Screen())
+    show(found, Screen())
     lines = capsys.readouterr().out.splitlines()
     place = lines.index("  accuracy")
     assert lines[place + 1 : place + 4] == ["    first: 1.0000", "    other: 0.8750", "    difference: -0.1250"]
-    assert '<span class="what">first</span> <b>' in found.page()
+    assert '<span class="what">first</span> <b>' in comparison_page(found)
 
 
 def test_a_label_of_two_words_is_a_score_like_others(write):
@@ -237,7 +238,7 @@ def test_a_label_of_two_words_is_a_score_like_others(write):
     rows = [json.loads(row) for row in file.read_text().splitlines()]
     rows = [{**row, "answer": truths[row["answer"]], "truth": truths[row["truth"]]} for row in rows]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "f1/oh yes" in compare([run, run], metrics=["f1/oh yes"]).page()
+    assert "f1/oh yes" in comparison_page(compare([run, run], metrics=["f1/oh yes"]))
 
 
 def test_one_example_is_never_better(write):
@@ -285,7 +286,9 @@ def test_odd_rows_are_refused(write):
     with pytest.raises(DataError, match="cannot be scored as those of text-classification"):
         compare([replaced(write("unknown"), 2, answer="maybe")] * 2)
     half = replaced(write("half"), 2, input="a \ud83d b")
-    assert "\ud83d" not in compare([half, replaced(write("alone"), 2, input="a \ud83d b", answer="no")]).page()
+    assert "\ud83d" not in comparison_page(
+        compare([half, replaced(write("alone"), 2, input="a \ud83d b", answer="no")])
+    )
 
 
 def replaced(run: Path, line: int, **values: Any) -> Path:
@@ -387,12 +390,12 @@ def test_it_is_shown_as_json_on_the_screen_and_as_a_page(write, capsys):
     told = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert told["against"][0]["verdict"] == "worse"
     assert told["against"][0]["differences"]["accuracy"]["value"] == pytest.approx(-9 / 40)
-    found.show(Screen())
+    show(found, Screen())
     printed = capsys.readouterr().out
     for part in ("other against first", "-0.2250", "other is worse", "optim.lr", "Only first is right on 10 examples"):
         assert part in printed
     assert "<b>bold</b> & so" in printed
-    page = Texts(found.page())
+    page = Texts(comparison_page(found))
     assert page.loads == []
     assert any("<b>bold</b> & so" in text for text in page.said)
     for part in ("other is worse", "-0.2250", "Settings that differ", "seconds of training"):

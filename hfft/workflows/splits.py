@@ -1,0 +1,77 @@
+"""The data of a recipe, read: its splits, and what is held out of the training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from datasets import Dataset
+
+from hfft.data.checks import Finding
+from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
+from hfft.data.streaming import Encoder, Stream, open_stream
+from hfft.data.table import texts_within
+from hfft.errors import RecipeError
+from hfft.recipe import Recipe
+from hfft.tasks.task import Pictured, Task
+
+HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
+
+
+@dataclass(frozen=True)
+class Data:
+    """The splits as they were read.
+
+    Attributes:
+        splits: With a stream, `train` is the first of its rows.
+        stream: The training rows, where they come as one.
+        findings: What is odd about the files.
+        uncut: Of the parts of a hold-out, the numbers that their rows have in `data.train`.
+    """
+
+    splits: dict[str, Dataset]
+    stream: Stream | None
+    findings: list[Finding]
+    uncut: dict[str, list[int]]
+
+
+def read_splits(recipe: Recipe, task: Task) -> Data:
+    """Reads the data of a recipe, and holds out what it says.
+
+    Raises:
+        DataError: It is missing or broken.
+    """
+    data, stream, findings = recipe.data, None, []
+    wanted = data.expressions()
+    if data.streaming:
+        stream = _stream(recipe, task)
+        assert data.hub is not None  # the recipe has seen to it
+        rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
+        splits, findings = {"train": stream.first, **rest}, stream.findings
+    elif data.files is not None:
+        named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
+        splits, findings = read_local({**data.files}, wanted, data.root, file_columns(task), named)
+    else:
+        assert data.hub is not None  # the recipe has seen to it
+        splits = read_hub(data.hub, data.config, data.revision, wanted)
+    if data.holdout is None:
+        return Data(splits, stream, findings, {})
+    whole = splits.pop("train")
+    kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
+    splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
+    return Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
+
+
+def file_columns(task: Task) -> list[str]:
+    """The columns that may name files."""
+    return task.file_columns if isinstance(task, Pictured) else []
+
+
+def _stream(recipe: Recipe, task: Task) -> Stream:
+    data = recipe.data
+    assert data.hub is not None  # the recipe has seen to it
+    if not isinstance(task, Encoder):
+        raise RecipeError(
+            f"data.streaming: the task '{recipe.task.name}' cannot read its rows as a stream. Leave streaming out."
+        )
+    rows = stream_hub(data.hub, data.config, data.revision, data.train)
+    return open_stream(rows, recipe.train.batch_size, task)
