@@ -8,16 +8,13 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from hfft.errors import DiskError, HfftError, SetupError, Stopped
 from hfft.io.run_folder import FULL, refusal
-
-if TYPE_CHECKING:
-    from hfft.workflows.init.state import Doubt
 
 app = typer.Typer(
     name="hfft",
@@ -225,6 +222,7 @@ def schema() -> None:
     sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
 
 
+@app.command()
 def push(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
     repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository; made where it is not there yet.")],
@@ -244,6 +242,7 @@ def push(
     publish(run, repo, private, revision, adapter, overwrite, screen=Screen())
 
 
+@app.command()
 def pull(
     repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="A repository that hfft published.")],
     revision: Annotated[str | None, typer.Option(metavar="REVISION", help="A branch, tag or commit.")] = None,
@@ -256,6 +255,7 @@ def pull(
     Screen().say(f"Run folder: {fetch(repo, revision, output)}")
 
 
+@app.command()
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
 ) -> None:
@@ -266,6 +266,7 @@ def report(
     typer.echo(write_report(RunFolder(run)))
 
 
+@app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Finished runs; the first is the measure.")],
     split: Annotated[str | None, typer.Option(help="The split to compare on. Default: test, else eval.")] = None,
@@ -297,6 +298,7 @@ Files = list[str] | None
 Column = str | None
 
 
+@app.command()
 def init(
     task: Annotated[str | None, typer.Option(metavar="TASK", help="As hfft tasks lists them.")] = None,
     data: Annotated[
@@ -330,6 +332,7 @@ def init(
 ) -> None:
     """Look at data, propose a model, and write a recipe with comments, which hfft plan and hfft train take."""
     from hfft.io.console import Screen, quiet_libraries
+    from hfft.workflows.init.ask import prompt, refuse, take_guess
     from hfft.workflows.init.recipe import write_first_recipe
     from hfft.workflows.init.state import Wishes
 
@@ -353,44 +356,8 @@ def init(
         output=output,
         name=name,
     )
-    ask = _take_guess if yes else _prompt if sys.stdin.isatty() else _refuse
+    ask = take_guess if yes else prompt if sys.stdin.isatty() else refuse
     write_first_recipe(wishes, ask, Screen().say)
-
-
-def _take_guess(doubt: Doubt) -> str:
-    if doubt.default is None:
-        return _refuse(doubt)
-    typer.echo(f"{doubt.flag} is taken to be {doubt.default}: {doubt.why}")
-    return doubt.default
-
-
-def _prompt(doubt: Doubt) -> str:
-    from hfft.errors import near
-
-    if doubt.why:
-        typer.echo(f"Not clear: {doubt.why}.")
-    among = f" ({', '.join(doubt.choices)})" if doubt.choices else ""
-    while True:
-        answer = typer.prompt(f"{doubt.question}{among}", default=doubt.default).strip()
-        wrong = [part for part in doubt.parts(answer) if part not in doubt.choices]
-        if not doubt.choices or not wrong:
-            return answer
-        typer.echo(f"There is no '{wrong[0]}'.{near(wrong[0], doubt.choices)}")
-
-
-def _refuse(doubt: Doubt) -> str:
-    from hfft.errors import RecipeError
-
-    if doubt.default is None:
-        raise RecipeError(f"{doubt.flag} is missing. {doubt.question}.")
-    raise RecipeError(
-        f"It is not clear what {doubt.flag} should be: {doubt.why}. Give it; --yes takes '{doubt.default}', and on a "
-        "terminal hfft init asks."
-    )
-
-
-for command in (report, compare, push, pull, init):
-    app.command()(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-import datasets
-import transformers
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -17,6 +15,9 @@ from hfft.errors import visible
 
 def quiet_libraries() -> None:
     """Turns off the progress bars of datasets and transformers: a run has one of its own."""
+    import datasets  # which a report does without
+    import transformers
+
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
 
