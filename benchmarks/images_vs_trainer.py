@@ -97,13 +97,13 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any], mended
 
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
-    backbone = backbone_of(recipe)
-    processor = backbone.image_processor()
+    pretrained = backbone_of(recipe)
+    processor = pretrained.image_processor()
     set_size(processor, recipe.task.options["image_size"])
     rows = read_rows(recipe, "train.parquet", folder, train_rows(recipe))
     names = sorted(set(rows[recipe.task.options["label"]]))
     model = AutoModelForImageClassification.from_pretrained(
-        backbone.place,
+        pretrained.place,
         num_labels=len(names),
         id2label=dict(enumerate(names)),
         label2id={name: number for number, name in enumerate(names)},

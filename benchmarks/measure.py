@@ -161,16 +161,16 @@ def warm_up(recipe: Recipe, kind: Kind) -> None:
 
     quiet_libraries()
     transformers.logging.set_verbosity_error()
-    backbone = backbone_of(recipe)
-    getattr(backbone, kind.reader)()
-    backbone.load(getattr(transformers, kind.head))
+    pretrained = backbone_of(recipe)
+    getattr(pretrained, kind.reader)()
+    pretrained.load(getattr(transformers, kind.head))
 
 
 def backbone_of(recipe: Recipe) -> Any:
     """The model that a recipe starts from."""
-    from hfft.models.pretrained import Backbone
+    from hfft.models.pretrained import PretrainedSource
 
-    return Backbone(**recipe.model.model_dump(exclude={"encoder", "decoder"}))
+    return PretrainedSource(**recipe.model.model_dump(exclude={"encoder", "decoder"}))
 
 
 def train_hfft(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
@@ -204,11 +204,11 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Tra
 
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
-    backbone = backbone_of(recipe)
-    tokenizer, labels = backbone.tokenizer(), recipe.task.options["labels"]
+    pretrained = backbone_of(recipe)
+    tokenizer, labels = pretrained.tokenizer(), recipe.task.options["labels"]
     rows = tokenized(recipe, tokenizer)
     model = AutoModelForSequenceClassification.from_pretrained(
-        backbone.place, num_labels=len(labels), dtype=torch.float32
+        pretrained.place, num_labels=len(labels), dtype=torch.float32
     )
     arguments = trainer_arguments(recipe, folder, settings)
     trainer = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), rows)

@@ -75,12 +75,12 @@ def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Tra
 
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
-    backbone, column = backbone_of(recipe), recipe.task.options["tags"]
-    tokenizer, rows = backbone.tokenizer(), {name: read_rows(recipe, name) for name in FILES}
+    pretrained, column = backbone_of(recipe), recipe.task.options["tags"]
+    tokenizer, rows = pretrained.tokenizer(), {name: read_rows(recipe, name) for name in FILES}
     names = sorted({tag for part in rows.values() for row in part for tag in row[column]})
     pieces = {name: in_pieces(recipe, tokenizer, rows[name], names) for name in FILES}
     model = AutoModelForTokenClassification.from_pretrained(
-        backbone.place,
+        pretrained.place,
         num_labels=len(names),
         id2label=dict(enumerate(names)),
         label2id={name: number for number, name in enumerate(names)},

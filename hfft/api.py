@@ -14,11 +14,11 @@ from accelerate import Accelerator
 from hfft.errors import DiskError
 from hfft.hub.push import publish_finished, push
 from hfft.hub.repository import check_before_training
-from hfft.io.console import Screen, quiet_libraries
+from hfft.io.console import Console, quiet_libraries
 from hfft.io.run_folder import RunFolder, alone_in, scored_splits
 from hfft.recipe import Recipe
 from hfft.reports.run_files import read_results
-from hfft.workflows.build import assemble, draft
+from hfft.workflows.build import build, resolve
 from hfft.workflows.environment import make_accelerator
 from hfft.workflows.finished import open_finished
 from hfft.workflows.plan import Plan, make_plan
@@ -94,20 +94,20 @@ def train(
         Stopped: A signal came; the folder has a checkpoint of that very step.
     """
     quiet_libraries()
-    drafted = draft(recipe, trust)
+    resolved = resolve(recipe, trust)
     accelerator = make_accelerator(accelerator)
-    screen = Screen(quiet=quiet or not accelerator.is_main_process, verbose=verbose)
-    screen.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
-    folder = RunFolder(output or Path("runs", drafted.recipe.name))
+    console = Console(quiet=quiet or not accelerator.is_main_process, verbose=verbose)
+    console.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
+    folder = RunFolder(output or Path("runs", resolved.recipe.name))
     main = accelerator.is_main_process
-    several = drafted.recipe.train.seeds is not None
+    several = resolved.recipe.train.seeds is not None
     try:
         with alone_in(folder) if main else nullcontext():
             if main:
-                check_before_training(drafted.recipe)
-            (train_seeds if several else train_in)(folder, drafted, accelerator, resume, screen)
+                check_before_training(resolved.recipe)
+            (train_seeds if several else train_in)(folder, resolved, accelerator, resume, console)
             if main:
-                publish_finished(folder, drafted.recipe, screen)
+                publish_finished(folder, resolved.recipe, console)
     except DiskError as error:
         raise DiskError(f"{error} {what_is_whole(folder)}") from error
     results = read_results(folder.results)
@@ -134,16 +134,16 @@ def plan(
         HfftError: As `train` would, or there are no images to show.
     """
     quiet_libraries()
-    drafted = draft(recipe, trust)
+    resolved = resolve(recipe, trust)
     if samples is not None:
-        require_pictures(drafted.task, recipe.task.name)
-    assembly = assemble(drafted, make_accelerator(accelerator))
+        require_pictures(resolved.task, recipe.task.name)
+    setup = build(resolved, make_accelerator(accelerator))
     if samples is not None:
-        write_samples(assembly, samples)
-    folder = RunFolder(output or Path("runs", drafted.recipe.name))
-    lack = lack_of_room(assembly, folder)
-    assembly.warnings += [*doubts_of_going_on(folder, assembly), *([lack] if lack is not None else [])]
-    return make_plan(assembly)
+        write_samples(setup, samples)
+    folder = RunFolder(output or Path("runs", resolved.recipe.name))
+    lack = lack_of_room(setup, folder)
+    setup.warnings += [*doubts_of_going_on(folder, setup), *([lack] if lack is not None else [])]
+    return make_plan(setup)
 
 
 def predict(

@@ -90,14 +90,14 @@ def plan(
 
     loaded = Recipe.load(recipe, *(overrides or []))
     from hfft.api import plan as make
-    from hfft.io.console import Screen
+    from hfft.io.console import Console
     from hfft.workflows.samples import SHEET
 
     made = make(loaded, trust=trust, samples=samples, output=output)
     if as_json:
         sys.stdout.write(json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:
-        made.show(Screen())
+        made.show(Console())
     if samples is not None:  # not where the JSON goes
         typer.echo(f"Training images as the model sees them: {Path(samples, SHEET)}", err=as_json)
 
@@ -188,7 +188,7 @@ def evaluate(
 ) -> None:
     """Score a finished model on new rows, with an interval for each score."""
     from hfft.api import evaluate as score
-    from hfft.io.console import Screen
+    from hfft.io.console import Console
     from hfft.io.run_folder import check_writable
 
     if predictions is not None:
@@ -199,7 +199,7 @@ def evaluate(
     if as_json:
         sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:
-        found.show(Screen())
+        found.show(Console())
 
 
 @app.command()
@@ -207,11 +207,11 @@ def tasks(
     name: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Tell of this one alone.")] = None,
 ) -> None:
     """Say what each task is for, what its data look like, and which options it has."""
-    from hfft.io.console import Screen
+    from hfft.io.console import Console
     from hfft.workflows.describe import describe_tasks
 
     for line in describe_tasks(name):
-        Screen().say(line)
+        Console().say(line)
 
 
 @app.command()
@@ -237,9 +237,9 @@ def push(
 ) -> None:
     """Publish a finished run on the Hub, in one commit: weights, card, recipe, results."""
     from hfft.hub.push import push as publish
-    from hfft.io.console import Screen
+    from hfft.io.console import Console
 
-    publish(run, repo, private, revision, adapter, overwrite, screen=Screen())
+    publish(run, repo, private, revision, adapter, overwrite, console=Console())
 
 
 @app.command()
@@ -250,9 +250,9 @@ def pull(
 ) -> None:
     """Fetch a published run: a run folder to predict and evaluate with, or to repeat."""
     from hfft.hub.pull import pull as fetch
-    from hfft.io.console import Screen
+    from hfft.io.console import Console
 
-    Screen().say(f"Run folder: {fetch(repo, revision, output)}")
+    Console().say(f"Run folder: {fetch(repo, revision, output)}")
 
 
 @app.command()
@@ -276,7 +276,7 @@ def compare(
     trust: Annotated[bool, typer.Option("--trust", help="Allow code that the recipes name.")] = False,
 ) -> None:
     """Compare finished runs on the same examples: paired differences with intervals, and what differs in recipes."""
-    from hfft.io.console import Screen, quiet_libraries
+    from hfft.io.console import Console, quiet_libraries
     from hfft.io.run_folder import check_writable, write_text
     from hfft.reports.compare import compare as make
     from hfft.reports.compare.show import comparison_page, show
@@ -290,7 +290,7 @@ def compare(
     if as_json:
         sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
     else:
-        show(found, Screen())
+        show(found, Console())
 
 
 Files = list[str] | None
@@ -331,13 +331,13 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Take the best guess where something is unclear.")] = False,
 ) -> None:
     """Look at data, propose a model, and write a recipe with comments, which hfft plan and hfft train take."""
-    from hfft.io.console import Screen, quiet_libraries
+    from hfft.io.console import Console, quiet_libraries
     from hfft.workflows.init.ask import prompt, refuse, take_guess
     from hfft.workflows.init.recipe import write_first_recipe
-    from hfft.workflows.init.state import Wishes
+    from hfft.workflows.init.state import InitOptions
 
     quiet_libraries()
-    wishes = Wishes(
+    wanted = InitOptions(
         data=tuple(data or ()),
         eval=tuple(eval_files or ()),
         test=tuple(test or ()),
@@ -357,7 +357,7 @@ def init(
         name=name,
     )
     ask = take_guess if yes else prompt if sys.stdin.isatty() else refuse
-    write_first_recipe(wishes, ask, Screen().say)
+    write_first_recipe(wanted, ask, Console().say)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from hfft.hub.repository import (
     put_by_hfft,
     require_same_model,
 )
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.hub_client import FAILURES, calm, plainly, told
 from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
@@ -49,7 +49,7 @@ def push(
     revision: str | None = None,
     adapter: bool = False,
     overwrite: bool = False,
-    screen: Screen | None = None,
+    console: Console | None = None,
 ) -> str:
     """Publishes a finished run on the Hub: weights, card, recipe and results, in one commit.
 
@@ -62,7 +62,7 @@ def push(
         revision: A branch other than the main one; made where it is not there yet.
         adapter: Publish adapter/ rather than model/, where the run has both.
         overwrite: Replace another model that is there.
-        screen: Gets a line that says what happened.
+        console: Gets a line that says what happened.
 
     Returns:
         The address of its page.
@@ -77,13 +77,13 @@ def push(
     if not overwrite:
         require_same_model(target, made.recipe, made.rows, "give --overwrite (overwrite=True) to replace it")
     pushed = commit(api, target, made, private)
-    if screen is not None:
+    if console is not None:
         said = "Published" if pushed.changed else "Nothing has changed since it was published"
-        screen.say(f"{said}: {pushed.address} (commit {pushed.commit[:8]})")
+        console.say(f"{said}: {pushed.address} (commit {pushed.commit[:8]})")
     return pushed.address
 
 
-def publish_finished(folder: RunFolder, recipe: Recipe, screen: Screen) -> None:
+def publish_finished(folder: RunFolder, recipe: Recipe, console: Console) -> None:
     """Publishes a finished run where its recipe says, if it says so.
 
     Raises:
@@ -100,7 +100,7 @@ def publish_finished(folder: RunFolder, recipe: Recipe, screen: Screen) -> None:
             settings.revision,
             settings.adapter,
             settings.overwrite,
-            screen=screen,
+            console=console,
         )
     except SetupError as error:
         options = [

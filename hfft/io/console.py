@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
+import rich.console
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -27,7 +27,7 @@ WIDEST = 10_000  # columns of a terminal
 NAMES = 24  # columns of a terminal that the names of a table's rows keep, however narrow it is
 
 
-class Screen:
+class Console:
     """Prints, unless it is quiet.
 
     Args:
@@ -37,21 +37,21 @@ class Screen:
 
     def __init__(self, quiet: bool = False, verbose: bool = False):
         self.verbose = verbose and not quiet
-        width = None if os.environ.get("COLUMNS") or Console().is_terminal else 120
-        self.console = Console(quiet=quiet, highlight=False, width=width, soft_wrap=width is None)
+        width = None if os.environ.get("COLUMNS") or rich.console.Console().is_terminal else 120
+        self.rich = rich.console.Console(quiet=quiet, highlight=False, width=width, soft_wrap=width is None)
 
     @property
     def is_terminal(self) -> bool:
         """Whether a person watches, rather than a file."""
-        return self.console.is_terminal and not self.console.quiet
+        return self.rich.is_terminal and not self.rich.quiet
 
     def say(self, text: str = "") -> None:
         """Prints a line as it is, what cannot be seen written out: no markup, no wrapping."""
-        self.console.print(visible(text), markup=False, soft_wrap=True)
+        self.rich.print(visible(text), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Prints a warning; where the screen is quiet, on standard error. The main process alone calls it."""
-        if self.console.quiet:
+        if self.rich.quiet:
             sys.stderr.write(f"warning: {visible(text)}\n")
         else:
             self.say(f"warning: {text}")
@@ -73,9 +73,9 @@ class Screen:
             table.add_column(column, justify="right", no_wrap=True, overflow="fold")
         for row in rows:
             table.add_row(*map(visible, row))
-        boundless = self.console.options.update(max_width=WIDEST)
-        if Measurement.get(self.console, boundless, table).minimum <= self.console.width:
-            self.console.print(table)
+        boundless = self.rich.options.update(max_width=WIDEST)
+        if Measurement.get(self.rich, boundless, table).minimum <= self.rich.width:
+            self.rich.print(table)
             return
         self.say(title)
         for name, *values in rows:

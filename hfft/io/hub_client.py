@@ -1,4 +1,4 @@
-"""The Hub: addresses, downloads, whether it is reachable, and its refusals in plain words."""
+"""The Hub: addresses, downloads, whether it is reachable, and its refusals in plain words. No message holds a token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
-    HTTPError,
+    HTTPError,  # pyright: ignore[reportPrivateImportUsage] (of httpx2, which is the client's own affair)
     LocalTokenNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,

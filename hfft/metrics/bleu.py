@@ -78,13 +78,13 @@ def measure_ter(
 
 
 def _measured(
-    scorer: Metric, answers: tuple[str, ...], references: tuple[tuple[str, ...], ...]
+    evaluator: Metric, answers: tuple[str, ...], references: tuple[tuple[str, ...], ...]
 ) -> tuple[str, np.ndarray]:
     streams = list(zip_longest(*references))  # None, not "", is a reference that is not there
     # Not public, but what sacrebleu's own bootstrap adds up: `corpus_score` for each resample would read every text a
     # thousand times. The version is bounded below 3 for it.
-    statistics = scorer._extract_corpus_statistics(answers, streams)
-    return scorer.get_signature().format(), np.array(statistics, dtype=np.float64)
+    statistics = evaluator._extract_corpus_statistics(answers, streams)
+    return evaluator.get_signature().format(), np.array(statistics, dtype=np.float64)
 
 
 def combine(metric: str, sums: np.ndarray) -> dict[str, np.ndarray]:

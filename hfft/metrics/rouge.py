@@ -25,10 +25,10 @@ def measure(answers: tuple[str, ...], references: tuple[tuple[str, ...], ...]) -
     """
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(NAMES, tokenizer=_Stemmed())
+    evaluator = RougeScorer(NAMES, tokenizer=_Stemmed())
     rows = []
     for answer, texts in zip(answers, references, strict=True):
-        found = scorer.score_multi(texts, answer)
+        found = evaluator.score_multi(texts, answer)
         rows.append([*(found[name].fmeasure for name in NAMES), 1])
     numbers = {len(texts) for texts in references}
     number = numbers.pop() if len(numbers) == 1 else "var"

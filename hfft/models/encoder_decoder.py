@@ -23,11 +23,11 @@ from transformers import (
 )
 
 from hfft.errors import ModelError
-from hfft.models.pretrained import Backbone, drop_idle_pooler, quiet
+from hfft.models.pretrained import PretrainedSource, drop_idle_pooler, quiet
 
 
 @dataclass(frozen=True)
-class Pair:
+class EncoderDecoder:
     """Two checkpoints that become one model; nothing is loaded before it is asked for.
 
     It has what tasks need of a `hfft.models.pretrained.Backbone`. Encoder and decoder share one vocabulary, for one
@@ -38,8 +38,8 @@ class Pair:
         decoder: Writes the target: it sees the tokens before, and what the encoder says.
     """
 
-    encoder: Backbone
-    decoder: Backbone
+    encoder: PretrainedSource
+    decoder: PretrainedSource
 
     @property
     def name(self) -> str:

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 from hfft.io.run_folder import sha256
-from hfft.models.encoder_decoder import Pair
-from hfft.models.pretrained import Backbone, Pretrained
+from hfft.models.encoder_decoder import EncoderDecoder
+from hfft.models.pretrained import Pretrained, PretrainedSource
 
 SETTINGS = (".json", ".txt", ".model", ".spm", ".tiktoken", ".jinja", ".py")  # of model, tokenizer and processor
 
@@ -18,22 +18,22 @@ WHOLE = 2**26  # bytes; of larger files, samples are read
 SAMPLES, PIECE = 256, 2**14  # so many, of so many bytes
 
 
-def origin_of(backbone: Pretrained) -> dict[str, str]:
+def origin_of(pretrained: Pretrained) -> dict[str, str]:
     """What is known of the files of a pretrained model: a digest of each, or the commit of the Hub they are of.
 
     A file above 64 MiB is known by its size, its first MiB and 256 pieces of 16 KiB spread over it: weights that were
     trained on differ in each of them, and a hash of all of it would take minutes where a model has many GB.
     """
-    if isinstance(backbone, Pair):
-        sides = {"encoder": backbone.encoder, "decoder": backbone.decoder}
+    if isinstance(pretrained, EncoderDecoder):
+        sides = {"encoder": pretrained.encoder, "decoder": pretrained.decoder}
         return {f"{side}/{name}": told for side, part in sides.items() for name, told in origin_of(part).items()}
-    assert isinstance(backbone, Backbone)
-    if not backbone.is_folder:
-        commit = getattr(backbone.config, "_commit_hash", None)
+    assert isinstance(pretrained, PretrainedSource)
+    if not pretrained.is_folder:
+        commit = getattr(pretrained.config, "_commit_hash", None)
         return {} if commit is None else {"commit": commit}
-    files = [file for file in sorted(Path(backbone.place).iterdir()) if file.is_file()]
+    files = [file for file in sorted(Path(pretrained.place).iterdir()) if file.is_file()]
     weights = next((kind for kind in WEIGHTS if any(file.suffix == kind for file in files)), None)
-    kinds = (*SETTINGS, None if backbone.from_scratch else weights)
+    kinds = (*SETTINGS, None if pretrained.from_scratch else weights)
     return {file.name: digest(file) for file in files if file.suffix in kinds}
 
 

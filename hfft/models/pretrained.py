@@ -42,7 +42,7 @@ _TIMM = "timm_wrapper"  # its checkpoints name no class
 
 
 class Pretrained(Protocol):
-    """What a task needs of the weights it starts from: a `Backbone`, or a `hfft.models.encoder_decoder.Pair` of two."""
+    """What a task needs of the weights it starts from: a `PretrainedSource`, or an `EncoderDecoder` of two."""
 
     @property
     def name(self) -> str:
@@ -91,7 +91,7 @@ class Pretrained(Protocol):
 
 
 @dataclass(frozen=True)
-class Backbone:
+class PretrainedSource:
     """The pretrained model a run starts from; nothing is loaded before it is asked for.
 
     Attributes:
@@ -336,12 +336,12 @@ def head_is_new(trained: Sequence[str] | None, outputs: int) -> bool:
 PLACEHOLDER = "LABEL_"  # what transformers calls labels that were given no name
 
 
-def require_decoder(backbone: Pretrained) -> None:
+def require_decoder(pretrained: Pretrained) -> None:
     """Refuses a model that cannot write. Raises ModelError where it has no decoder that reads what an encoder says."""
-    config = backbone.config
+    config = pretrained.config
     if not getattr(config, "is_encoder_decoder", False):
         kind = (getattr(config, "architectures", None) or [f"{config.model_type} model"])[0]
-        name = backbone.name
+        name = pretrained.name
         if type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
             raise ModelError(
                 f"model '{name}' is a {kind}, which sees images; summarization and translation need one that reads "

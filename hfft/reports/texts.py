@@ -69,22 +69,22 @@ def _bleu(about: About, references: Sequence[str]) -> tuple[str, Scored] | None:
         bleu_scorer(tokenize)
     except RecipeError:  # the run was made where its package is installed
         return None
-    scorer = BLEU(tokenize=tokenize, effective_order=True)
-    return "BLEU", lambda answer, references: scorer.sentence_score(answer, references).score
+    evaluator = BLEU(tokenize=tokenize, effective_order=True)
+    return "BLEU", lambda answer, references: evaluator.sentence_score(answer, references).score
 
 
 def _chrf(about: About, references: Sequence[str]) -> tuple[str, Scored]:
     from sacrebleu.metrics.chrf import CHRF
 
-    scorer = CHRF()
-    return "chrF", lambda answer, references: scorer.sentence_score(answer, references).score
+    evaluator = CHRF()
+    return "chrF", lambda answer, references: evaluator.sentence_score(answer, references).score
 
 
 def _rouge(about: About, references: Sequence[str]) -> tuple[str, Scored]:
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    return "ROUGE-L", lambda answer, references: scorer.score_multi(references, answer)["rougeL"].fmeasure
+    evaluator = RougeScorer(["rougeL"], use_stemmer=True)
+    return "ROUGE-L", lambda answer, references: evaluator.score_multi(references, answer)["rougeL"].fmeasure
 
 
 MADE: dict[str, Callable[[About, Sequence[str]], tuple[str, Scored] | None]] = {

@@ -14,12 +14,12 @@ from hfft.data import checks
 from hfft.data.loaders import Batch
 from hfft.errors import DataError
 from hfft.metrics.weighing import Scores, Weighted
-from hfft.tasks.problems import target_of_data
-from hfft.tasks.problems.problem import Target, TargetOptions
+from hfft.tasks.problems import problem_of_data
+from hfft.tasks.problems.problem import Problem, ProblemOptions
 from hfft.tasks.task import Answer, Plain, Prepared
 
 
-class Asking(Plain):
+class Classification(Plain):
     """Asks one label, several labels or numbers of a model with a head on its encoder, be it of texts or of images.
 
     What is left to the task: reading its inputs, making batches of them, and `logits`. A batch has the encoded truths
@@ -28,9 +28,9 @@ class Asking(Plain):
     """
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "rmse", "mae", "hamming_loss"})
-    target: Target
+    target: Problem
 
-    def __init__(self, options: TargetOptions):
+    def __init__(self, options: ProblemOptions):
         self.options: Any = options
         self.processor: Any = None
         self.odd: dict[str, list[checks.Finding]] = {}  # by split, of the truths as they are written
@@ -45,7 +45,7 @@ class Asking(Plain):
 
     def strata(self, train: Dataset) -> Sequence[Any] | None:
         checks.require_columns({"train": train}, self.label_columns)
-        target = target_of_data(self.options, train)
+        target = problem_of_data(self.options, train)
         if target.problem == "regression" or (target.problem == "multi" and self.options.labels):
             return None  # with all labels known, a row may be held out that is the only one of its label
         return target.read(train, "train")
@@ -59,7 +59,7 @@ class Asking(Plain):
         """Finds out what is asked, and reads the truths of each split."""
         checks.require_rows(splits)
         checks.require_columns({"train": splits["train"]}, self.label_columns)
-        self.target = target_of_data(self.options, splits["train"])
+        self.target = problem_of_data(self.options, splits["train"])
         return {split: self.truths_of(rows, split) for split, rows in splits.items()}
 
     def truths_of(self, rows: Dataset, split: str) -> list[Any]:

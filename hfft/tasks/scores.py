@@ -11,7 +11,7 @@ from typing import Any
 
 from hfft.data.checks import Finding
 from hfft.data.labels import unknown_of
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.metrics.intervals import NONE, WHY_NONE, Interval, intervals
 from hfft.metrics.weighing import Scores, Weighted, repeated
 from hfft.tasks.task import Answer, Remarks, Task, is_answered
@@ -217,7 +217,7 @@ def interval_text(entry: Mapping[str, Any]) -> str:
     return "" if entry["low"] is None else f"{entry['low']:.4f} to {entry['high']:.4f}"
 
 
-def show_scores(title: str, tables: Mapping[str, Table], confidence: float, screen: Screen) -> None:
+def show_scores(title: str, tables: Mapping[str, Table], confidence: float, console: Console) -> None:
     """Prints the scores of each split.
 
     Where one has no interval, it is said why.
@@ -226,18 +226,18 @@ def show_scores(title: str, tables: Mapping[str, Table], confidence: float, scre
         title: Stands above the table.
         tables: By split, as `score_table` gives them first.
         confidence: Of the intervals.
-        screen: Where to.
+        console: Where to.
     """
     rows = [
         (f"{split} {metric}", f"{entry['value']:.4f}", interval_text(entry), note)
         for split, table in tables.items()
         for metric, entry in table.items()
-        if screen.verbose or not metric.endswith(("_micro", "_weighted"))  # the files have them all
+        if console.verbose or not metric.endswith(("_micro", "_weighted"))  # the files have them all
         for note in ["selected" if entry.get("selected") else ""]
     ]
     if rows:
-        screen.table(title, ("", "value", f"{100 * confidence:g}% interval", ""), rows)
+        console.table(title, ("", "value", f"{100 * confidence:g}% interval", ""), rows)
     if not all(interval for _, _, interval, _ in rows):
-        screen.say(WHY_NONE)
+        console.say(WHY_NONE)
     if any(row[-1] for row in rows):
-        screen.say("selected: weights or thresholds were chosen on this split, so the score runs high")
+        console.say("selected: weights or thresholds were chosen on this split, so the score runs high")

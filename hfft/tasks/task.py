@@ -134,19 +134,19 @@ class Task(Protocol):
         """
         ...
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
         """Checks the data and makes examples of it.
 
         Args:
             splits: Raw rows by split name, `train` among them.
-            backbone: Brings the processor and the configuration.
+            pretrained: Brings the processor and the configuration.
 
         Raises:
             DataError: The data cannot be trained on; the message names column and row.
         """
         ...
 
-    def reopen(self, backbone: Pretrained) -> None:
+    def reopen(self, pretrained: Pretrained) -> None:
         """Takes from a finished model what `prepare` takes from data, so that it can answer and be scored."""
         ...
 
@@ -162,7 +162,7 @@ class Task(Protocol):
         """
         ...
 
-    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+    def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         """Loads the model with its head; the second value names parameters that start at random."""
         ...
 

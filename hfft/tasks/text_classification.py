@@ -17,9 +17,9 @@ from hfft.data.streaming import require_known_labels
 from hfft.data.tokenization import SpecialTokens, joined, longest_input, pad, token_counts, tokenize
 from hfft.errors import DataError
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.classification import Asking
-from hfft.tasks.problems import target_of_data, target_of_model
-from hfft.tasks.problems.problem import TargetOptions
+from hfft.tasks.classification import Classification
+from hfft.tasks.problems import problem_of_data, problem_of_model
+from hfft.tasks.problems.problem import ProblemOptions
 from hfft.tasks.task import Prepared
 
 CUT_SHARE = 0.01  # more cut texts than this share of a split are worth a warning
@@ -39,7 +39,7 @@ class Windows(BaseModel):
     overlap: int = Field(default=32, ge=0, description="Tokens that neighbouring windows share.")
 
 
-class Options(TargetOptions):
+class Options(ProblemOptions):
     """Options of `text-classification`."""
 
     text: str | Annotated[list[str], Field(min_length=2, max_length=2)] = Field(
@@ -68,7 +68,7 @@ class Options(TargetOptions):
         return [self.text] if isinstance(self.text, str) else list(self.text)
 
 
-class TextClassification(Asking):
+class TextClassification(Classification):
     """A classification head on a text encoder (see `hfft.tasks.task.Task` for what each method promises)."""
 
     Options: ClassVar[type[BaseModel]] = Options
@@ -82,10 +82,10 @@ class TextClassification(Asking):
     def inputs(self) -> list[str]:
         return self.options.texts
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
         truths = self.read_truths(splits)
-        self.target.learn(splits["train"], truths["train"], backbone)
-        self._open_processor(backbone)
+        self.target.learn(splits["train"], truths["train"], pretrained)
+        self._open_processor(pretrained)
         prepared = Prepared({}, [])
         texts = {split: self._texts(rows, split) for split, rows in splits.items()}
         prepared.findings.extend(_text_findings(texts, truths["train"]))
@@ -93,9 +93,9 @@ class TextClassification(Asking):
             self._prepare_split(split, rows, truths[split], self.predicts(split), prepared)
         return prepared
 
-    def reopen(self, backbone: Pretrained) -> None:
-        self.target = target_of_model(self.options, backbone)
-        self._open_processor(backbone)
+    def reopen(self, pretrained: Pretrained) -> None:
+        self.target = problem_of_model(self.options, pretrained)
+        self._open_processor(pretrained)
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
         prepared = Prepared({}, [])
@@ -108,7 +108,7 @@ class TextClassification(Asking):
 
     def check_stream(self, first: Dataset) -> list[checks.Finding]:
         checks.require_columns({"train": first}, self.label_columns)
-        if target_of_data(self.options, first).problem == "regression":
+        if problem_of_data(self.options, first).problem == "regression":
             text = "give the mean and the spread by which the numbers are scaled, for the whole stream is not known"
             return [checks.Finding("scale", "train", len(first), len(first), text)]
         require_known_labels(first, self.options.columns, self.options.labels, self.options.class_weights)
@@ -129,13 +129,13 @@ class TextClassification(Asking):
             checks.require_texts(rows[column], split, column, "task.text")
         return list(zip(*(rows[column] for column in self.options.texts), strict=True))
 
-    def _open_processor(self, backbone: Pretrained) -> None:
-        self.processor = backbone.tokenizer()
+    def _open_processor(self, pretrained: Pretrained) -> None:
+        self.processor = pretrained.tokenizer()
         if self.options.truncation_side is not None:
             self.processor.truncation_side = self.options.truncation_side
-        self.max_length = longest_input(self.processor, backbone.config, self.options.max_length)
+        self.max_length = longest_input(self.processor, pretrained.config, self.options.max_length)
         self.special = SpecialTokens(self.processor)
-        self.reads_special = not backbone.config.is_encoder_decoder  # BART's head looks for its one end token
+        self.reads_special = not pretrained.config.is_encoder_decoder  # BART's head looks for its one end token
 
     def _prepare_split(
         self, split: str, rows: Dataset, truths: Sequence[Any], predict: bool, prepared: Prepared, keep: bool = True
@@ -184,9 +184,9 @@ class TextClassification(Asking):
         labels = self.encoded(truths, split, ids)
         return Examples(tokens.add_column("labels", labels), ids, token_counts(tokens)), long
 
-    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+    def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}
-        model, new = backbone.load(AutoModelForSequenceClassification, **settings)
+        model, new = pretrained.load(AutoModelForSequenceClassification, **settings)
         self.target.attach(model)
         return model, new
 

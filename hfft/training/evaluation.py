@@ -52,7 +52,7 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Scorer:
+class Evaluator:
     """Scores a split with the model as it stands.
 
     Attributes:
@@ -138,7 +138,7 @@ class Scorer:
         parts = scoring_parts(lengths, len(self.examples), self.budget, 0, 1)
         return {(len(part.rows), 0 if lengths is None else int(lengths[part.rows].max())) for part in parts}
 
-    def some(self, count: int | None) -> Scorer:
+    def some(self, count: int | None) -> Evaluator:
         """The same for `count` rows drawn once and for all; for all of them where there are no more, or None."""
         if count is None or count >= len(self.examples):
             return self

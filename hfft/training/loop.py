@@ -80,7 +80,7 @@ class Run:
     seed: int
     counts_epochs: bool = True  # False for a stream, whose length nobody knows
     penalty: Callable[[], Tensor] | None = None  # of the weights alone, which each step adds to the loss
-    hooks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
+    callbacks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     signal: int = 0  # the number of a signal that asks this process to stop
     waiting: bool = False  # for a batch, between two steps
@@ -95,7 +95,7 @@ class Run:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """For hooks: time spent inside does not count as training."""
+        """For callbacks: time spent inside does not count as training."""
         if self.accelerator.device.type == "cuda":
             torch.cuda.synchronize()
         self.tick()
@@ -114,7 +114,7 @@ class Run:
 
 
 def fit(run: Run) -> None:
-    """Trains from where `run.progress` stands to the end, or until a hook sets `progress.ended`."""
+    """Trains from where `run.progress` stands to the end, or until a callback sets `progress.ended`."""
     progress = run.progress
     batches = run.batches(progress.step, run.total_steps)
     run.clock = time.perf_counter()
@@ -124,8 +124,8 @@ def fit(run: Run) -> None:
         run.waiting = False
         report = train_step(run, batch)
         run.tick()
-        for hook in run.hooks:
-            hook(run, report)
+        for callback in run.callbacks:
+            callback(run, report)
     run.tick()
     run.clock = None
 

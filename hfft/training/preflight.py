@@ -18,13 +18,13 @@ from hfft.errors import RecipeError, near
 from hfft.metrics.custom import EvaluateModule, refuse_same_names
 from hfft.tasks.scores import Scored
 from hfft.tasks.task import Task
-from hfft.training.evaluation import Scorer
+from hfft.training.evaluation import Evaluator
 from hfft.training.loop import on_device, plain_model
 from hfft.tuning.train_mode import batch_norms
 
 
 def try_scores(
-    scorers: Mapping[str, Scorer],
+    evaluators: Mapping[str, Evaluator],
     keep_best: str | None,
     less_is_better: bool,
     metrics: Sequence[str],
@@ -34,7 +34,7 @@ def try_scores(
     """Scores the model's first few answers as if they were those to the whole eval split.
 
     Args:
-        scorers: By split.
+        evaluators: By split.
         keep_best: The metric that decides which weights are kept.
         less_is_better: Whether less of it is better.
         metrics: The further metrics, as the recipe names them.
@@ -47,16 +47,16 @@ def try_scores(
     Raises:
         RecipeError: `keep_best` is no score, or a further metric fails or gives what is no score.
     """
-    if keep_best is not None and "eval" not in scorers:
+    if keep_best is not None and "eval" not in evaluators:
         raise RecipeError(
             f"train.keep_best is '{keep_best}', but there is no eval split to take it from. Give data.eval, "
             "data.files.eval or data.holdout."
         )
-    if not scorers or (keep_best is None and not metrics):
+    if not evaluators or (keep_best is None and not metrics):
         return []
-    scorer = scorers["eval"] if "eval" in scorers else next(iter(scorers.values()))
+    evaluator = evaluators["eval"] if "eval" in evaluators else next(iter(evaluators.values()))
     try:
-        tried = scorer.trial(model, accelerator)
+        tried = evaluator.trial(model, accelerator)
         own = tried.task.score(*tried.labelled) if tried.labelled[1] else {}
         further = _further(tried, metrics)
     except Exception as error:
@@ -69,12 +69,12 @@ def try_scores(
     broken = [(name, value) for _, values in further for name, value in values.items() if not math.isfinite(value)]
     if broken:
         raise RecipeError(f"eval.metrics: '{broken[0][0]}' is {broken[0][1]} when tried; give finite numbers.")
-    scores = [name for name, value in own.items() if math.isfinite(value) and name not in scorer.task.unranked]
+    scores = [name for name, value in own.items() if math.isfinite(value) and name not in evaluator.task.unranked]
     scores += [name for _, values in further for name in values]
     if keep_best is not None and keep_best not in scores:
         known = [name for name in scores if "/" not in name]
         raise RecipeError(f"train.keep_best is '{keep_best}'.{near(keep_best, known)} Known: {', '.join(known)}.")
-    warnings = [text for metric in scorer.extra if isinstance(metric, EvaluateModule) for text in metric.warnings()]
+    warnings = [text for metric in evaluator.extra if isinstance(metric, EvaluateModule) for text in metric.warnings()]
     if not less_is_better and any(keep_best in values for _, values in further):
         taken = f"train.keep_best is '{keep_best}', of which more is taken to be better"
         warnings.append(f"{taken}; write '-{keep_best}' where less is.")
@@ -90,7 +90,7 @@ def _further(tried: Scored, settings: Sequence[str]) -> list[tuple[str, Mapping[
     return [(f"'{setting}'", metric(plain, truths)) for setting, metric in zip(settings, tried.extra, strict=True)]
 
 
-def require_memory(scorers: Mapping[str, Scorer], model: Any, accelerator: Accelerator) -> None:
+def require_memory(evaluators: Mapping[str, Evaluator], model: Any, accelerator: Accelerator) -> None:
     """Looks whether the largest batch of each split can be answered in the memory that is free.
 
     Raises:
@@ -98,8 +98,8 @@ def require_memory(scorers: Mapping[str, Scorer], model: Any, accelerator: Accel
     """
     free = _free_memory(accelerator.device)
     plain = plain_model(model, accelerator)
-    for split, scorer in scorers.items():
-        needed, rows, length = max((scorer.task.answer_bytes(plain, *shape), *shape) for shape in scorer.shapes)
+    for split, evaluator in evaluators.items():
+        needed, rows, length = max((evaluator.task.answer_bytes(plain, *shape), *shape) for shape in evaluator.shapes)
         if free is not None and needed > free:
             raise RecipeError(
                 f"Answering {rows} rows of the {split} split at once, the longest of {length} tokens, takes about "

@@ -12,7 +12,7 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.tasks.scores import Scored
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ class Soup:
         return []
 
 
-def greedy_soup(run: Run, evaluate: Evaluate, checkpoint: Checkpoint, screen: Screen) -> Soup | None:
+def greedy_soup(run: Run, evaluate: Evaluate, checkpoint: Checkpoint, console: Console) -> Soup | None:
     """Puts a greedy soup of the kept weights into the model. All processes call it.
 
     Wortsman et al. 2022, algorithm 1: from the best on, each is added to the mean if that scores no worse. There the
@@ -63,7 +63,7 @@ def greedy_soup(run: Run, evaluate: Evaluate, checkpoint: Checkpoint, screen: Sc
         run: It has come to its end; its weights are replaced.
         evaluate: Scores as while training.
         checkpoint: Kept the weights.
-        screen: Gets a line for each that is tried.
+        console: Gets a line for each that is tried.
 
     Returns:
         What became of them; None where no evaluation had a value, and the model is as it was.
@@ -77,11 +77,11 @@ def greedy_soup(run: Run, evaluate: Evaluate, checkpoint: Checkpoint, screen: Sc
     steps, value, scored = [kept[0][0]], kept[0][1], None
     for step, _ in kept[1:]:
         load_mean(run, [checkpoint.weights(number) for number in [*steps, step]])
-        tasted = evaluate.scorer(run.model, run.accelerator, run.asked_to_stop)
+        tasted = evaluate.evaluator(run.model, run.accelerator, run.asked_to_stop)
         found = tasted.scores.get(metric) if tasted.answered == len(tasted.ids) else None
         better = found is not None and evaluate.worth(found) >= evaluate.worth(value)
         shown = "no value" if found is None else f"{found:.4f} after {value:.4f}"
-        screen.say(f"soup  step {step} added to {', '.join(map(str, steps))}: {metric} {shown}{_fate(better)}")
+        console.say(f"soup  step {step} added to {', '.join(map(str, steps))}: {metric} {shown}{_fate(better)}")
         scored = tasted if better else None
         if found is not None and better:
             steps, value = [*steps, step], found

@@ -20,12 +20,12 @@ from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
 from hfft.data.sampling import Budget, smallest_part, steps_per_epoch
 from hfft.data.streaming import Stream, stream_batches
 from hfft.errors import RecipeError
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
 from hfft.metrics.custom import find_metric, load_modules, number_labels
-from hfft.models.encoder_decoder import Pair
+from hfft.models.encoder_decoder import EncoderDecoder
 from hfft.models.origin import origin_of
-from hfft.models.pretrained import Backbone, Pretrained, head_is_new
+from hfft.models.pretrained import Pretrained, PretrainedSource, head_is_new
 from hfft.recipe import Recipe
 from hfft.recipe.sections import ModelSection
 from hfft.registry import find, require
@@ -38,11 +38,11 @@ from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.ema import Average
 from hfft.training.callbacks.evaluate import Evaluate
 from hfft.training.callbacks.log import Log, Track
-from hfft.training.callbacks.stop import Preempt
+from hfft.training.callbacks.stop import StopOnSignal
 from hfft.training.callbacks.time_limit import TimeLimit
-from hfft.training.callbacks.unfreeze import Phases
+from hfft.training.callbacks.unfreeze import Unfreeze
 from hfft.training.distributed import let_some_go_unreached
-from hfft.training.evaluation import Scorer
+from hfft.training.evaluation import Evaluator
 from hfft.training.loop import Run, on_device, seed_everything
 from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule, warmup_steps
 from hfft.training.preflight import require_memory, try_one_row, try_scores
@@ -60,7 +60,7 @@ DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "hea
 
 
 @dataclass(frozen=True)
-class Draft:
+class ResolvedRecipe:
     """A recipe whose own words have been checked: the task is made, nothing is read or downloaded yet."""
 
     recipe: Recipe
@@ -71,7 +71,7 @@ class Draft:
 
 
 @dataclass
-class Assembly:
+class Setup:
     """A run ready to go, and what people want to know of it."""
 
     recipe: Recipe
@@ -80,7 +80,7 @@ class Assembly:
     fingerprints: dict[str, str]
     run: Run
     tuned: Tuned
-    scorers: dict[str, Scorer]
+    evaluators: dict[str, Evaluator]
     rows: dict[str, Dataset]  # of the scored splits, as they were read; the ids of examples are their numbers
     uncut: dict[str, list[int]]  # of the parts of a hold-out, the numbers that their rows had in data.train
     strategy: str
@@ -96,16 +96,16 @@ class Assembly:
 
 
 @dataclass(frozen=True)
-class Company:
-    """The hooks of a run that are spoken to outside the loop too."""
+class Callbacks:
+    """The callbacks of a run that are spoken to outside the loop too."""
 
     log: Log
     evaluate: Evaluate | None
     checkpoint: Checkpoint
-    phases: Phases | None
+    phases: Unfreeze | None
 
 
-def draft(recipe: Recipe, trust: bool) -> Draft:
+def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
     """Checks all that can be checked without data and model, and writes out every default.
 
     Raises:
@@ -126,7 +126,7 @@ def draft(recipe: Recipe, trust: bool) -> Draft:
     warnings = []
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
         warnings.append("eval.while_training has no effect: there is no eval split.")
-    return Draft(complete, make_task(kind, options), extra, trust, warnings)
+    return ResolvedRecipe(complete, make_task(kind, options), extra, trust, warnings)
 
 
 def _with_adapter(recipe: Recipe) -> Recipe:
@@ -149,31 +149,31 @@ def _strategy(recipe: Recipe) -> str:
     return freeze.kept[0] if freeze.kept else "head"
 
 
-def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
+def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     """Reads data and model and puts a run together. All processes call it, the main one goes first.
 
     Raises:
         HfftError: Data, model and recipe do not fit together.
     """
-    recipe, task = drafted.recipe, drafted.task
+    recipe, task = resolved.recipe, resolved.task
     with main_process_first(accelerator):
-        load_modules(drafted.extra_metrics)
+        load_modules(resolved.extra_metrics)
     seed_everything(recipe.train.seed)  # a new head's weights
-    backbone = pretrained(recipe.model, drafted.trust)
+    pretrained = open_pretrained(recipe.model, resolved.trust)
     with main_process_first(accelerator):
         read = read_splits(recipe, task)
         splits, stream = read.splits, read.stream
         with rows_named_as_in_train(read.uncut):
-            prepared = task.prepare(splits, backbone)
+            prepared = task.prepare(splits, pretrained)
         prepared = replace(prepared, summary=prepared.told())
-        head = backbone.labels
-        model, new = task.model(backbone)
+        head = pretrained.labels
+        model, new = task.model(pretrained)
     scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
     check_columns(scored_rows, recipe.eval.slices)
     prepared.findings[:0] = read.findings
     if stream is not None:
         prepared.summary["train"]["stream"] = True
-    number_labels(drafted.extra_metrics, model.config.label2id)
+    number_labels(resolved.extra_metrics, model.config.label2id)
     source = stream or prepared.splits["train"]
     length = length_of(recipe, source)
     made = apply(recipe.tune, model, new, recipe.optim.lr or 0.0, recipe.optim.weight_decay, length)
@@ -183,9 +183,9 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
     smallest = _smallest_part(recipe, source, length, accelerator.num_processes)
     warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
-    run = _run(drafted, accelerator, made, source, length, smallest)
-    scorers = _scorers(drafted, prepared, accelerator)
-    assembly = Assembly(
+    run = _run(resolved, accelerator, made, source, length, smallest)
+    evaluators = _scorers(resolved, prepared, accelerator)
+    setup = Setup(
         recipe=recipe,
         task=task,
         prepared=prepared,
@@ -197,72 +197,76 @@ def assemble(drafted: Draft, accelerator: Accelerator) -> Assembly:
         },
         run=run,
         tuned=made,
-        scorers=scorers,
+        evaluators=evaluators,
         rows=scored_rows,
         uncut=read.uncut,
         strategy=_strategy(recipe),
-        base=backbone.public_name,
-        origin=origin_of(backbone) if accelerator.is_main_process else {},
-        rates=backbone.rates,
+        base=pretrained.public_name,
+        origin=origin_of(pretrained) if accelerator.is_main_process else {},
+        rates=pretrained.rates,
         warnings=[
-            *drafted.warnings,
+            *resolved.warnings,
             *warnings,
-            *_without_effect(recipe, scorers, backbone, length),
+            *_without_effect(recipe, evaluators, pretrained, length),
             *worker_doubts(recipe.data.workers),
             *_new_head(head, model.config),
             *map(str, prepared.findings),
         ],
     )
-    require_memory(scorers, run.model, accelerator)
+    require_memory(evaluators, run.model, accelerator)
     less = recipe.train.less_is_better(task.lower_is_better)
     best = recipe.train.best_metric
-    tried = partial(try_scores, scorers, best, less, recipe.eval.metrics, run.model, accelerator)
-    assembly.warnings += on_main(accelerator, tried)
-    return assembly
+    tried = partial(try_scores, evaluators, best, less, recipe.eval.metrics, run.model, accelerator)
+    setup.warnings += on_main(accelerator, tried)
+    return setup
 
 
-def pretrained(section: ModelSection, trust: bool) -> Pretrained:
+def open_pretrained(section: ModelSection, trust: bool) -> Pretrained:
     """The weights that `model` names: one checkpoint, or a pair of two."""
     given = section.model_dump(exclude={"name", "encoder", "decoder"})
     if section.name is not None:
-        return Backbone(section.name, **given, trust=trust)
+        return PretrainedSource(section.name, **given, trust=trust)
     assert section.encoder is not None  # the recipe has seen to it
     assert section.decoder is not None
-    return Pair(Backbone(section.encoder, **given, trust=trust), Backbone(section.decoder, **given, trust=trust))
+    return EncoderDecoder(
+        PretrainedSource(section.encoder, **given, trust=trust), PretrainedSource(section.decoder, **given, trust=trust)
+    )
 
 
-def attach_hooks(assembly: Assembly, folder: RunFolder, screen: Screen) -> Company:
-    """Gives the run its hooks, in the order in which they are called."""
-    run, train = assembly.run, assembly.recipe.train
-    settings = assembly.recipe.track
+def attach_callbacks(setup: Setup, folder: RunFolder, console: Console) -> Callbacks:
+    """Gives the run its callbacks, in the order in which they are called."""
+    run, train = setup.run, setup.recipe.train
+    settings = setup.recipe.track
     track = None
     if settings.to:
-        track = Track(run.accelerator, settings.to, settings.project, folder.track, assembly.recipe.flat())
-    log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, screen, track)
+        track = Track(run.accelerator, settings.to, settings.project, folder.track, setup.recipe.flat())
+    log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, console, track)
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
     checkpoint = Checkpoint(folder, cadence, train.keep_checkpoints, log)
     evaluate, again = None, train.keep_best is not None  # the last weights may not be those that are scored at the end
-    if "eval" in assembly.scorers:
+    if "eval" in setup.evaluators:
         evaluate = Evaluate(
-            assembly.scorers["eval"].some(_rows_while_training(assembly.recipe)),
+            setup.evaluators["eval"].some(_rows_while_training(setup.recipe)),
             Cadence(train.eval_every, run.steps_per_epoch, run.total_steps),
             keep_best=train.best_metric,
-            lower_is_better=train.less_is_better(assembly.task.lower_is_better),
+            lower_is_better=train.less_is_better(setup.task.lower_is_better),
             patience=train.early_stop,
-            patient_from=assembly.tuned.phases[-1].first_step,
+            patient_from=setup.tuned.phases[-1].first_step,
             keep=train.soup or 1,
-            rows_at_end=sum(len(each.examples) for split, each in assembly.scorers.items() if split != "eval" or again),
+            rows_at_end=sum(len(each.examples) for split, each in setup.evaluators.items() if split != "eval" or again),
             save_best=checkpoint.save_best,
             log=log,
-            screen=screen,
+            console=console,
         )
     average = [Average(run, train.ema)] if train.ema is not None else []
-    made, phases = assembly.tuned, None
+    made, phases = setup.tuned, None
     if len(made.phases) > 1:
-        phases = Phases(run, made.phases, made.enter, log)
-    run.hooks = [log, *average, TimeLimit(train.time_limit)]
-    run.hooks += [hook for hook in (phases, evaluate, checkpoint, Preempt(checkpoint)) if hook is not None]
-    return Company(log, evaluate, checkpoint, phases)
+        phases = Unfreeze(run, made.phases, made.enter, log)
+    run.callbacks = [log, *average, TimeLimit(train.time_limit)]
+    run.callbacks += [
+        callback for callback in (phases, evaluate, checkpoint, StopOnSignal(checkpoint)) if callback is not None
+    ]
+    return Callbacks(log, evaluate, checkpoint, phases)
 
 
 def length_of(recipe: Recipe, source: Examples | Stream) -> Length:
@@ -291,20 +295,20 @@ def _smallest_part(recipe: Recipe, source: Examples | Stream, length: Length, pr
 
 
 def _run(
-    drafted: Draft,
+    resolved: ResolvedRecipe,
     accelerator: Accelerator,
     made: Tuned,
     source: Examples | Stream,
     length: Length,
     smallest: int,
 ) -> Run:
-    recipe, model = drafted.recipe, made.model
+    recipe, model = resolved.recipe, made.model
     train, total = recipe.train, length.total
     ahead = part_ahead(recipe, length.per_epoch)
     _check_warmup(recipe.optim.warmup, total, ahead)
     model.to(accelerator.device)
     groups = parameter_groups(model, made.rows)
-    optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, drafted.trust)
+    optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, resolved.trust)
     schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total, ahead)
     cut = Cut(
         batch_size=train.batch_size,
@@ -317,16 +321,16 @@ def _run(
     if isinstance(source, Stream):
         batches = partial(stream_batches, source, cut)
     else:
-        batches = partial(train_batches, source, drafted.task.collate, cut)
+        batches = partial(train_batches, source, resolved.task.collate, cut)
         if moving_norms(model) and smallest == 1:
-            try_one_row(drafted.task, model, source, train.seed, accelerator)
+            try_one_row(resolved.task, model, source, train.seed, accelerator)
     made.enter(made.phases[0])
     if accelerator.num_processes > 1:
         part = next(iter(batches(0, 1))).micro_batches[0]
-        let_some_go_unreached(drafted.task, model, on_device(part.batch, accelerator), accelerator)
+        let_some_go_unreached(resolved.task, model, on_device(part.batch, accelerator), accelerator)
     model, prepared_optimizer = accelerator.prepare(model, optimizer)
     return Run(
-        task=drafted.task,
+        task=resolved.task,
         model=model,
         optimizer=prepared_optimizer,
         schedule=schedule,
@@ -350,16 +354,16 @@ def _check_warmup(warmup: float, total: int, ahead: Ahead | None) -> None:
             raise RecipeError(f"optim.warmup is {warmup:g} steps, but {part} has {steps}.")
 
 
-def _scorers(drafted: Draft, prepared: Prepared, accelerator: Accelerator) -> dict[str, Scorer]:
-    recipe, task = drafted.recipe, drafted.task
+def _scorers(resolved: ResolvedRecipe, prepared: Prepared, accelerator: Accelerator) -> dict[str, Evaluator]:
+    recipe, task = resolved.recipe, resolved.task
     budget = _budget(recipe, accelerator)
     return {
-        split: Scorer(
+        split: Evaluator(
             task,
             examples,
             budget,
             recipe.data.workers,
-            drafted.extra_metrics,
+            resolved.extra_metrics,
             settles=task.settles and split == "eval",
         )
         for split, examples in prepared.splits.items()
@@ -389,19 +393,21 @@ def _new_head(head: list[str] | None, config: Any) -> list[str]:
     ]
 
 
-def _without_effect(recipe: Recipe, scorers: dict[str, Scorer], backbone: Pretrained, length: Length) -> list[str]:
+def _without_effect(
+    recipe: Recipe, evaluators: dict[str, Evaluator], pretrained: Pretrained, length: Length
+) -> list[str]:
     """Warns of settings that do nothing in this run."""
     warnings = []
-    if not scorers:
+    if not evaluators:
         warnings.append("There is neither an eval nor a test split: the run will end without a score.")
-    if recipe.eval.metrics and not scorers:
+    if recipe.eval.metrics and not evaluators:
         warnings.append("eval.metrics has no effect: there is nothing to score.")
-    if recipe.eval.slices and not scorers:
+    if recipe.eval.slices and not evaluators:
         warnings.append("eval.slices has no effect: there is nothing to score.")
-    if recipe.train.soup is not None and "eval" in scorers:
+    if recipe.train.soup is not None and "eval" in evaluators:
         warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, length.per_epoch, length.total))
-    if recipe.train.eval_every is not None and "eval" not in scorers:
+    if recipe.train.eval_every is not None and "eval" not in evaluators:
         warnings.append("train.eval_every has no effect: there is no eval split.")
-    if recipe.model.new_head and not backbone.has_head:
+    if recipe.model.new_head and not pretrained.has_head:
         warnings.append("model.new_head has no effect: the checkpoint has no trained head.")
     return warnings

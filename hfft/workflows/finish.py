@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from hfft.errors import ModelError
 from hfft.hub.metadata import Trained
 from hfft.hub.model_card import adapter_card, card
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder, scored_splits, weights_shown, whole_folder, write_json, write_text
 from hfft.tasks.inputs import shown_inputs
 from hfft.tasks.scores import Scored, headline, headline_metric, interval_text, score_table, show_scores
@@ -24,11 +24,11 @@ from hfft.training.loop import Progress, plain_model
 from hfft.training.processes import on_main
 from hfft.training.soup import Soup, greedy_soup
 from hfft.tuning.adapters import merged, save_adapter
-from hfft.workflows.build import Assembly, Company
+from hfft.workflows.build import Callbacks, Setup
 from hfft.workflows.verify import require_same_answers
 
 
-def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> None:
+def finish(setup: Setup, folder: RunFolder, callbacks: Callbacks, console: Console) -> None:
     """Chooses the weights, scores them on eval and test, and writes the rest of the run folder; results.json last.
 
     All processes call it.
@@ -38,66 +38,66 @@ def finish(assembly: Assembly, folder: RunFolder, company: Company, screen: Scre
         TrainingError: The run has diverged.
         ModelError: The saved model, opened again, is another one; all else is written, and results.json says so.
     """
-    run = assembly.run
+    run = setup.run
     require_a_step(run.progress)
     chosen, soup = run.progress.best_step or run.progress.step, None
-    if assembly.recipe.train.soup is not None and company.evaluate is not None:
-        soup = greedy_soup(run, company.evaluate, company.checkpoint, screen)
+    if setup.recipe.train.soup is not None and callbacks.evaluate is not None:
+        soup = greedy_soup(run, callbacks.evaluate, callbacks.checkpoint, console)
     elif chosen != run.progress.step:
-        company.checkpoint.load_best(run, chosen)
+        callbacks.checkpoint.load_best(run, chosen)
     require_finite(run)
     own = soup is None and chosen == run.progress.step
     with averaged(run) if own else nullcontext():  # what was kept is of the average already
         scored: dict[str, Scored] = {}
-        known = _known(company, chosen, soup)
+        known = _known(callbacks, chosen, soup)
         # What is settled on eval decides the answers to the others: eval comes first.
-        for split, scorer in sorted(assembly.scorers.items(), key=lambda item: not item[1].settles):
-            done = known is not None and split == "eval" and len(known.ids) == len(scorer.examples)
-            tell = company.log.line.scoring(split)
-            scored[split] = known if known and done else scorer(run.model, run.accelerator, run.asked_to_stop, tell)
+        for split, evaluator in sorted(setup.evaluators.items(), key=lambda item: not item[1].settles):
+            done = known is not None and split == "eval" and len(known.ids) == len(evaluator.examples)
+            tell = callbacks.log.line.scoring(split)
+            scored[split] = known if known and done else evaluator(run.model, run.accelerator, run.asked_to_stop, tell)
             require_answers(run.progress, split, scored[split].answered, len(scored[split].ids))
-        company.log.end_progress()
+        callbacks.log.end_progress()
         progress = summed(run)
 
         def leave() -> None:
-            results = _results(assembly, progress, chosen, soup, scored)
+            results = _results(setup, progress, chosen, soup, scored)
             late = _late_warnings(progress, scored)
-            results["warnings"] = [*assembly.warnings, *late]
-            fault = _write(assembly, folder, company, scored, results)
-            show_results(results, assembly.recipe.train.best_metric, screen)
+            results["warnings"] = [*setup.warnings, *late]
+            fault = _write(setup, folder, callbacks, scored, results)
+            show_results(results, setup.recipe.train.best_metric, console)
             for text in late:
-                screen.warn(text)
+                console.warn(text)
             if fault is not None:
                 raise fault
 
         on_main(run.accelerator, leave)
 
 
-def _known(company: Company, chosen: int, soup: Soup | None) -> Scored | None:
+def _known(callbacks: Callbacks, chosen: int, soup: Soup | None) -> Scored | None:
     """The answers with the weights chosen, where they were the last to be scored."""
     if soup is not None:
         return soup.scored
-    latest = company.evaluate.latest if company.evaluate is not None else None
+    latest = callbacks.evaluate.latest if callbacks.evaluate is not None else None
     return latest[1] if latest is not None and latest[0] == chosen else None
 
 
 def _write(
-    assembly: Assembly, folder: RunFolder, company: Company, scored: dict[str, Scored], results: dict[str, Any]
+    setup: Setup, folder: RunFolder, callbacks: Callbacks, scored: dict[str, Scored], results: dict[str, Any]
 ) -> ModelError | None:
     """Writes all files; results.json, the last, with what is wrong with the saved model, which is returned too."""
     for split, found in scored.items():
-        inputs = shown_inputs(assembly.task, assembly.rows[split].select(found.ids))
-        uncut = assembly.uncut.get(split)
+        inputs = shown_inputs(setup.task, setup.rows[split].select(found.ids))
+        uncut = setup.uncut.get(split)
         rows = (row if uncut is None else {**row, "row": uncut[row["id"]]} for row in found.rows(inputs))
         lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
         write_text(folder.predictions(split), "".join(lines))
-    model, fault = save_model(assembly, folder, results), None
+    model, fault = save_model(setup, folder, results), None
     try:
-        results["remarks"] += require_same_answers(assembly, model, folder.model) if model is not None else []
+        results["remarks"] += require_same_answers(setup, model, folder.model) if model is not None else []
     except ModelError as error:
         fault = error
         results["remarks"].append(str(error))
-    track = company.log.track
+    track = callbacks.log.track
     for split in scored:
         values = {name: entry["value"] for name, entry in results[split].items()}
         if track is not None:
@@ -107,9 +107,9 @@ def _write(
 
 
 def _results(
-    assembly: Assembly, progress: Progress, chosen: int, soup: Soup | None, scored: dict[str, Scored]
+    setup: Setup, progress: Progress, chosen: int, soup: Soup | None, scored: dict[str, Scored]
 ) -> dict[str, Any]:
-    recipe, seconds = assembly.recipe, max(progress.seconds, 1e-9)
+    recipe, seconds = setup.recipe, max(progress.seconds, 1e-9)
     results: dict[str, Any] = {
         "task": recipe.task.name,
         "steps": progress.step,
@@ -120,19 +120,19 @@ def _results(
     }
     said: list[str] = soup.remarks if soup is not None else []
     for split, found in scored.items():
-        selected = split == "eval" and (recipe.train.keep_best is not None or assembly.task.settles)
+        selected = split == "eval" and (recipe.train.keep_best is not None or setup.task.settles)
         whole, by_label = score_table(found, recipe.eval.confidence, selected)
         results[split] = whole
         results |= {f"{split}_labels": by_label} if by_label else {}
         results[f"{split}_examples"] = len(found.labelled[1])
-        parts = slice_scores(found, _parts(assembly, split), recipe.eval.confidence, selected)
+        parts = slice_scores(found, _parts(setup, split), recipe.eval.confidence, selected)
         results |= {f"{split}_slices": parts} if parts else {}
         remarks = found.remarks(split)
         results |= {f"{split}_answers": remarks.facts} if remarks.facts else {}
         said += [str(finding) for finding in remarks.findings]
     return {
         **results,
-        "settled": assembly.task.settled,
+        "settled": setup.task.settled,
         "confidence": recipe.eval.confidence,
         "train_seconds": progress.seconds,
         "skipped_steps": progress.skipped,
@@ -150,43 +150,43 @@ def _late_warnings(progress: Progress, scored: dict[str, Scored]) -> list[str]:
     return list(dict.fromkeys([*skips_told(progress), *told]))
 
 
-def _parts(assembly: Assembly, split: str) -> list[Part]:
-    examples = assembly.scorers[split].examples
-    rows, columns = assembly.rows[split].select(examples.ids), assembly.recipe.eval.slices
+def _parts(setup: Setup, split: str) -> list[Part]:
+    examples = setup.evaluators[split].examples
+    rows, columns = setup.rows[split].select(examples.ids), setup.recipe.eval.slices
     parts = [part for column in columns for part in parts_by_column(rows, split, column)]
     return parts_by_length(examples.lengths) + parts
 
 
-def save_model(assembly: Assembly, folder: RunFolder, results: dict[str, Any]) -> Any | None:
+def save_model(setup: Setup, folder: RunFolder, results: dict[str, Any]) -> Any | None:
     """Writes adapter/, and model/ where that merges exactly. Neither names a path of this machine.
 
     The model is used up: what belongs into its weights is put there. Give a copy where training goes on.
 
     Args:
-        assembly: The run, with the weights to save.
+        setup: The run, with the weights to save.
         folder: Gets the two.
         results: As results.json has them, for the card.
 
     Returns:
         The model that stands in model/; None where there is none.
     """
-    run, recipe, prepared = assembly.run, assembly.recipe, assembly.prepared
-    trained = Trained(recipe, assembly.task, assembly.base, assembly.strategy, prepared.summary, prepared.findings)
+    run, recipe, prepared = setup.run, setup.recipe, setup.prepared
+    trained = Trained(recipe, setup.task, setup.base, setup.strategy, prepared.summary, prepared.findings)
     model = plain_model(run.model, run.accelerator)
-    assembly.task.fold(model)
-    for name, value in assembly.task.settled.items():
+    setup.task.fold(model)
+    for name, value in setup.task.settled.items():
         setattr(model.config, name, value)
     if recipe.tune.adapter is not None:
         with whole_folder(folder.adapter) as place:
-            save_adapter(model, place, assembly.base or Path(recipe.model.shown).name)
-            _save_beside(assembly, place, adapter_card(trained, results, model, folder.path))
+            save_adapter(model, place, setup.base or Path(recipe.model.shown).name)
+            _save_beside(setup, place, adapter_card(trained, results, model, folder.path))
             _save_settings(model.get_base_model(), place)
-        if not assembly.tuned.merges:
+        if not setup.tuned.merges:
             return None
         model = merged(model)
     with whole_folder(folder.model) as place:
         model.save_pretrained(place)
-        _save_beside(assembly, place, card(trained, results, folder.path))
+        _save_beside(setup, place, card(trained, results, folder.path))
     return model
 
 
@@ -198,34 +198,34 @@ def _save_settings(model: PreTrainedModel, place: Path) -> None:
         model.generation_config.save_pretrained(place)
 
 
-def _save_beside(assembly: Assembly, place: Path, text: str) -> None:
-    assembly.task.processor.save_pretrained(place)
+def _save_beside(setup: Setup, place: Path, text: str) -> None:
+    setup.task.processor.save_pretrained(place)
     write_text(place / "README.md", text)
 
 
-def show_results(results: dict[str, Any], watched: str | None, screen: Screen) -> None:
+def show_results(results: dict[str, Any], watched: str | None, console: Console) -> None:
     """Prints the scores of every split and of its slices, remarks and cost; where details are wanted, labels too.
 
     Args:
         results: As results.json has them.
         watched: The metric of `keep_best`.
-        screen: Where to.
+        console: Where to.
     """
     splits, confidence = scored_splits(results), results["confidence"]
-    show_scores(f"Scores of {weights_shown(results)}", {name: results[name] for name in splits}, confidence, screen)
-    for split in splits if screen.verbose else ():
+    show_scores(f"Scores of {weights_shown(results)}", {name: results[name] for name in splits}, confidence, console)
+    for split in splits if console.verbose else ():
         labels = {f"{split} {label}": table for label, table in results.get(f"{split}_labels", {}).items()}
-        show_scores(f"{split}, by label", labels, confidence, screen)
+        show_scores(f"{split}, by label", labels, confidence, console)
     for split in splits:
-        _show_slices(split, results, headline_metric(results[split], watched) or "", screen)
+        _show_slices(split, results, headline_metric(results[split], watched) or "", console)
     for name, value in results["settled"].items():
-        screen.say(f"{name}: {value}")
+        console.say(f"{name}: {value}")
     for remark in results["remarks"]:
-        screen.say(remark)
+        console.say(remark)
     if results["ended"]:
-        screen.say(f"The run ended early: {results['ended']}")
+        console.say(f"The run ended early: {results['ended']}")
     padding = f", {results['padding_share']:.1%} of the tokens padding" if results["tokens_per_second"] else ""
-    screen.say(f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s{padding}")
+    console.say(f"{results['train_seconds']:.0f} s of training, {results['samples_per_second']:.0f} samples/s{padding}")
 
 
 def closing_line(results: dict[str, Any], watched: str | None, path: Path) -> str:
@@ -245,11 +245,11 @@ def closing_line(results: dict[str, Any], watched: str | None, path: Path) -> st
     return f"{split} {metric} {best['value']:.4f}{interval}, {results[f'{split}_examples']} examples; run folder {path}"
 
 
-def _show_slices(split: str, results: dict[str, Any], metric: str, screen: Screen) -> None:
+def _show_slices(split: str, results: dict[str, Any], metric: str, console: Console) -> None:
     """Prints a table for each column by which the split was cut; the lengths, which nobody asked for, as a detail."""
     parts = results.get(f"{split}_slices", [])
     for column in dict.fromkeys(part["column"] for part in parts):
-        if column == LENGTH and not screen.verbose:
+        if column == LENGTH and not console.verbose:
             continue
         rows = []
         for part in (part for part in parts if part["column"] == column):
@@ -259,4 +259,4 @@ def _show_slices(split: str, results: dict[str, Any], metric: str, screen: Scree
                 continue
             rows.append((part["value"], str(part["examples"]), f"{entry['value']:.4f}", interval_text(entry)))
         title = f"{split} {metric} by {column}"
-        screen.table(title, ("", "examples", "value", f"{100 * results['confidence']:g}% interval"), rows)
+        console.table(title, ("", "examples", "value", f"{100 * results['confidence']:g}% interval"), rows)

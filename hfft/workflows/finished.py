@@ -17,13 +17,13 @@ from hfft.errors import HfftError, ModelError, SetupError
 from hfft.io.run_folder import RunFolder, read_json
 from hfft.metrics.custom import find_metric, load_modules, number_labels
 from hfft.models.origin import WEIGHTS, origin_of
-from hfft.models.pretrained import Backbone, Pretrained
+from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
 from hfft.recipe.parsing import override
 from hfft.tasks import find_task, make_task, task_of_architectures
 from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.task import Task
-from hfft.workflows.build import pretrained
+from hfft.workflows.build import open_pretrained
 
 TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
 
@@ -129,23 +129,23 @@ def open_finished(
     folder = RunFolder(place)
     if folder.recipe.is_file():
         recipe = Recipe.load(folder.recipe, *overrides)
-        backbone = _of_run(folder, recipe, trust)
+        pretrained = _of_run(folder, recipe, trust)
     else:
-        backbone = Backbone(place, trust=trust)
+        pretrained = PretrainedSource(place, trust=trust)
         task = reduce(override, overrides, {}).get("task")
         named = task.get("name") if isinstance(task, dict) else None
-        name = named or task_of_architectures(place, backbone.config.architectures)
+        name = named or task_of_architectures(place, pretrained.config.architectures)
         values = {"task": {"name": name}, "model": place}
         recipe = Recipe.from_dict({**values, "data": {"hub": TRANSIENT}}, *overrides)
     kind = find_task(recipe.task.name, trust)
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]
     task = make_task(kind, recipe.task_options(kind.Options))
-    task.reopen(backbone)
-    model, new = task.model(backbone)
+    task.reopen(pretrained)
+    model, new = task.model(pretrained)
     if new:
         raise ModelError(f"'{place}' has no trained head: {', '.join(new[:3])} would start at random. Train it first.")
-    if isinstance(backbone, OnBase):
-        model = _adapted(model, backbone)
+    if isinstance(pretrained, OnBase):
+        model = _adapted(model, pretrained)
     load_modules(extra)
     number_labels(extra, model.config.label2id)
     model = accelerator.prepare_model(model.to(accelerator.device), evaluation_mode=True)
@@ -158,7 +158,7 @@ def open_finished(
 def _of_run(folder: RunFolder, recipe: Recipe, trust: bool) -> Pretrained:
     """The model of a run, or its adapter on its base."""
     if folder.model.is_dir():
-        return Backbone(str(folder.model), trust=trust)
+        return PretrainedSource(str(folder.model), trust=trust)
     if not folder.results.is_file() or not folder.adapter.is_dir():
         raise SetupError(f"The run in {folder.path} is not finished: it has no {folder.model.name}/ yet.")
     alone = f"The run in {folder.path} has an adapter and no {folder.model.name}/, so it needs its base"
@@ -169,7 +169,7 @@ def _of_run(folder: RunFolder, recipe: Recipe, trust: bool) -> Pretrained:
         )
     if recipe.model.name is None or recipe.model.from_scratch:
         raise SetupError(f"{alone}, which started with random weights that nobody else has. It cannot answer.")
-    base = pretrained(recipe.model, trust)
+    base = open_pretrained(recipe.model, trust)
     try:
         _ = base.config
     except HfftError as error:

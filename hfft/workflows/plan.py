@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.optim import numbers_of
 from hfft.tuning.parameter_table import ParameterRow, count, parameter_lines
-from hfft.workflows.build import Assembly, part_ahead
+from hfft.workflows.build import Setup, part_ahead
 from hfft.workflows.sizes import checkpoint_bytes, disk_bytes, memory, memory_saved
 
 PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}
@@ -58,52 +58,52 @@ class Plan:
         """The plan as plain values."""
         return asdict(self)
 
-    def show(self, screen: Screen) -> None:
+    def show(self, console: Console) -> None:
         """Prints the plan."""
-        screen.say(f"{self.name}: {self.task} with {self.model}, {self.processes} process(es) on {self.device}")
-        show_splits(self.splits, screen)
-        screen.say("\nA batch as the model reads it:")
+        console.say(f"{self.name}: {self.task} with {self.model}, {self.processes} process(es) on {self.device}")
+        show_splits(self.splits, console)
+        console.say("\nA batch as the model reads it:")
         for line in self.batch:
-            screen.say(f"  {line}")
-        screen.say()
-        show_parameters([_row(row) for row in self.parameters], screen)
+            console.say(f"  {line}")
+        console.say()
+        show_parameters([_row(row) for row in self.parameters], console)
         for phase in self.phases if len(self.phases) > 1 else []:
-            screen.say("From step {first_step} {parameters:,} parameters learn, at {lr:g} at most".format(**phase))
-        screen.say(
+            console.say("From step {first_step} {parameters:,} parameters learn, at {lr:g} at most".format(**phase))
+        console.say(
             f"\n{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
             f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
             f"({self.strategy}); {self.optimizer}"
         )
         if len(self.seeds) > 1:
-            screen.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
+            console.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
         for line in self.rates:
-            screen.say(line)
+            console.say(line)
         parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
         saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
-        screen.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
+        console.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
         disk = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.disk.items())
-        screen.say(f"Room on the disk, in MiB, estimated: {disk}")
-        show_warnings(self.warnings, screen)
+        console.say(f"Room on the disk, in MiB, estimated: {disk}")
+        show_warnings(self.warnings, console)
 
 
-def make_plan(assembly: Assembly) -> Plan:
+def make_plan(setup: Setup) -> Plan:
     """Finds out what a run will do. Computes one forward pass of the widest micro-batch to measure memory."""
-    run, recipe, rows = assembly.run, assembly.recipe, assembly.parameters
+    run, recipe, rows = setup.run, setup.recipe, setup.parameters
     cadence = Cadence(recipe.train.eval_every, run.steps_per_epoch, run.total_steps)
     first = next(iter(run.batches(0, 1)))
     return Plan(
         name=recipe.name,
         task=recipe.task.name,
         model=recipe.model.shown,
-        strategy=assembly.strategy,
+        strategy=setup.strategy,
         processes=run.accelerator.num_processes,
         device=run.accelerator.device.type,
-        splits=assembly.prepared.summary,
-        batch=assembly.task.decoded(first.micro_batches[0].batch)[:SHOWN],
+        splits=setup.prepared.summary,
+        batch=setup.task.decoded(first.micro_batches[0].batch)[:SHOWN],
         parameters=[row.as_json() for row in rows],
         trainable_parameters=count(row for row in rows if row.trainable),
         total_parameters=count(rows),
-        phases=_phases(assembly),
+        phases=_phases(setup),
         lr=recipe.optim.lr or 0.0,
         optimizer=f"{recipe.optim.name}, {numbers_of(run.optimizer.optimizer)}".removesuffix(", "),
         steps=run.total_steps,
@@ -111,26 +111,26 @@ def make_plan(assembly: Assembly) -> Plan:
         samples_per_step=recipe.train.batch_size,
         seeds=recipe.train.seeds or [recipe.train.seed],
         micro_batch_size=max(len(part.ids) for part in first.micro_batches),
-        evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in assembly.scorers else 0,
-        memory=memory(assembly, max(len(part.ids) for part in first.micro_batches)),
+        evaluations=sum(cadence.due(s) for s in range(1, run.total_steps + 1)) if "eval" in setup.evaluators else 0,
+        memory=memory(setup, max(len(part.ids) for part in first.micro_batches)),
         memory_saved=memory_saved(run, rows),
-        disk={"checkpoint": checkpoint_bytes(assembly), "total": disk_bytes(assembly)},
-        rates=assembly.rates,
-        warnings=assembly.warnings,
+        disk={"checkpoint": checkpoint_bytes(setup), "total": disk_bytes(setup)},
+        rates=setup.rates,
+        warnings=setup.warnings,
     )
 
 
-def _phases(assembly: Assembly) -> list[dict[str, Any]]:
-    ahead, found = part_ahead(assembly.recipe, assembly.run.steps_per_epoch), []
-    for phase in assembly.tuned.phases:
-        learning = [row for row in assembly.parameters if row.trainable and row.name not in phase.closed]
+def _phases(setup: Setup) -> list[dict[str, Any]]:
+    ahead, found = part_ahead(setup.recipe, setup.run.steps_per_epoch), []
+    for phase in setup.tuned.phases:
+        learning = [row for row in setup.parameters if row.trainable and row.name not in phase.closed]
         share = ahead.share if ahead is not None and phase.closed else 1.0
         lr = share * max(row.lr for row in learning)
         found.append({"first_step": phase.first_step, "parameters": count(learning), "lr": lr})
     return found
 
 
-def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
+def show_splits(splits: dict[str, dict[str, Any]], console: Console) -> None:
     """Prints the size of each split, and the labels where there are not too many."""
     for split, summary in splits.items():
         rows = f"{summary['rows']} rows"
@@ -155,22 +155,22 @@ def show_splits(splits: dict[str, dict[str, Any]], screen: Screen) -> None:
             facts.append(listed if len(labels) <= 12 else f"{len(labels)} labels")
         for name, values in summary.get("numbers", {}).items():
             facts.append(f"{name} {values['least']:g} to {values['most']:g}, {values['mean']:.4g} in the mean")
-        screen.say(f"  {split}: {'; '.join(facts)}")
+        console.say(f"  {split}: {'; '.join(facts)}")
 
 
-def show_parameters(rows: Sequence[ParameterRow], screen: Screen) -> None:
+def show_parameters(rows: Sequence[ParameterRow], console: Console) -> None:
     """Prints the parameters, a line a block: how many, which share learns, at which peak rate and weight decay.
 
     Where an adapter adds some, or some learn later than others, that too.
     """
-    screen.table("What learns", *parameter_lines(rows))
+    console.table("What learns", *parameter_lines(rows))
 
 
-def show_warnings(warnings: Sequence[str], screen: Screen) -> None:
+def show_warnings(warnings: Sequence[str], console: Console) -> None:
     """Prints the warnings, counted."""
-    screen.say(f"{len(warnings)} warning(s){':' if warnings else ''}")
+    console.say(f"{len(warnings)} warning(s){':' if warnings else ''}")
     for warning in warnings:
-        screen.say(f"  {warning}")
+        console.say(f"  {warning}")
 
 
 def _row(values: dict[str, Any]) -> ParameterRow:

@@ -17,12 +17,12 @@ from hfft.data.checks import SHOWN, UNLABELLED, Finding, count_rows
 from hfft.data.files import read_files
 from hfft.data.table import texts_within
 from hfft.errors import DataError
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import write_text
 from hfft.tasks.inputs import shown_inputs
 from hfft.tasks.scores import Scored, Table, score_table, show_scores
 from hfft.tasks.task import Pictured, Task, is_answered
-from hfft.training.evaluation import Scorer
+from hfft.training.evaluation import Evaluator
 from hfft.workflows.finished import Finished
 from hfft.workflows.inputs.reading import read_questions
 from hfft.workflows.inputs.rows import Questions, questions_of
@@ -105,11 +105,11 @@ class Evaluation:
         """Writes a line of JSON for each row, truths beside answers."""
         _save(self.rows, path)
 
-    def show(self, screen: Screen) -> None:
+    def show(self, console: Console) -> None:
         """Prints the table of scores, and the findings."""
-        show_scores(f"Scores of {self.examples} examples", {"": self.scores}, self.confidence, screen)
+        show_scores(f"Scores of {self.examples} examples", {"": self.scores}, self.confidence, console)
         for finding in self.findings:
-            screen.say(finding)
+            console.say(finding)
 
 
 def answer(finished: Finished, inputs: Any) -> Answers:
@@ -217,8 +217,8 @@ def _scored(finished: Finished, asked: Questions, answered: bool) -> tuple[Score
     if not len(places):
         return nothing, told, faults
     examples = examples if len(places) == len(examples) else examples.select(places)
-    scorer = Scorer(task, examples, finished.budget, extra=finished.extra)
-    return scorer(finished.model, finished.accelerator), told, faults
+    evaluator = Evaluator(task, examples, finished.budget, extra=finished.extra)
+    return evaluator(finished.model, finished.accelerator), told, faults
 
 
 def _save(rows: Sequence[dict[str, Any]], path: str) -> None:

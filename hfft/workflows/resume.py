@@ -16,7 +16,7 @@ from hfft.recipe import Recipe
 from hfft.recipe.recipe import differences, of_another_run
 from hfft.training.callbacks.checkpoint import fault_of, newest_whole
 from hfft.training.optim import make_schedule, move_to
-from hfft.workflows.build import Assembly, part_ahead
+from hfft.workflows.build import Setup, part_ahead
 
 MODEL = ("model.name", "model.encoder", "model.decoder")
 
@@ -141,7 +141,7 @@ def check_length(start: Start, total_steps: int) -> None:
         )
 
 
-def check_beginning(folder: RunFolder, start: Start, assembly: Assembly) -> list[str]:
+def check_beginning(folder: RunFolder, start: Start, setup: Setup) -> list[str]:
     """Looks whether a run goes on with the rows and the pretrained model that it began with.
 
     Returns:
@@ -158,9 +158,7 @@ def check_beginning(folder: RunFolder, start: Start, assembly: Assembly) -> list
     if fault is not None:
         return _unknown(folder, start, f"{folder.environment} cannot be read ({fault})")
     rows, model = before["data"], before.get("base", {})
-    other = [
-        split for split in {**rows, **assembly.fingerprints} if rows.get(split) != assembly.fingerprints.get(split)
-    ]
+    other = [split for split in {**rows, **setup.fingerprints} if rows.get(split) != setup.fingerprints.get(split)]
     if other:
         raise DataError(
             f"The rows of {', '.join(other)} are not those that the run in {folder.path} began with. Give it the "
@@ -168,10 +166,10 @@ def check_beginning(folder: RunFolder, start: Start, assembly: Assembly) -> list
         )
     if not model and any(key in MODEL for key, _, _ in start.moved):
         return _unknown(folder, start, f"{folder.environment} is of a version of hfft that did not note the model")
-    other = [name for name in {**model, **assembly.origin} if model.get(name) != assembly.origin.get(name)]
+    other = [name for name in {**model, **setup.origin} if model.get(name) != setup.origin.get(name)]
     if model and other:
         raise ModelError(
-            f"model is {assembly.recipe.model.shown}, which is not as it was when the run in {folder.path} began: its "
+            f"model is {setup.recipe.model.shown}, which is not as it was when the run in {folder.path} began: its "
             f"{', '.join(other[:4])} {'differ' if len(other) > 1 else 'differs'}. Give the model as it was"
             f"{_commit_before(model)}, or choose another folder with --output. {_if_the_same(folder)}"
         )
@@ -205,16 +203,16 @@ def _unknown(folder: RunFolder, start: Start, why: str) -> list[str]:
     return [f"{why}: nobody can tell whether data and model are those that the run began with. It is written anew."]
 
 
-def extension(folder: RunFolder, start: Start, assembly: Assembly) -> list[dict[str, Any]]:
+def extension(folder: RunFolder, start: Start, setup: Setup) -> list[dict[str, Any]]:
     """How often a run was made longer such that its learning rate jumped, this time too: as environment.json has it."""
     known = began_with(folder)[0].get("extended", []) if folder.environment.exists() else []
     if not start.step or start.recipe is None:
         return known
-    train, total, step = start.recipe.train, assembly.run.total_steps, start.step
-    before = train.steps or math.ceil(Fraction(str(train.epochs)) * assembly.run.steps_per_epoch)
+    train, total, step = start.recipe.train, setup.run.total_steps, start.step
+    before = train.steps or math.ceil(Fraction(str(train.epochs)) * setup.run.steps_per_epoch)
     if before == total:
         return known
-    old, new = _rate(assembly, before, min(step, before - 1)), _rate(assembly, total, step)
+    old, new = _rate(setup, before, min(step, before - 1)), _rate(setup, total, step)
     jumps = step < total and abs(new - old) > NOTABLE * old
     return [
         *known,
@@ -232,20 +230,20 @@ def jumps(extended: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def doubts_of_going_on(folder: RunFolder, assembly: Assembly) -> list[str]:
+def doubts_of_going_on(folder: RunFolder, setup: Setup) -> list[str]:
     """Warnings of a learning rate that would jump if the run in a folder went on; none where it would not."""
     if not folder.recipe.exists():
         return []
     try:
-        start = find_start(folder, assembly.recipe, "auto")
+        start = find_start(folder, setup.recipe, "auto")
     except HfftError:  # another run's: `train` says so
         return []
-    return jumps(extension(folder, start, assembly))
+    return jumps(extension(folder, start, setup))
 
 
-def _rate(assembly: Assembly, total: int, step: int) -> float:
+def _rate(setup: Setup, total: int, step: int) -> float:
     """The largest learning rate after `step` steps, were the run `total` steps long."""
-    recipe, run = assembly.recipe, assembly.run
+    recipe, run = setup.recipe, setup.run
     groups = [{"params": [torch.nn.Parameter(torch.zeros(()))], "lr": peak} for peak in run.schedule.base_lrs]
     ahead = part_ahead(recipe, run.steps_per_epoch)
     schedule = make_schedule(recipe.optim.schedule, torch.optim.SGD(groups), recipe.optim.warmup, total, ahead)

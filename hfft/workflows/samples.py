@@ -15,7 +15,7 @@ from hfft.data.loaders import load
 from hfft.data.sampling import Part, epoch_batches
 from hfft.errors import DataError, RecipeError
 from hfft.tasks.task import Pictured
-from hfft.workflows.build import Assembly
+from hfft.workflows.build import Setup
 
 EXAMPLES, EPOCHS = 8, 6
 
@@ -30,13 +30,13 @@ GAP = 8
 INK, PAPER = (30, 30, 30), (255, 255, 255)
 
 
-def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
+def write_samples(setup: Setup, folder: str | os.PathLike[str]) -> Path:
     """Writes `train.png`: a line an example, as it is scored and then as it is seen in the first epochs.
 
     Where images are mixed, the partner of each is the next one on the sheet; in training it is one of the same batch.
 
     Args:
-        assembly: The run.
+        setup: The run.
         folder: Where to; made where it is not there.
 
     Returns:
@@ -46,12 +46,12 @@ def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
         RecipeError: The task has no pictures.
         DataError: The folder cannot be written to.
     """
-    recipe, task = assembly.recipe, require_pictures(assembly.task, assembly.recipe.task.name)
-    examples = assembly.prepared.splits["train"]
+    recipe, task = setup.recipe, require_pictures(setup.task, setup.recipe.task.name)
+    examples = setup.prepared.splits["train"]
     rows = epoch_batches(len(examples), min(EXAMPLES, len(examples)), recipe.train.seed, 0, examples.lengths)[0]
     part = Part(rows, True, np.roll(rows, -1))
     drawn = [None, *((recipe.train.seed, epoch) for epoch in range(EPOCHS if examples.views is not None else 0))]
-    batches = load(examples, ((part, numbers) for numbers in drawn), assembly.task.collate, workers=0)
+    batches = load(examples, ((part, numbers) for numbers in drawn), setup.task.collate, workers=0)
     columns = [task.pictures(batch.batch) for batch in batches]
     heads = ["as scored", *(f"epoch {epoch}" for epoch in range(1, len(columns)))]
     sheet = _sheet(recipe.name, heads, columns)
@@ -64,14 +64,14 @@ def write_samples(assembly: Assembly, folder: str | os.PathLike[str]) -> Path:
     return place / SHEET
 
 
-def pictures_of(assembly: Assembly) -> Callable[[str, Sequence[int]], dict[int, Image.Image]] | None:
+def pictures_of(setup: Setup) -> Callable[[str, Sequence[int]], dict[int, Image.Image]] | None:
     """Gives pictures of a scored split as the model saw them, by the number of the example; None if there are none."""
-    task = assembly.task
+    task = setup.task
     if not isinstance(task, Pictured):
         return None
 
     def give(split: str, ids: Sequence[int]) -> dict[int, Image.Image]:
-        examples = assembly.scorers[split].examples
+        examples = setup.evaluators[split].examples
         place = {number: row for row, number in enumerate(examples.ids.tolist())}
         return {number: task.pictures(task.collate([examples.rows[place[number]]]))[0][1] for number in ids}
 

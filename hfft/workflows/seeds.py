@@ -12,35 +12,37 @@ from accelerate import Accelerator
 from scipy.special import stdtrit
 
 from hfft.hub.metadata import marked
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder, scored_splits, whole_folder, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.reports.run_files import read_results
 from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
-from hfft.workflows.build import Assembly, Draft, assemble, draft
+from hfft.workflows.build import ResolvedRecipe, Setup, build, resolve
 from hfft.workflows.resume import Start, check_beginning, find_start
 from hfft.workflows.train import report_on, train_in
 
 
-def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
+def train_seeds(
+    folder: RunFolder, resolved: ResolvedRecipe, accelerator: Accelerator, resume: str, console: Console
+) -> None:
     """Trains with each seed of `train.seeds` in a folder of its own, or goes on there. All processes call it.
 
     Raises:
         HfftError: As `hfft.train`.
     """
-    recipe, main = drafted.recipe, accelerator.is_main_process
+    recipe, main = resolved.recipe, accelerator.is_main_process
     start = on_main(accelerator, lambda: find_start(folder, recipe, resume))
     if start.finished:
-        screen.say(f"All seeds in {folder.path} are finished already. Add some with train.seeds.")
+        console.say(f"All seeds in {folder.path} are finished already. Add some with train.seeds.")
         return
     seeds = recipe.train.seeds or []
     if start.continues:  # a fault is to show itself before the old results go
-        assembly = assemble(draft(_of_seed(recipe, seeds[-1]), drafted.trust), accelerator)
+        setup = build(resolve(_of_seed(recipe, seeds[-1]), resolved.trust), accelerator)
         begun = next((inner for inner in map(folder.seed, seeds) if inner.environment.exists()), None)
         if begun is not None:
-            on_main(accelerator, lambda: _look(begun, start, assembly))
-        del assembly
+            on_main(accelerator, lambda: _look(begun, start, setup))
+        del setup
         accelerator.free_memory()
     if main:
         folder.remove_unfinished()
@@ -48,17 +50,17 @@ def train_seeds(folder: RunFolder, drafted: Draft, accelerator: Accelerator, res
             old.unlink(missing_ok=True)
         recipe.save(folder.recipe)
     for number, seed in enumerate(seeds, start=1):
-        screen.say(f"\nSeed {seed}, {number} of {len(seeds)}")
+        console.say(f"\nSeed {seed}, {number} of {len(seeds)}")
         inner = folder.seed(seed)
         if main:
             inner.create()
-        train_in(inner, draft(_of_seed(recipe, seed), drafted.trust), accelerator, "auto", screen)
+        train_in(inner, resolve(_of_seed(recipe, seed), resolved.trust), accelerator, "auto", console)
         accelerator.free_memory()
-    on_main(accelerator, lambda: _gather(folder, recipe, drafted.task.lower_is_better, screen))
+    on_main(accelerator, lambda: _gather(folder, recipe, resolved.task.lower_is_better, console))
 
 
-def _look(folder: RunFolder, start: Start, assembly: Assembly) -> None:
-    check_beginning(folder, start, assembly)
+def _look(folder: RunFolder, start: Start, setup: Setup) -> None:
+    check_beginning(folder, start, setup)
 
 
 def _of_seed(recipe: Recipe, seed: int) -> Recipe:
@@ -67,7 +69,7 @@ def _of_seed(recipe: Recipe, seed: int) -> Recipe:
     return recipe.model_copy(update={"train": train, "publish": recipe.publish.only_card})  # the best one is published
 
 
-def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], screen: Screen) -> None:
+def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], console: Console) -> None:
     """Writes what the finished runs of all seeds come to: results.json last, before it the best one's model/."""
     seeds = recipe.train.seeds or []
     found = [read_results(folder.seed(seed).results) for seed in seeds]
@@ -101,8 +103,8 @@ def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], 
                 card = marked(card, "eval", recipe) if metric is not None else card
                 write_text(place / "README.md", f"{card}\n{note}\n")
     write_json(folder.results, results)
-    report_on(folder, screen)
-    _show(results, folder, screen)
+    report_on(folder, console)
+    _show(results, folder, console)
 
 
 def _best(found: Sequence[dict[str, Any]], recipe: Recipe, lower_is_better: frozenset[str]) -> tuple[int, str | None]:
@@ -163,7 +165,7 @@ def _note(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
+def _show(results: dict[str, Any], folder: RunFolder, console: Console) -> None:
     rows = []
     for split in scored_splits(results):
         for metric, entry in results[split].items():
@@ -174,15 +176,15 @@ def _show(results: dict[str, Any], folder: RunFolder, screen: Screen) -> None:
     if rows:
         columns = ("", "mean", "spread", f"{100 * results['confidence']:g}% interval of the mean", "each")
         named = ", ".join(map(str, results["seeds"]))
-        screen.table(f"Seeds {named} (intervals over seeds alone, the examples as they are)", columns, rows)
+        console.table(f"Seeds {named} (intervals over seeds alone, the examples as they are)", columns, rows)
     place = folder.model if folder.model.is_dir() else folder.adapter
-    screen.say(f"{place} is that of seed {results['best_seed']}, {_chosen(results)}")
+    console.say(f"{place} is that of seed {results['best_seed']}, {_chosen(results)}")
     found = headline(results, (results["best_by"] or "").removeprefix("eval "))
     if found is not None:
         split, metric = found
         entry = results[split][metric]
         spread = "" if entry["spread"] is None else f" ± {entry['spread']:.4f} over {len(results['seeds'])} seeds"
-        screen.say(f"{split} {metric} {entry['value']:.4f}{spread}; run folder {folder.path}")
+        console.say(f"{split} {metric} {entry['value']:.4f}{spread}; run folder {folder.path}")
 
 
 def _chosen(results: dict[str, Any]) -> str:

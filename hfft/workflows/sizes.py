@@ -12,47 +12,47 @@ from hfft.io.run_folder import RunFolder, room_at
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.loop import Run, on_device
 from hfft.tuning.parameter_table import ParameterRow, count
-from hfft.workflows.build import Assembly
+from hfft.workflows.build import Setup
 
 
-def checkpoint_bytes(assembly: Assembly) -> int:
+def checkpoint_bytes(setup: Setup) -> int:
     """Bytes of one checkpoint: weights, what the optimizer keeps, and the average of the weights."""
-    rows = assembly.parameters
+    rows = setup.parameters
     learning = 4 * count(row for row in rows if row.trainable)
-    average = 1 if assembly.recipe.train.ema is not None else 0
-    return 4 * count(rows) + learning * ((_state_tensors(assembly.run) or 0) + average)
+    average = 1 if setup.recipe.train.ema is not None else 0
+    return 4 * count(rows) + learning * ((_state_tensors(setup.run) or 0) + average)
 
 
-def disk_bytes(assembly: Assembly) -> int:
+def disk_bytes(setup: Setup) -> int:
     """Bytes that the files of a run take at their most: checkpoints, one that is being written too, and model/."""
-    run, train = assembly.run, assembly.recipe.train
+    run, train = setup.run, setup.recipe.train
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
     due = (step for step in range(1, run.total_steps + 1) if cadence.due(step))
     checkpoints = len(list(islice(due, train.keep_checkpoints + 1)))
     best = (train.soup or 1) if train.keep_best is not None else 0
-    return checkpoints * checkpoint_bytes(assembly) + (best + 1) * 4 * count(assembly.parameters)
+    return checkpoints * checkpoint_bytes(setup) + (best + 1) * 4 * count(setup.parameters)
 
 
-def lack_of_room(assembly: Assembly, folder: RunFolder) -> str | None:
+def lack_of_room(setup: Setup, folder: RunFolder) -> str | None:
     """Says how much room a run lacks in the place of its folder, which need not be there; None where it has enough.
 
     What an earlier part of the run left there counts as its own.
     """
     place, free = room_at(folder.checkpoints)
     there = sum(file.stat().st_size for file in folder.path.rglob("*.safetensors") if file.is_file())
-    needed = disk_bytes(assembly) - there
+    needed = disk_bytes(setup) - there
     if needed <= free:
         return None
     return (
         f"The run needs about {_mib(needed)} on the disk of {place}, of which {_mib(free)} are free: a checkpoint "
-        f"takes {_mib(checkpoint_bytes(assembly))}, and model/ {_mib(4 * count(assembly.parameters))}. Make room, "
+        f"takes {_mib(checkpoint_bytes(setup))}, and model/ {_mib(4 * count(setup.parameters))}. Make room, "
         "choose another disk with --output, or keep fewer of them (train.keep_checkpoints, train.soup)."
     )
 
 
-def require_room(assembly: Assembly, folder: RunFolder) -> None:
+def require_room(setup: Setup, folder: RunFolder) -> None:
     """Raises DiskError where the files of a run have no room in its folder."""
-    lack = lack_of_room(assembly, folder)
+    lack = lack_of_room(setup, folder)
     if lack is not None:
         raise DiskError(lack)
 
@@ -61,18 +61,18 @@ def _mib(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB"
 
 
-def memory(assembly: Assembly, micro_batch_size: int) -> dict[str, int | None]:
+def memory(setup: Setup, micro_batch_size: int) -> dict[str, int | None]:
     """Bytes that one process takes, by part; None where that cannot be known."""
-    run, rows = assembly.run, assembly.parameters
+    run, rows = setup.run, setup.parameters
     learning = 4 * count(row for row in rows if row.trainable)
     tensors = _state_tensors(run)
     parts = {
         "weights": 4 * count(rows),
         "gradients": learning,
         "optimizer": None if tensors is None else learning * tensors,
-        "start": assembly.tuned.anchor.bytes if assembly.tuned.anchor is not None else 0,
-        "average": learning if assembly.recipe.train.ema is not None else 0,
-        "activations": _activation_bytes(assembly, micro_batch_size),
+        "start": setup.tuned.anchor.bytes if setup.tuned.anchor is not None else 0,
+        "average": learning if setup.recipe.train.ema is not None else 0,
+        "activations": _activation_bytes(setup, micro_batch_size),
     }
     known = [size for size in parts.values() if size is not None]
     return {**parts, "total": sum(known) if len(known) == len(parts) else None}
@@ -99,13 +99,13 @@ def _state_tensors(run: Run) -> int | None:
     return sum(torch.is_tensor(value) and value.shape == probe.shape for value in tiny.state[probe].values())
 
 
-def _activation_bytes(assembly: Assembly, micro_batch_size: int) -> int:
+def _activation_bytes(setup: Setup, micro_batch_size: int) -> int:
     """Bytes that the forward pass of the longest examples keeps for the backward pass when all that may learn does."""
-    assembly.tuned.enter(assembly.tuned.phases[-1])
-    run, examples = assembly.run, assembly.prepared.splits["train"]
+    setup.tuned.enter(setup.tuned.phases[-1])
+    run, examples = setup.run, setup.prepared.splits["train"]
     size = min(micro_batch_size, len(examples))
     longest = range(size) if examples.lengths is None else (-examples.lengths).argsort(kind="stable")[:size]
-    batch = assembly.task.collate([examples.rows[int(index)] for index in longest])
+    batch = setup.task.collate([examples.rows[int(index)] for index in longest])
     weights = {p.untyped_storage().data_ptr() for p in run.model.parameters()}
     kept: dict[int, int] = {}
 
@@ -116,5 +116,5 @@ def _activation_bytes(assembly: Assembly, micro_batch_size: int) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        assembly.task.loss(run.model, on_device(batch, run.accelerator))
+        setup.task.loss(run.model, on_device(batch, run.accelerator))
     return sum(kept.values())

@@ -9,17 +9,17 @@ from accelerate import Accelerator
 from hfft.data.loaders import told_of_workers
 from hfft.errors import DiskError, TrainingError
 from hfft.hub.repository import check_rows_before_training
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder, write_json
 from hfft.reports.facts import Pictures, write_own_report
 from hfft.reports.run_files import read_results
 from hfft.training.callbacks.checkpoint import restore
-from hfft.training.callbacks.stop import Preempt, listening
+from hfft.training.callbacks.stop import StopOnSignal, listening
 from hfft.training.distributed import settle_buckets
 from hfft.training.evaluation import Interrupted
 from hfft.training.loop import fit
 from hfft.training.processes import on_main
-from hfft.workflows.build import Assembly, Company, Draft, assemble, attach_hooks
+from hfft.workflows.build import Callbacks, ResolvedRecipe, Setup, attach_callbacks, build
 from hfft.workflows.environment import describe, keep_freed_memory
 from hfft.workflows.finish import closing_line, finish
 from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings
@@ -29,130 +29,132 @@ from hfft.workflows.samples import pictures_of
 from hfft.workflows.sizes import checkpoint_bytes, require_room
 
 
-def train_in(folder: RunFolder, drafted: Draft, accelerator: Accelerator, resume: str, screen: Screen) -> None:
+def train_in(
+    folder: RunFolder, resolved: ResolvedRecipe, accelerator: Accelerator, resume: str, console: Console
+) -> None:
     """Trains in a folder that is this run's alone, or goes on there. All processes call it.
 
     Raises:
         HfftError: As `hfft.train`.
     """
-    start = on_main(accelerator, lambda: find_start(folder, drafted.recipe, resume))
+    start = on_main(accelerator, lambda: find_start(folder, resolved.recipe, resume))
     if start.finished:
         ended = on_main(accelerator, lambda: read_results(folder.results).get("ended"))
         how = f"It ended early: {ended}." if ended else "Train longer with a larger train.epochs or train.steps."
-        screen.say(f"The run in {folder.path} is finished already. {how}")
+        console.say(f"The run in {folder.path} is finished already. {how}")
         return
     if accelerator.device.type == "cpu":
         keep_freed_memory()
-    assembly = assemble(drafted, accelerator)
+    setup = build(resolved, accelerator)
     extended: list[dict[str, Any]] = []
 
     def look() -> None:
-        check_length(start, assembly.run.total_steps)
-        assembly.warnings.extend([*start.warnings, *check_beginning(folder, start, assembly)])
-        require_room(assembly, folder)
-        check_rows_before_training(assembly.recipe, assembly.fingerprints)
-        extended.extend(extension(folder, start, assembly))
-        assembly.warnings.extend(jumps(extended))
+        check_length(start, setup.run.total_steps)
+        setup.warnings.extend([*start.warnings, *check_beginning(folder, start, setup)])
+        require_room(setup, folder)
+        check_rows_before_training(setup.recipe, setup.fingerprints)
+        extended.extend(extension(folder, start, setup))
+        setup.warnings.extend(jumps(extended))
 
     on_main(accelerator, look)
-    _introduce(assembly, screen)
-    on_main(accelerator, lambda: _write_beginning(folder, assembly, drafted.trust, extended))
-    _train(assembly, folder, start, screen)
+    _introduce(setup, console)
+    on_main(accelerator, lambda: _write_beginning(folder, setup, resolved.trust, extended))
+    _train(setup, folder, start, console)
 
 
-def _train(assembly: Assembly, folder: RunFolder, start: Start, screen: Screen) -> None:
-    run = assembly.run
-    company = attach_hooks(assembly, folder, screen)
-    published = _publishing(assembly, folder, company, screen)
-    checkpoint = company.checkpoint
+def _train(setup: Setup, folder: RunFolder, start: Start, console: Console) -> None:
+    run = setup.run
+    callbacks = attach_callbacks(setup, folder, console)
+    published = _publishing(setup, folder, callbacks, console)
+    checkpoint = callbacks.checkpoint
     if start.checkpoint is not None:
         settle_buckets(run)
         restore(run, start.checkpoint)
-        if company.phases is not None:
-            company.phases.catch_up(run)
+        if callbacks.phases is not None:
+            callbacks.phases.catch_up(run)
         checkpoint.saved_step = run.progress.step
-        screen.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
+        console.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
         if run.progress.ended is not None:
-            screen.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
-    for warning in company.log.go_back(run.progress.step, run.progress.evaluated_step):
-        assembly.warnings.append(warning)
-        screen.say(f"warning: {warning}")
+            console.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
+    for warning in callbacks.log.go_back(run.progress.step, run.progress.evaluated_step):
+        setup.warnings.append(warning)
+        console.say(f"warning: {warning}")
     with listening(run), told_of_workers():
         try:
-            if company.evaluate is not None:
-                company.evaluate.catch_up(run)
+            if callbacks.evaluate is not None:
+                callbacks.evaluate.catch_up(run)
             if published is not None:
                 published.catch_up(run)
-            Preempt(checkpoint).stop_if_asked(run)
+            StopOnSignal(checkpoint).stop_if_asked(run)
             fit(run)
-            company.log.end_progress()
-            finish(assembly, folder, company, screen)
+            callbacks.log.end_progress()
+            finish(setup, folder, callbacks, console)
             if run.accelerator.is_main_process:
-                _close(assembly, folder, screen)
+                _close(setup, folder, console)
         except Interrupted:
-            Preempt(checkpoint).stop_if_asked(run)
+            StopOnSignal(checkpoint).stop_if_asked(run)
         except DiskError as error:
-            size = checkpoint_bytes(assembly) / 2**20
+            size = checkpoint_bytes(setup) / 2**20
             raise DiskError(f"{error} A checkpoint takes {size:,.1f} MiB.") from error
         except TrainingError as error:
             raise TrainingError(f"{error} {checkpoint.last_good(run, error)}") from None
         finally:
-            company.log.close()
+            callbacks.log.close()
 
 
-def _publishing(assembly: Assembly, folder: RunFolder, company: Company, screen: Screen) -> PublishBest | None:
-    """Gives the run the hook that publishes each best evaluation, where the recipe asks for it."""
-    if assembly.recipe.publish.when != "best" or company.evaluate is None:
+def _publishing(setup: Setup, folder: RunFolder, callbacks: Callbacks, console: Console) -> PublishBest | None:
+    """Gives the run the callback that publishes each best evaluation, where the recipe asks for it."""
+    if setup.recipe.publish.when != "best" or callbacks.evaluate is None:
         return None
-    hooks, hook = assembly.run.hooks, PublishBest(assembly, folder, company, screen)
-    hooks.insert(hooks.index(company.evaluate) + 1, hook)  # before the checkpoint, which says that this is done
-    return hook
+    publish, called = PublishBest(setup, folder, callbacks, console), setup.run.callbacks
+    called.insert(called.index(callbacks.evaluate) + 1, publish)  # before the checkpoint, which says that this is done
+    return publish
 
 
-def report_on(folder: RunFolder, screen: Screen, pictures: Pictures | None = None) -> None:
+def report_on(folder: RunFolder, console: Console, pictures: Pictures | None = None) -> None:
     """Writes the report of a finished run; where that fails, says so: it must not make a finished run a failed one."""
     try:
-        screen.say(f"Report: {write_own_report(folder, pictures)}")
+        console.say(f"Report: {write_own_report(folder, pictures)}")
     except Exception as error:
-        screen.say(f"No report: {type(error).__name__}: {error}. 'hfft report {folder.path}' tries again.")
+        console.say(f"No report: {type(error).__name__}: {error}. 'hfft report {folder.path}' tries again.")
 
 
-def _close(assembly: Assembly, folder: RunFolder, screen: Screen) -> None:
+def _close(setup: Setup, folder: RunFolder, console: Console) -> None:
     """Writes the report, and ends with a line that says what happened."""
-    report_on(folder, screen, pictures_of(assembly))
-    screen.say(closing_line(read_results(folder.results), assembly.recipe.train.best_metric, folder.path))
+    report_on(folder, console, pictures_of(setup))
+    console.say(closing_line(read_results(folder.results), setup.recipe.train.best_metric, folder.path))
 
 
-def _introduce(assembly: Assembly, screen: Screen) -> None:
-    recipe, run = assembly.recipe, assembly.run
-    screen.say(f"{recipe.name}: {recipe.task.name} with {recipe.model.shown}")
-    show_splits(assembly.prepared.summary, screen)
-    show_parameters(assembly.parameters, screen)
-    screen.say(
+def _introduce(setup: Setup, console: Console) -> None:
+    recipe, run = setup.recipe, setup.run
+    console.say(f"{recipe.name}: {recipe.task.name} with {recipe.model.shown}")
+    show_splits(setup.prepared.summary, console)
+    show_parameters(setup.parameters, console)
+    console.say(
         f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
-        f"({assembly.strategy})"
+        f"({setup.strategy})"
     )
-    for line in assembly.rates:
-        screen.say(line)
-    show_warnings(assembly.warnings, screen)
-    if screen.verbose:
+    for line in setup.rates:
+        console.say(line)
+    show_warnings(setup.warnings, console)
+    if console.verbose:
         first = next(iter(run.batches(0, 1))).micro_batches[0].batch
-        screen.say("A batch as the model reads it:")
-        for line in assembly.task.decoded(first)[:SHOWN]:
-            screen.say(f"  {line}")
+        console.say("A batch as the model reads it:")
+        for line in setup.task.decoded(first)[:SHOWN]:
+            console.say(f"  {line}")
         versions = describe(run.accelerator, recipe.train.seed, {})["versions"]
-        screen.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+        console.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
-def _write_beginning(folder: RunFolder, assembly: Assembly, trust: bool, extended: list[dict[str, Any]]) -> None:
+def _write_beginning(folder: RunFolder, setup: Setup, trust: bool, extended: list[dict[str, Any]]) -> None:
     """Writes what is known before the first step. An old result goes: the run is not finished any more."""
     folder.remove_unfinished()
     for old in (folder.results, folder.report, folder.report_facts):
         old.unlink(missing_ok=True)
-    assembly.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
-    accelerator, seed = assembly.run.accelerator, assembly.recipe.train.seed
-    described = describe(accelerator, seed, assembly.fingerprints, trust, assembly.origin)
+    setup.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
+    accelerator, seed = setup.run.accelerator, setup.recipe.train.seed
+    described = describe(accelerator, seed, setup.fingerprints, trust, setup.origin)
     write_json(folder.environment, {**described, **({"extended": extended} if extended else {})})
-    write_json(folder.parameters, [row.as_json() for row in assembly.parameters])
-    findings = [finding.as_json() for finding in assembly.prepared.findings]
-    write_json(folder.data, {"splits": assembly.prepared.summary, "findings": findings})
+    write_json(folder.parameters, [row.as_json() for row in setup.parameters])
+    findings = [finding.as_json() for finding in setup.prepared.findings]
+    write_json(folder.data, {"splits": setup.prepared.summary, "findings": findings})

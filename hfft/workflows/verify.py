@@ -19,7 +19,7 @@ from hfft.models.pretrained import quiet
 from hfft.tasks.task import Answer
 from hfft.training.evaluation import evaluating
 from hfft.training.loop import on_device
-from hfft.workflows.build import Assembly
+from hfft.workflows.build import Setup
 
 ROWS = 8  # of the batch that both answer
 
@@ -28,11 +28,11 @@ KEPT = "Its weights are whole in checkpoints/; try another version of transforme
 TOLERANCE = 1e-4  # absolute, and of the larger number; in float32 the two differ by far less
 
 
-def require_same_answers(assembly: Assembly, model: Any, place: Path) -> list[str]:
+def require_same_answers(setup: Setup, model: Any, place: Path) -> list[str]:
     """Looks whether plain transformers gets from a folder the model that was saved there.
 
     Args:
-        assembly: The run, its task finished with the model.
+        setup: The run, its task finished with the model.
         model: As it was saved.
         place: The folder.
 
@@ -42,12 +42,12 @@ def require_same_answers(assembly: Assembly, model: Any, place: Path) -> list[st
     Raises:
         ModelError: It cannot be opened, or it answers otherwise: the scores of the run are those of another model.
     """
-    batch = _first_rows(assembly)
-    device = assembly.run.accelerator.device
+    batch = _first_rows(setup)
+    device = setup.run.accelerator.device
     try:
         with quiet():
             opened = type(model).from_pretrained(place)
-        told, found = (_answers(assembly, each, batch) for each in (model, opened.to(device)))
+        told, found = (_answers(setup, each, batch) for each in (model, opened.to(device)))
     except torch.OutOfMemoryError:
         return [f"{place} was not opened again to compare its answers: there was no memory for a second model."]
     except Exception as error:  # whatever transformers raises of its own files
@@ -65,16 +65,16 @@ def require_same_answers(assembly: Assembly, model: Any, place: Path) -> list[st
     return []
 
 
-def _first_rows(assembly: Assembly) -> Batch:
-    splits = assembly.prepared.splits
-    examples = next((splits[split] for split in assembly.scorers), splits["train"])
+def _first_rows(setup: Setup) -> Batch:
+    splits = setup.prepared.splits
+    examples = next((splits[split] for split in setup.evaluators), splits["train"])
     part = Part(np.arange(min(ROWS, len(examples))), counts=True)
-    return next(load(examples, [(part, None)], assembly.task.collate, workers=0)).batch
+    return next(load(examples, [(part, None)], setup.task.collate, workers=0)).batch
 
 
-def _answers(assembly: Assembly, model: Any, batch: Batch) -> list[Answer]:
+def _answers(setup: Setup, model: Any, batch: Batch) -> list[Answer]:
     with _in_float32(model), evaluating(model):
-        return assembly.task.answers(model, on_device(batch, assembly.run.accelerator))
+        return setup.task.answers(model, on_device(batch, setup.run.accelerator))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import hfft
 from hfft.tasks import TASKS
-from hfft.workflows.build import Assembly, assemble, draft
+from hfft.workflows.build import Setup, build, resolve
 from tests.laws.forked import Forked
 from tests.laws.kinds import kind_of
 from tests.tiny import VARIANTS
@@ -134,9 +134,9 @@ def train(recipe: dict[str, Any], output: Path, *overrides: str, **arguments: An
     return hfft.train(hfft.Recipe.from_dict(recipe, *overrides), output=output, **given)
 
 
-def assembled(recipe: dict[str, Any], *overrides: str) -> Assembly:
+def assembled(recipe: dict[str, Any], *overrides: str) -> Setup:
     """Puts a run together, and leaves it there."""
-    return assemble(draft(hfft.Recipe.from_dict(recipe, *overrides), trusted(recipe)), Accelerator(cpu=True))
+    return build(resolve(hfft.Recipe.from_dict(recipe, *overrides), trusted(recipe)), Accelerator(cpu=True))
 
 
 def launch(

@@ -47,7 +47,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing_that_was_whole(tiny, 
 
 
 def test_a_disk_on_which_the_run_has_no_room_is_told_before_it_begins(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("hfft.io.run_folder.room_at", lambda path: (tmp_path, 100_000))
+    monkeypatch.setattr("hfft.workflows.sizes.room_at", lambda path: (tmp_path, 100_000))
     recipe, told = (
         tiny("text-classification"),
         r"The run needs about .* MiB on the disk of .* of which 0.1 MiB are free",

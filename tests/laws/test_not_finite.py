@@ -48,13 +48,13 @@ class Overflowing(image_classification.ImageClassification):
 )
 def test_answers_that_are_no_finite_numbers_are_none_and_not_scored(tiny, task, given):
     made = assembled(tiny(task), *given)
-    scorer, run = made.scorers["eval"], made.run
+    evaluator, run = made.evaluators["eval"], made.run
     with torch.no_grad():
         for parameter in run.model.parameters():
             parameter.fill_(torch.nan)
-    scored = scorer(run.model, run.accelerator)
+    scored = evaluator(run.model, run.accelerator)
     rows = json.loads(json.dumps(scored.rows([None] * len(scored.ids)), allow_nan=False))
-    assert [row["id"] for row in rows] == scorer.examples.ids.tolist()
+    assert [row["id"] for row in rows] == evaluator.examples.ids.tolist()
     assert {(row["answer"], row["error"]) for row in rows} == {(None, WHY)}
     assert (scored.scores, scored.answered) == ({}, 0)
     said = f"eval: {len(rows)} of {len(rows)} rows (100.0%) have no answer and are not scored: {WHY}"

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,8 @@ def test_rows_scored_and_rows_named_as_left_out_are_all_rows(trained, tmp_path):
         (pandas.DataFrame({"body": ["w1"]}), "has no such column.*It has: body. Another is named by task.text=COLUMN"),
         (pandas.DataFrame({"text": ["w1", 3]}), "Input 1 .* is of type int"),
         (Dataset.from_dict({"text": [None, None]}), "None of the 2 inputs can be answered: 0 .nothing stands in the"),
+        (Dataset.from_dict({"text": [0.5, None]}), "in row 0 .* is 0.5, which is no text"),
+        (Dataset.from_dict({"text": [date(2026, 1, 2), None]}), "in row 0 .* which is no text"),
         (DatasetDict({"test": Dataset.from_dict({"text": ["w1"]})}), "is a DatasetDict: give one of its splits, test"),
     ],
 )

@@ -38,14 +38,14 @@ class Watched(text_classification.TextClassification):
         elif self.read is not None:
             forbid_writing(self.read.parent)
 
-    def prepare(self, splits: Any, backbone: Any) -> Any:
+    def prepare(self, splits: Any, pretrained: Any) -> Any:
         if self.fault == "data":
             raise DataError("The file train.csv is missing.")
         assert RANK == 0 or self.read is None or self.read.exists()
-        return super().prepare(splits, backbone)
+        return super().prepare(splits, pretrained)
 
-    def model(self, backbone: Any) -> Any:
-        made = super().model(backbone)
+    def model(self, pretrained: Any) -> Any:
+        made = super().model(pretrained)
         if RANK == 0 and self.read is not None:
             self.read.touch()
         return made

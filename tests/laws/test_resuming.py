@@ -15,7 +15,7 @@ import hfft
 from hfft.data.loaders import _Rows
 from hfft.errors import DataError, ModelError, SetupError, Stopped
 from hfft.io.run_folder import read_json
-from hfft.training.evaluation import Scorer
+from hfft.training.evaluation import Evaluator
 from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,
@@ -191,7 +191,7 @@ def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch,
     """The evaluation of that step is made when the run goes on, and the checkpoint's clock is right."""
     recipe, overrides = tiny(task), [*KEPT, keep_best(task, tiny(task)), "train.epochs=null", "train.steps=12"]
     train(recipe, tmp_path / "whole", *overrides)
-    answer = Scorer.__call__
+    answer = Evaluator.__call__
     calls = []
 
     def interrupted(self, model, accelerator, asked_to_stop=lambda: 0, *tell):
@@ -201,7 +201,7 @@ def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch,
         return answer(self, model, accelerator, asked_to_stop, *tell)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "__call__", interrupted)
+        patch.setattr(Evaluator, "__call__", interrupted)
         with pytest.raises(Stopped, match="after step 10"):
             train(recipe, tmp_path / "cut", *overrides)
     state = json.loads((tmp_path / "cut" / "checkpoints" / "step-00000010" / "state.json").read_text())

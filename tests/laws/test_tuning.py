@@ -79,6 +79,6 @@ def test_statistics_stand_still_in_frozen_blocks_and_move_in_the_others(tiny, tm
 def test_scoring_leaves_the_modes_as_they_were(tiny, task):
     made = assembled(tiny(task), "tune.freeze.blocks=2")
     before = [module.training for module in made.run.model.modules()]
-    made.scorers["eval"](made.run.model, made.run.accelerator)
+    made.evaluators["eval"](made.run.model, made.run.accelerator)
     assert [module.training for module in made.run.model.modules()] == before
     assert set(before) == {True, False}

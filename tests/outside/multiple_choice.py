@@ -58,18 +58,18 @@ class MultipleChoice(Plain):
     def usage(self) -> str:
         return USE.format(self.max_length)
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
         checks.require_rows(splits)
-        self.reopen(backbone)
+        self.reopen(pretrained)
         asked = {split: self._asked(rows, split) for split, rows in splits.items()}
         prepared = Prepared({}, checks.repeated(asked, lambda texts: tuple(map(checks.folded, texts))))
         for split, rows in splits.items():
             self._put_answered(split, rows, prepared)
         return prepared
 
-    def reopen(self, backbone: Pretrained) -> None:
-        self.processor = backbone.tokenizer()
-        self.max_length = longest_input(self.processor, backbone.config, self.options.max_length)
+    def reopen(self, pretrained: Pretrained) -> None:
+        self.processor = pretrained.tokenizer()
+        self.max_length = longest_input(self.processor, pretrained.config, self.options.max_length)
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
         prepared = Prepared({})
@@ -149,8 +149,8 @@ class MultipleChoice(Plain):
         ends = np.cumsum([len(some) for some in endings])[:-1].tolist()
         return {name: _split(values, ends) for name, values in {**columns, "cut": long}.items()}
 
-    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
-        return backbone.load(AutoModelForMultipleChoice)
+    def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+        return pretrained.load(AutoModelForMultipleChoice)
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
         """Endings of all rows in one list, for rows may have unlike numbers; `endings` of `(rows, most)` are places."""

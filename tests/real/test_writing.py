@@ -43,6 +43,6 @@ def test_a_pair_of_encoders_begins_to_summarize(tmp_path):
     assert sum(found[-5:]) / 5 < sum(found[:5]) / 5 - 1
     rows = predictions(tmp_path / "run", "test")
     assert all(isinstance(row["truth"], list) for row in rows)
-    scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    best = [scorer.score_multi(row["truth"], row["answer"])["rougeL"].fmeasure for row in rows]
+    evaluator = RougeScorer(["rougeL"], use_stemmer=True)
+    best = [evaluator.score_multi(row["truth"], row["answer"])["rougeL"].fmeasure for row in rows]
     assert result.scores["test"]["rougeL"]["value"] == pytest.approx(sum(best) / len(best), abs=1e-6)

@@ -8,7 +8,7 @@ from typing import Any
 
 from hfft.errors import DataError, near, shortened
 from hfft.reports.compare.runs import Answered, Member, Read, Run
-from hfft.tasks.classification import Asking
+from hfft.tasks.classification import Classification
 from hfft.tasks.scores import headline_metric
 from hfft.tasks.task import Pictured
 
@@ -186,7 +186,7 @@ def _told(mine: Answered, theirs: Answered, row: int) -> dict[str, tuple[Any, An
 
 def _truth(side: Answered, row: int) -> Any:
     truth, task = side.scored.truths[row], side.scored.task
-    if isinstance(task, Asking) and task.target.problem == "multi":
+    if isinstance(task, Classification) and task.target.problem == "multi":
         return sorted(truth)  # two runs may know the labels in different orders
     return truth
 

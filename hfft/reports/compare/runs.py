@@ -12,7 +12,7 @@ from hfft.data.labels import Applying
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.io.run_folder import RunFolder, scored_splits
 from hfft.metrics.custom import find_metric, load_modules, number_labels
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
 from hfft.reports.compare.statistics import Values
 from hfft.reports.run_files import DATA, ENVIRONMENT, answer_lines, prediction_lines, read_results, read_shaped
@@ -183,24 +183,24 @@ def extra_of(run: Run, settings: Sequence[str], trust: bool) -> list[ExtraMetric
     return extra
 
 
-def _backbone(run: Run, trust: bool) -> Backbone:
+def _backbone(run: Run, trust: bool) -> PretrainedSource:
     """What the task takes labels and the like from: the run's model, or the base of an adapter that is not merged."""
     if run.folder.model.is_dir():
-        return Backbone(str(run.folder.model), trust=trust)
+        return PretrainedSource(str(run.folder.model), trust=trust)
     model, told = run.recipe.model, run.members[0].folder.data
     if model.name is None or not told.is_file():
         raise SetupError(
             f"{run.name} has no {run.folder.model.name}/, whose configuration is needed to score its answers: keep "
             "that folder; its weights may go."
         )
-    backbone = Backbone(model.name, model.revision, trust=trust)
+    pretrained = PretrainedSource(model.name, model.revision, trust=trust)
     train = read_shaped(told, DATA).get("splits", {}).get("train", {})
     types = {problem: kind for kind, problem in OF_MODEL.items()}
     if train.get("problem") in types:
         names = list(train.get("labels") or train.get("numbers") or ())
         for name, value in label_settings(names, types[train["problem"]]).items():
-            setattr(backbone.config, name, value)
-    return backbone
+            setattr(pretrained.config, name, value)
+    return pretrained
 
 
 def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[ExtraMetric]) -> Answered:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hfft.errors import shortened
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.reports.compare.changes import Changed
 from hfft.reports.compare.forest import forest
 from hfft.reports.compare.result import Against, Comparison, Side
@@ -30,28 +30,28 @@ COSTS = {
 """What is told of the cost: its name for people, and how it is written."""
 
 
-def show(found: Comparison, screen: Screen) -> None:
+def show(found: Comparison, console: Console) -> None:
     """Prints a comparison: for each run a table of differences, the verdict, what changed, what differs; the cost."""
     first = found.runs[0]
-    screen.say(f"{found.task}, {found.split}: {found.examples} examples, beside {first.name}{_seeds(first)}")
+    console.say(f"{found.task}, {found.split}: {found.examples} examples, beside {first.name}{_seeds(first)}")
     for number, (side, one) in enumerate(zip(found.runs[1:], found.against, strict=True)):
-        screen.say()
+        console.say()
         columns = ("", first.name, one.name, "difference", f"{100 * found.confidence:g}% interval", "p, not corrected")
-        screen.table(f"{one.name}{_seeds(side)} against {first.name}", columns, _marked_rows(found, number))
-        screen.say(one.said)
-        screen.say(counts_said(one.changed, first.name, one.name))
-        screen.say(one.covers)
+        console.table(f"{one.name}{_seeds(side)} against {first.name}", columns, _marked_rows(found, number))
+        console.say(one.said)
+        console.say(counts_said(one.changed, first.name, one.name))
+        console.say(one.covers)
         for warning in one.warnings:
-            screen.say(f"Warning: {warning}")
-        _show_rows("Settings that differ", one.settings, (first.name, one.name), screen)
-        _show_rows("Versions and machine", one.machine, (first.name, one.name), screen)
-        _show_examples(one.changed, first.name, one.name, screen)
-    screen.say()
+            console.say(f"Warning: {warning}")
+        _show_rows("Settings that differ", one.settings, (first.name, one.name), console)
+        _show_rows("Versions and machine", one.machine, (first.name, one.name), console)
+        _show_examples(one.changed, first.name, one.name, console)
+    console.say()
     rows = cost_rows(found.runs)
     if rows:
-        screen.table("Cost", ("", *(side.name for side in found.runs)), rows)
+        console.table("Cost", ("", *(side.name for side in found.runs)), rows)
     for remark in found.notes:
-        screen.say(f"Note: {remark}")
+        console.say(f"Note: {remark}")
 
 
 def difference_rows(found: Comparison, number: int) -> dict[str, list[str]]:
@@ -115,22 +115,22 @@ def worded(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str], screen: Screen) -> None:
+def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str], console: Console) -> None:
     if rows:
         cells = [[key, *(shortened(worded(value), WIDE // 2) for value in values)] for key, *values in rows]
-        screen.table(title, ("", *names), cells)
+        console.table(title, ("", *names), cells)
 
 
-def _show_examples(changed: Changed, first: str, other: str, screen: Screen) -> None:
+def _show_examples(changed: Changed, first: str, other: str, console: Console) -> None:
     shown = changed.examples[:FEW]
     more = "; --json and --html have more" if len(shown) < len(changed.examples) else ""
     if shown:
-        screen.say(f"Some of the examples that changed ({len(shown)}{more}):")
+        console.say(f"Some of the examples that changed ({len(shown)}{more}):")
     for example in shown:
         better = other if example["better"] == "other" else first
-        screen.say(f"  {example['id']}: {shortened(worded(example['input']), WIDE)}")
+        console.say(f"  {example['id']}: {shortened(worded(example['input']), WIDE)}")
         answers = f"{first}: {worded(example['first'])}; {other}: {worded(example['other'])}"
-        screen.say(
+        console.say(
             f"     truth {shortened(worded(example['truth']), WIDE)}; {shortened(answers, WIDE)}; better: {better}"
         )
 

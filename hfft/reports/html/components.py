@@ -135,7 +135,7 @@ def page(title: str, lead: str, sections: Sequence[Section], top: Html = EMPTY, 
             Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
             Html('<link rel="icon" href="data:,">'),
             tag("title", title),
-            tag("style", Html(files("hfft.reports").joinpath("style.css").read_text(encoding="utf-8"))),
+            tag("style", Html(files("hfft.reports.html").joinpath("style.css").read_text(encoding="utf-8"))),
         ],
         Html("\n"),
     )

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from hfft.metrics.intervals import WHY_NONE
 from hfft.reports.html.components import EMPTY, Html, Section, badge, details, join, note, slugs, table, tag, void
 from hfft.reports.html.numbers import NOTHING, domain_of, entry_cell, entry_strip, range_text, score_text
-from hfft.tasks.classification import Asking
+from hfft.tasks.classification import Classification
 
 Facts = Mapping[str, Any]
 
@@ -134,7 +134,7 @@ def labels_part(labels: Sequence[Facts], id_: str) -> Section:
     """The scores of single labels, the weakest first, with their intervals as bars."""
     metrics = list(dict.fromkeys(name for row in labels for name in row if name not in ("label", "examples")))
     first = "f1" if "f1" in metrics else metrics[0] if metrics else None
-    sign = -1 if first in Asking.lower_is_better else 1
+    sign = -1 if first in Classification.lower_is_better else 1
     ordered = sorted(labels, key=lambda row: _value(row.get(first), sign) if first else 0.0)
     shown = ordered if len(ordered) <= WHOLE else ordered[:WEAKEST]
     body = [_label_table(shown, metrics, first, "Scores by label, the weakest first")]

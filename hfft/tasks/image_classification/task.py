@@ -19,10 +19,10 @@ from hfft.data.loaders import Batch, Examples, Views
 from hfft.errors import DataError
 from hfft.models.image_size import for_size, require_colours, require_fit, seen_size, set_size
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.classification import Asking
+from hfft.tasks.classification import Classification
 from hfft.tasks.image_classification.views import MIX, AugmentOptions, draw_mix, generator_of, mixed, training_view
-from hfft.tasks.problems import target_of_model
-from hfft.tasks.problems.problem import TargetOptions
+from hfft.tasks.problems import problem_of_model
+from hfft.tasks.problems.problem import ProblemOptions
 from hfft.tasks.task import Prepared
 
 USE = """from transformers import pipeline
@@ -30,7 +30,7 @@ USE = """from transformers import pipeline
 pipeline("image-classification", model="path/to/model")("photo.jpg")"""
 
 
-class Options(TargetOptions):
+class Options(ProblemOptions):
     """Options of `image-classification`."""
 
     image: str = Field(
@@ -54,7 +54,7 @@ class Options(TargetOptions):
         return self
 
 
-class ImageClassification(Asking):
+class ImageClassification(Classification):
     """A classification head on an image encoder (see `hfft.tasks.task.Task` for what each method promises)."""
 
     Options: ClassVar[type[BaseModel]] = Options
@@ -74,14 +74,14 @@ class ImageClassification(Asking):
     def file_columns(self) -> list[str]:
         return [self.options.image]
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
         truths = self.read_truths(splits)
-        self._open_processor(backbone, self.options.image_size)
+        self._open_processor(pretrained, self.options.image_size)
         images = {split: self._images(rows, split) for split, rows in splits.items()}
         looked = {split: look_at(rows, "image") for split, rows in images.items()}
         readable = zip(truths["train"], looked["train"].readable, strict=True)
         trained = [truth if can_be_read else None for truth, can_be_read in readable]
-        self.target.learn(splits["train"], truths["train"], backbone, trained)
+        self.target.learn(splits["train"], truths["train"], pretrained, trained)
         labels = [checks.hashable(truth) for truth in truths["train"]]
         prepared = Prepared({}, image_findings(images, "image", looked, labels))
         doubt = range_doubt(self.processor, self.size)
@@ -92,9 +92,9 @@ class ImageClassification(Asking):
             self._put(split, rows, truths[split], looked[split], self.predicts(split), prepared)
         return prepared
 
-    def reopen(self, backbone: Pretrained) -> None:
-        self.target = target_of_model(self.options, backbone)
-        self._open_processor(backbone, None)
+    def reopen(self, pretrained: Pretrained) -> None:
+        self.target = problem_of_model(self.options, pretrained)
+        self._open_processor(pretrained, None)
         self.resized = self.options.image_size is not None  # of an adapter the base is not of that size yet
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
@@ -109,9 +109,9 @@ class ImageClassification(Asking):
             self._put("data", images, truths, looked, not answered or self.predicts("data"), prepared)
         return prepared
 
-    def _open_processor(self, backbone: Pretrained, pixels: int | None) -> None:
-        require_colours(backbone.config)
-        self.processor = backbone.image_processor()
+    def _open_processor(self, pretrained: Pretrained, pixels: int | None) -> None:
+        require_colours(pretrained.config)
+        self.processor = pretrained.image_processor()
         if pixels is not None:
             set_size(self.processor, pixels)
         self.size, self.resized = seen_size(self.processor), pixels is not None
@@ -138,8 +138,8 @@ class ImageClassification(Asking):
             "images": {"height": float(height), "width": float(width), "seen": list(self.size)},
         }
 
-    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
-        model, new = backbone.load(AutoModelForImageClassification, **self.target.settings())
+    def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+        model, new = pretrained.load(AutoModelForImageClassification, **self.target.settings())
         model = for_size(model, self.size[0]) if self.resized else model
         require_fit(model, self.size)
         self.target.attach(model)

@@ -11,25 +11,25 @@ from hfft.data.label_warnings import refuse_decimal_commas
 from hfft.data.labels import are_lists_of_numbers, have_decimals
 from hfft.errors import RecipeError
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.problems.multi_label import SeveralLabels
-from hfft.tasks.problems.problem import Problem, Target, TargetOptions
-from hfft.tasks.problems.regression import Numbers
-from hfft.tasks.problems.single_label import OneLabel
+from hfft.tasks.problems.multi_label import MultiLabel
+from hfft.tasks.problems.problem import Problem, ProblemName, ProblemOptions
+from hfft.tasks.problems.regression import Regression
+from hfft.tasks.problems.single_label import SingleLabel
 
-TARGETS: dict[Problem, type[OneLabel] | type[SeveralLabels] | type[Numbers]] = {
-    "single": OneLabel,
-    "multi": SeveralLabels,
-    "regression": Numbers,
+PROBLEMS: dict[ProblemName, type[SingleLabel] | type[MultiLabel] | type[Regression]] = {
+    "single": SingleLabel,
+    "multi": MultiLabel,
+    "regression": Regression,
 }
 
-OF_MODEL: dict[str, Problem] = {
+OF_MODEL: dict[str, ProblemName] = {
     "single_label_classification": "single",
     "multi_label_classification": "multi",
     "regression": "regression",
 }
 
 
-def target_of_data(options: TargetOptions, train: Dataset) -> Target:
+def problem_of_data(options: ProblemOptions, train: Dataset) -> Problem:
     """Makes the target that the options name, or that the label columns of the training rows look like.
 
     Raises:
@@ -41,9 +41,9 @@ def target_of_data(options: TargetOptions, train: Dataset) -> Target:
     return target
 
 
-def target_of_model(options: TargetOptions, backbone: Pretrained) -> Target:
+def problem_of_model(options: ProblemOptions, pretrained: Pretrained) -> Problem:
     """Makes the target that a finished model answers, and takes labels and thresholds from it."""
-    config = backbone.config
+    config = pretrained.config
     found = OF_MODEL.get(config.problem_type or "", "regression" if config.num_labels == 1 else "single")
     target = _made(options.problem or found, options)
     target.reopen(config)
@@ -52,7 +52,7 @@ def target_of_model(options: TargetOptions, backbone: Pretrained) -> Target:
 
 def find_problem(
     train: Dataset, columns: Sequence[str], delimiter: str | None, labels: Sequence[str] | None = None
-) -> Problem:
+) -> ProblemName:
     """Tells from the label columns what is asked: numbers with decimals are to be predicted, lists are sets of labels.
 
     Several columns, and lists of numbers, are several labels where they hold nothing but 0 and 1, or true and false;
@@ -73,11 +73,11 @@ def find_problem(
     return "regression" if have_decimals(train, columns[0]) else "single"
 
 
-def _made(problem: Problem, options: TargetOptions) -> Target:
-    kind = TARGETS[problem]
+def _made(problem: ProblemName, options: ProblemOptions) -> Problem:
+    kind = PROBLEMS[problem]
     for name in ("labels", "delimiter", "class_weights", "label_smoothing", "threshold"):
         value = getattr(options, name)
-        if value != TargetOptions.model_fields[name].default and name not in kind.uses:
+        if value != ProblemOptions.model_fields[name].default and name not in kind.uses:
             raise RecipeError(
                 f"task.{name} is {value!r}, but has no effect here: the problem is '{problem}'"
                 f"{'' if options.problem else ' (found from the data; task.problem says otherwise)'}."

@@ -21,14 +21,14 @@ from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_l
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.heads import last_layer
 from hfft.models.pretrained import Pretrained, head_is_new, labels_of
-from hfft.tasks.problems.problem import Answer, MeanLoss, Problem, TargetOptions
+from hfft.tasks.problems.problem import Answer, MeanLoss, ProblemName, ProblemOptions
 from hfft.tasks.problems.single_label import LEAST, check_names, label_settings
 
 UNDECIDED = 0.5  # the threshold until one is chosen
 
 
-class SeveralLabels(MeanLoss):
-    """A sigmoid and binary cross entropy, or focal loss, for each label (see `Target` for what methods promise).
+class MultiLabel(MeanLoss):
+    """A sigmoid and binary cross entropy, or focal loss, for each label (see `Problem` for what methods promise).
 
     A label applies from its threshold on. `settle` chooses one for all labels, the one with the best macro F1 on the
     eval split, and the model's configuration keeps it.
@@ -36,9 +36,9 @@ class SeveralLabels(MeanLoss):
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels", "delimiter", "class_weights", "label_smoothing", "threshold"})
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
-    problem: Problem = "multi"
+    problem: ProblemName = "multi"
 
-    def __init__(self, options: TargetOptions):
+    def __init__(self, options: ProblemOptions):
         self.options = options
         self.reading = Reading()
         self.labels: list[str] = []
@@ -64,7 +64,7 @@ class SeveralLabels(MeanLoss):
         self,
         rows: Dataset,
         truths: Sequence[list[str] | None],
-        backbone: Pretrained,
+        pretrained: Pretrained,
         trained: Sequence[list[str] | None] | None = None,
     ) -> None:
         options, columns = self.options, self.options.columns
@@ -75,9 +75,9 @@ class SeveralLabels(MeanLoss):
             raise DataError(
                 f"task.labels is {options.labels}, but the labels are the columns of task.label: {columns}."
             )
-        self.labels = choose_names(flat, feature, given, backbone.labels)
+        self.labels = choose_names(flat, feature, given, pretrained.labels)
         labelled = [names for names in trained or truths if names is not None]
-        if head_is_new(backbone.labels, len(self.labels)):
+        if head_is_new(pretrained.labels, len(self.labels)):
             counts = _counts(labelled, self.labels)
             self.shares = torch.tensor([(with_it + 1) / (known + 2) for with_it, known in counts])
         self.class_weights = _positive_weights(options.class_weights, self.labels, labelled)

@@ -14,7 +14,7 @@ from hfft.data.checks import Finding
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained
 
-Problem = Literal["single", "multi", "regression"]
+ProblemName = Literal["single", "multi", "regression"]
 
 Answer = dict[str, Any]
 
@@ -53,7 +53,7 @@ class LossOptions(BaseModel):
         return self
 
 
-class TargetOptions(BaseModel):
+class ProblemOptions(BaseModel):
     """The options of a task that asks for a label, several labels or numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,7 +66,7 @@ class TargetOptions(BaseModel):
     delimiter: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="What stands between labels, where one text holds several: 'joy|relief'."
     )
-    problem: Problem | None = Field(
+    problem: ProblemName | None = Field(
         default=None, description="One label, several labels, or numbers. Default: found from the data."
     )
     labels: list[LabelName] | None = Field(
@@ -101,7 +101,7 @@ class TargetOptions(BaseModel):
         return [self.label] if isinstance(self.label, str) else list(self.label)
 
     @model_validator(mode="after")
-    def _columns_differ(self) -> TargetOptions:
+    def _columns_differ(self) -> ProblemOptions:
         if len(set(self.columns)) < len(self.columns):
             raise ValueError(f"'label' names a column twice: {self.columns}")
         if self.delimiter is not None and len(self.columns) > 1:
@@ -133,7 +133,7 @@ class MeanLoss:
         return float((weights if shares is None else weights * shares).sum())
 
 
-class Target(Protocol):
+class Problem(Protocol):
     """What is asked about each input.
 
     `look` and `learn`, or `reopen`, come first, then the rest. Encoded truths are what stands in a batch as `labels`.
@@ -151,9 +151,9 @@ class Target(Protocol):
     settled: dict[str, Any]
     """See `hfft.tasks.task.Task.settled`."""
 
-    problem: Problem
+    problem: ProblemName
 
-    def __init__(self, options: TargetOptions) -> None: ...
+    def __init__(self, options: ProblemOptions) -> None: ...
 
     def look(self, train: Dataset) -> None:
         """Finds out from the training rows how their columns, and those of other splits, are to be read."""
@@ -168,14 +168,14 @@ class Target(Protocol):
         ...
 
     def learn(
-        self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained, trained: Sequence[Any] | None = None
+        self, rows: Dataset, truths: Sequence[Any], pretrained: Pretrained, trained: Sequence[Any] | None = None
     ) -> None:
         """Takes labels, weights and scales from the training rows, and matches them with the checkpoint's.
 
         Args:
             rows: The training rows.
             truths: Their truths, from which the labels come.
-            backbone: The checkpoint.
+            pretrained: The checkpoint.
             trained: The truths of those rows that are trained on, from which weights and scales come; None for all.
         """
         ...

@@ -18,12 +18,12 @@ from hfft.metrics.regression import regression_scores, regression_weighted
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.heads import last_layer
 from hfft.models.pretrained import Pretrained, head_is_new, labels_of
-from hfft.tasks.problems.problem import Answer, MeanLoss, Problem, TargetOptions
+from hfft.tasks.problems.problem import Answer, MeanLoss, ProblemName, ProblemOptions
 from hfft.tasks.problems.single_label import label_settings
 
 
-class Numbers(MeanLoss):
-    """The squared loss, or Huber's (1964), of standardized numbers (see `Target` for what methods promise).
+class Regression(MeanLoss):
+    """The squared loss, or Huber's (1964), of standardized numbers (see `Problem` for what methods promise).
 
     A head starts near 0 and moves by small steps, so it would take for ever to reach prices in the thousands: the model
     learns numbers less their mean, over their standard deviation, and at the end both go into its last layer. A trained
@@ -32,9 +32,9 @@ class Numbers(MeanLoss):
 
     uses: ClassVar[frozenset[str]] = frozenset()
     losses: ClassVar[tuple[str, ...]] = ("squared", "huber")
-    problem: Problem = "regression"
+    problem: ProblemName = "regression"
 
-    def __init__(self, options: TargetOptions):
+    def __init__(self, options: ProblemOptions):
         self.options = options
         self.names: list[str] = []
         self.mean = self.spread = torch.zeros(0, dtype=torch.float64)
@@ -54,7 +54,7 @@ class Numbers(MeanLoss):
         return [numbers[0] if one and numbers is not None else numbers for numbers in found]
 
     def learn(
-        self, rows: Dataset, truths: Sequence[Any], backbone: Pretrained, trained: Sequence[Any] | None = None
+        self, rows: Dataset, truths: Sequence[Any], pretrained: Pretrained, trained: Sequence[Any] | None = None
     ) -> None:
         known = _table([truth for truth in trained or truths if truth is not None])
         if not known.size:
@@ -62,9 +62,9 @@ class Numbers(MeanLoss):
         columns = self.options.columns
         count = known.shape[1]
         self.names = columns if len(columns) == count else [f"{columns[0]}_{number}" for number in range(count)]
-        head = None if head_is_new(backbone.labels, count) else backbone.labels
-        if head is not None and (len(head) != count or backbone.config.problem_type not in (None, "regression")):
-            kind = "labels" if backbone.config.problem_type not in (None, "regression") else "numbers"
+        head = None if head_is_new(pretrained.labels, count) else pretrained.labels
+        if head is not None and (len(head) != count or pretrained.config.problem_type not in (None, "regression")):
+            kind = "labels" if pretrained.config.problem_type not in (None, "regression") else "numbers"
             raise DataError(
                 f"The checkpoint's trained head gives {len(head)} {kind}, but the data has {count} number(s) a row. "
                 "Start a new head with model.new_head=true."

@@ -19,19 +19,19 @@ from hfft.errors import RecipeError, near
 from hfft.metrics.classification import classification_scores, classification_weighted
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained, labels_of
-from hfft.tasks.problems.problem import Answer, MeanLoss, Problem, TargetOptions
+from hfft.tasks.problems.problem import Answer, MeanLoss, ProblemName, ProblemOptions
 
 LEAST = 1e-8  # of 1 - p in the focal loss, whose gradient at 0 is infinite for a gamma below 1
 
 
-class OneLabel(MeanLoss):
-    """Softmax and cross entropy, or the focal loss (see `Target` for what each method promises)."""
+class SingleLabel(MeanLoss):
+    """Softmax and cross entropy, or the focal loss (see `Problem` for what each method promises)."""
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels", "class_weights", "label_smoothing"})
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
-    problem: Problem = "single"
+    problem: ProblemName = "single"
 
-    def __init__(self, options: TargetOptions):
+    def __init__(self, options: ProblemOptions):
         self.options = options
         self.column = options.columns[0]
         self.reading = Reading()
@@ -53,10 +53,10 @@ class OneLabel(MeanLoss):
         self,
         rows: Dataset,
         truths: Sequence[str | None],
-        backbone: Pretrained,
+        pretrained: Pretrained,
         trained: Sequence[str | None] | None = None,
     ) -> None:
-        self.labels = choose_names(truths, rows.features[self.column], self.options.labels, backbone.labels)
+        self.labels = choose_names(truths, rows.features[self.column], self.options.labels, pretrained.labels)
         counts, _ = checks.balance("train", (name for name in trained or truths if name is not None), self.labels)
         self.class_weights = class_weights(self.options.class_weights, self.labels, counts)
 

@@ -124,18 +124,18 @@ class Reader:
         return Examples(rows, ids, pair_lengths(rows)), source_cut, target_cut
 
 
-def open_reader(task: str, options: WritingOptions, backbone: Pretrained) -> Reader:
+def open_reader(task: str, options: WritingOptions, pretrained: Pretrained) -> Reader:
     """Opens the tokenizer of a model, sets its languages, and finds its limits.
 
     Args:
         task: "summarization" or "translation".
         options: The task's.
-        backbone: The model.
+        pretrained: The model.
 
     Raises:
         RecipeError: A language or a limit does not fit the model.
     """
-    tokenizer, config = backbone.tokenizer(), backbone.config
+    tokenizer, config = pretrained.tokenizer(), pretrained.config
     languages = options.source_language, options.target_language
     tongue = choose(tokenizer, config, task, *languages, options.prefix)
     start = tongue.first.get("decoder_start_token_id", config.decoder_start_token_id)

@@ -57,9 +57,9 @@ class Seq2Seq(Plain):
     def inputs(self) -> list[str]:
         return [self.options.source]
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
         checks.require_rows(splits)
-        self._open(backbone)
+        self._open(pretrained)
         self.most = self.reader.limits.target
         least = self.options.generation.min_new_tokens or 0
         if least >= self.most:
@@ -77,8 +77,8 @@ class Seq2Seq(Plain):
             self.reader.put_answered(split, pairs, prepared)
         return prepared
 
-    def reopen(self, backbone: Pretrained) -> None:
-        self._open(backbone)
+    def reopen(self, pretrained: Pretrained) -> None:
+        self._open(pretrained)
         self.most = self.options.max_target_length
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
@@ -104,18 +104,18 @@ class Seq2Seq(Plain):
     def encode(self, rows: Dataset) -> Examples:
         return self.reader.encode("train", self.reader.read(rows, "train"), np.arange(len(rows)), keep=False)[0]
 
-    def _open(self, backbone: Pretrained) -> None:
-        require_decoder(backbone)
-        self.reader = open_reader(self.name, self.options, backbone)
-        self.usage = wording.usage(self.reader.tongue.prefix, generation.looks_from_the_first(backbone.config))
+    def _open(self, pretrained: Pretrained) -> None:
+        require_decoder(pretrained)
+        self.reader = open_reader(self.name, self.options, pretrained)
+        self.usage = wording.usage(self.reader.tongue.prefix, generation.looks_from_the_first(pretrained.config))
 
-    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+    def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         start = {} if self.reader.frame.start is None else {"decoder_start_token_id": self.reader.frame.start}
-        model, new = backbone.load(AutoModelForSeq2SeqLM, **start)
+        model, new = pretrained.load(AutoModelForSeq2SeqLM, **start)
         first = {**start, **self.reader.tongue.first}
         self.search = generation.complete(model.generation_config, self.options.generation, self.most, first)
         model.generation_config = self.search
-        generation.require_start(model, backbone.name)
+        generation.require_start(model, pretrained.name)
         return model, new
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:

@@ -21,7 +21,7 @@ from hfft.tasks.token_classification.schemes import inside_of
 from hfft.tasks.token_classification.words import READING, Cut, words_of_text
 
 
-def open_tokenizer(backbone: Pretrained, words: bool) -> Any:
+def open_tokenizer(pretrained: Pretrained, words: bool) -> Any:
     """Loads the tokenizer of a model.
 
     Those of byte pairs (RoBERTa, GPT-2, ModernBERT) have one token for a word behind a space and another for one at the
@@ -29,34 +29,34 @@ def open_tokenizer(backbone: Pretrained, words: bool) -> Any:
     the model has seen.
 
     Args:
-        backbone: The model.
+        pretrained: The model.
         words: Whether it is to read lists of words.
 
     Raises:
         ModelError: It cannot tell which word a token belongs to, or cannot read words as behind a space.
     """
-    tokenizer: Any = backbone.tokenizer()
+    tokenizer: Any = pretrained.tokenizer()
     if not tokenizer.is_fast:
         raise ModelError(
-            f"model '{backbone.name}' brings a {type(tokenizer).__name__}, which does not tell the word that a token "
+            f"model '{pretrained.name}' brings a {type(tokenizer).__name__}, which does not tell the word that a token "
             "belongs to. token-classification needs a fast tokenizer (tokenizer.json)."
         )
     if words and not reads_words_as_texts(tokenizer):
         wanted = _behind_a_space(tokenizer)
-        tokenizer = backbone.tokenizer(add_prefix_space=True)  # the saved tokenizer keeps this setting
+        tokenizer = pretrained.tokenizer(add_prefix_space=True)  # the saved tokenizer keeps this setting
         _put_spaces_before(tokenizer.backend_tokenizer)
         if _second_of_a_list(tokenizer) != wanted:  # as where a text is split before, and each part gets a space
             raise ModelError(
-                f"model '{backbone.name}' has one token for a word behind a space and another for one at the start of "
-                "a text, and its tokenizer cannot read the words of a list as behind a space. Give whole texts "
+                f"model '{pretrained.name}' has one token for a word behind a space and another for one at the start "
+                "of a text, and its tokenizer cannot read the words of a list as behind a space. Give whole texts "
                 "instead, with spans of characters (task.tags)."
             )
     return tokenizer
 
 
-def for_words(tokenizer: Any, backbone: Pretrained) -> Any:
+def for_words(tokenizer: Any, pretrained: Pretrained) -> Any:
     """The tokenizer that reads lists of words as this one, of the same model, reads texts: itself, where it can."""
-    return tokenizer if reads_words_as_texts(tokenizer) else open_tokenizer(backbone, words=True)
+    return tokenizer if reads_words_as_texts(tokenizer) else open_tokenizer(pretrained, words=True)
 
 
 PROBE = ("a", "a-1a")  # most tokenizers cut the second one into parts

@@ -64,7 +64,7 @@ class TokenClassification(Plain):
         truths = read_answered(train, "train", self.columns).truths
         return [[part.label if isinstance(part, Span) else part for part in truth or ()] for truth in truths]
 
-    def prepare(self, splits: Mapping[str, Dataset], backbone: Pretrained) -> Prepared:
+    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
         checks.require_rows(splits)
         read = {split: self._read(rows, split) for split, rows in splits.items()}
         whole = read["train"].whole
@@ -72,8 +72,8 @@ class TokenClassification(Plain):
             if documents.whole != whole:
                 kinds = ("whole texts", "lists of words") if whole else ("lists of words", "whole texts")
                 raise DataError(f"task.tokens: the train split has {kinds[0]}, but the {split} split {kinds[1]}.")
-        self.labels, self.scheme = learn(self.options, read["train"], splits["train"], self.columns, backbone.labels)
-        self._open(backbone, whole)
+        self.labels, self.scheme = learn(self.options, read["train"], splits["train"], self.columns, pretrained.labels)
+        self._open(pretrained, whole)
         prepared = Prepared({}, document_findings(read, self.scheme))
         prepared.findings.extend(self._spelling(splits))
         for split, documents in read.items():
@@ -81,11 +81,11 @@ class TokenClassification(Plain):
         self.class_weights = weights_of(self.options.class_weights, self.labels, prepared.splits["train"].rows["tags"])
         return prepared
 
-    def reopen(self, backbone: Pretrained) -> None:
-        self.labels = labels_of(backbone.config)
+    def reopen(self, pretrained: Pretrained) -> None:
+        self.labels = labels_of(pretrained.config)
         self.columns = replace(self.columns, known=self.labels)
-        self.scheme = scheme_of_model(self.labels, self.options.scheme, backbone.name)
-        self._open(backbone, whole=True)  # the saved tokenizer is as training left it
+        self.scheme = scheme_of_model(self.labels, self.options.scheme, pretrained.name)
+        self._open(pretrained, whole=True)  # the saved tokenizer is as training left it
 
     def questions(self, rows: Dataset, answered: bool) -> Prepared:
         if not len(rows):
@@ -106,10 +106,10 @@ class TokenClassification(Plain):
         there = {split: rows for split, rows in splits.items() if column in rows.column_names}
         return [one for split, rows in there.items() for one in spelling_findings(split, rows, column, reading)]
 
-    def _open(self, backbone: Pretrained, whole: bool) -> None:
-        self.backbone = backbone
-        self.processor = encoding.open_tokenizer(backbone, words=not whole)
-        self.max_length = longest_input(self.processor, backbone.config, self.options.max_length)
+    def _open(self, pretrained: Pretrained, whole: bool) -> None:
+        self.pretrained = pretrained
+        self.processor = encoding.open_tokenizer(pretrained, words=not whole)
+        self.max_length = longest_input(self.processor, pretrained.config, self.options.max_length)
         self.processor.model_max_length = self.max_length  # plain transformers then cuts where we do
         self.cut = encoding.cut_of(self.processor, self.max_length, self.options.overlap)
         words = not whole or encoding.reads_words_as_texts(self.processor)
@@ -118,7 +118,7 @@ class TokenClassification(Plain):
     def _put(self, split: str, read: Documents, prepared: Prepared, predict: bool, keep: bool = True) -> None:
         """Encodes one split and puts it, its findings and its summary into `prepared`."""
         ids, findings = answered_rows(split, read, self.options.tags, predict)
-        tokenizer = self.processor if read.whole else encoding.for_words(self.processor, self.backbone)
+        tokenizer = self.processor if read.whole else encoding.for_words(self.processor, self.pretrained)
         rows = encoding.encode_documents([read.given[row] for row in ids], read.whole, tokenizer, self.cut, keep)
         found = [[(start, end) for start, end in places] if read.whole else None for places in rows["places"]]
         documents = [
@@ -146,11 +146,11 @@ class TokenClassification(Plain):
         prepared.findings.extend(findings)
         prepared.summary[split] = summary([documents[row] for row in kept], windows, lengths, self._spans_of)
 
-    def model(self, backbone: Pretrained) -> tuple[PreTrainedModel, list[str]]:
+    def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         numbered = dict(enumerate(self.labels))
         settings = {"num_labels": len(numbered), "id2label": numbered, "label2id": {v: k for k, v in numbered.items()}}
         pad = self.processor.pad_token_id
-        return backbone.load(AutoModelForTokenClassification, **settings, pad_token_id=pad)
+        return pretrained.load(AutoModelForTokenClassification, **settings, pad_token_id=pad)
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
         inside = batches.inside_tags(self.labels) if self.options.pieces == "all" else None

@@ -154,7 +154,7 @@ def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
 
 
 def restore(run: Run, place: Path) -> None:
-    """Puts a run, its hooks attached, where the checkpoint left it. All processes call it.
+    """Puts a run, its callbacks attached, where the checkpoint left it. All processes call it.
 
     Raises:
         SetupError: The checkpoint is not one of this run's model and optimizer.
@@ -177,9 +177,9 @@ def restore(run: Run, place: Path) -> None:
     if not run.accelerator.is_main_process:  # the saved counts are those of all processes together
         run.progress.tokens = run.progress.cells = 0
     move_to(run.schedule, run.progress.step)
-    for hook in run.hooks:
-        if isinstance(hook, TimeLimit):
-            hook.look_again(run)
+    for callback in run.callbacks:
+        if isinstance(callback, TimeLimit):
+            callback.look_again(run)
 
 
 def summed(run: Run) -> Progress:

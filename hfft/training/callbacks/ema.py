@@ -73,8 +73,8 @@ class Average:
 
 
 def average_of(run: Run) -> Average | None:
-    """The average among the run's hooks, or None where it keeps none."""
-    return next((hook for hook in run.hooks if isinstance(hook, Average)), None)
+    """The average among the run's callbacks, or None where it keeps none."""
+    return next((callback for callback in run.callbacks if isinstance(callback, Average)), None)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.tasks.scores import Scored
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.divergence import require_answers
 from hfft.training.callbacks.ema import averaged
 from hfft.training.callbacks.log import Log
-from hfft.training.evaluation import Scorer
+from hfft.training.evaluation import Evaluator
 from hfft.training.loop import Run, StepReport
 
 SHOWN = 3  # scores on the line of an evaluation
@@ -21,7 +21,7 @@ class Evaluate:
     """Scores when it is due, and where the run ends: the average of the weights, where the run keeps one.
 
     Args:
-        scorer: Scores the eval split.
+        evaluator: Scores the eval split.
         cadence: When to score.
         keep_best: The metric whose best value decides which weights are kept; None keeps the last.
         lower_is_better: Whether less of that metric is better.
@@ -31,12 +31,12 @@ class Evaluate:
         rows_at_end: Rows that are scored once more at the end, or then for the first time.
         save_best: Keeps the weights as they are.
         log: Gets a row for each evaluation.
-        screen: Gets a line for each evaluation.
+        console: Gets a line for each evaluation.
     """
 
     def __init__(
         self,
-        scorer: Scorer,
+        evaluator: Evaluator,
         cadence: Cadence,
         *,
         keep_best: str | None,
@@ -47,11 +47,17 @@ class Evaluate:
         rows_at_end: int = 0,
         save_best: Callable[[Run], None],
         log: Log,
-        screen: Screen,
+        console: Console,
     ):
-        self.scorer, self.cadence = scorer, cadence
+        self.evaluator, self.cadence = evaluator, cadence
         self.keep_best, self.lower_is_better, self.patience = keep_best, lower_is_better, patience
-        self.patient_from, self.keep, self.save_best, self.log, self.screen = patient_from, keep, save_best, log, screen
+        self.patient_from, self.keep, self.save_best, self.log, self.console = (
+            patient_from,
+            keep,
+            save_best,
+            log,
+            console,
+        )
         self.latest: tuple[int, Scored] | None = None
         self.rows_at_end = rows_at_end
         self.seconds_a_row: float | None = None
@@ -75,7 +81,7 @@ class Evaluate:
             return
         with run.paused(), averaged(run):
             began = time.monotonic()
-            scored = self.scorer(run.model, run.accelerator, run.asked_to_stop, self.log.line.scoring("eval"))
+            scored = self.evaluator(run.model, run.accelerator, run.asked_to_stop, self.log.line.scoring("eval"))
             self.seconds_a_row = (time.monotonic() - began) / max(len(scored.ids), 1)
             self.latest = step, scored
             run.progress.evaluated_step = step
@@ -85,12 +91,12 @@ class Evaluate:
             self.log.event(run, "eval", {**values, "examples": len(scored.ids), **said})
             self._tell(scored)
             require_answers(run.progress, "eval", scored.answered, len(scored.ids))
-            named = list(values.items())[: None if self.screen.verbose else SHOWN]
+            named = list(values.items())[: None if self.console.verbose else SHOWN]
             shown = "  ".join(f"{name} {value:.4f}" for name, value in named)
             ranked = scored.scores if not unanswered else {}  # scores of some of the rows are no match for those of all
             better, kept = self._note(run, ranked), self._ranks(run, ranked)
             rank = "  (best so far)" if better else f"  (among the best {self.keep})" if kept else ""
-            self.screen.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")
+            self.console.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")
             if kept:
                 self.save_best(run)
 
@@ -100,14 +106,14 @@ class Evaluate:
             return None
         step = run.progress.step
         due_now = self.cadence.due(step) and run.progress.evaluated_step != step
-        rows = (self.cadence.left(step) + due_now) * len(self.scorer.examples) + self.rows_at_end
+        rows = (self.cadence.left(step) + due_now) * len(self.evaluator.examples) + self.rows_at_end
         return rows * self.seconds_a_row
 
     def _tell(self, scored: Scored) -> None:
         """Warns of rows without an answer and of metrics that fail; of each thing once."""
         for text in scored.warnings("eval"):
             if text not in self.told:
-                self.screen.say(f"warning: {text}")
+                self.console.say(f"warning: {text}")
                 self.told.add(text)
 
     def _note(self, run: Run, values: dict[str, float]) -> bool:

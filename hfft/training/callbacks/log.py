@@ -17,7 +17,7 @@ from accelerate.tracking import filter_trackers
 from rich.progress import BarColumn, Progress, TextColumn
 
 from hfft.errors import SetupError
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import left_out, write_text, writing
 from hfft.training.callbacks.divergence import note_steps
 from hfft.training.loop import Run, StepReport, over_processes
@@ -32,15 +32,15 @@ class Log:
     Args:
         path: metrics.jsonl; None writes nothing (in processes that are not the main one).
         every: Steps between two writes.
-        screen: Where to show progress.
+        console: Where to show progress.
         track: Gets every row too.
     """
 
-    def __init__(self, path: Path | None, every: int, screen: Screen, track: Track | None = None):
-        self.path, self.every, self.screen, self.track = path, every, screen, track
+    def __init__(self, path: Path | None, every: int, console: Console, track: Track | None = None):
+        self.path, self.every, self.console, self.track = path, every, console, track
         self.pending: list[StepReport] = []
         self.last_loss = math.nan
-        self.line = ProgressLine(screen)
+        self.line = ProgressLine(console)
         self.marks: deque[tuple[int, int, float]] = deque(maxlen=WINDOW)  # step, samples and seconds of the last looks
         self.seconds_ahead: Callable[[Run], float | None] = lambda run: 0.0  # that the evaluations to come will take
 
@@ -126,7 +126,7 @@ class Log:
 
     def _skip(self, run: Run, report: StepReport) -> dict[str, Any]:
         """The row of a step that was called off: it has no loss worth the name."""
-        self.screen.say(f"step {report.step}: the gradient is not finite; the step is skipped")
+        self.console.say(f"step {report.step}: the gradient is not finite; the step is skipped")
         return {**_place(run, report.step), "event": "skip", "lr": report.lr}
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
@@ -150,7 +150,7 @@ class Log:
         facts = [
             (f"loss {self.last_loss:.4f}", 5),
             (f"lr {report.lr:.2e}", 2),
-            *([(f"gradient {norm:.3g}", 0)] if self.screen.verbose else []),
+            *([(f"gradient {norm:.3g}", 0)] if self.console.verbose else []),
             (f"{(progress.samples - samples) / took:.0f} samples/s", 3),
             *([(f"{1 - progress.tokens / progress.cells:.1%} padding", 1)] if progress.cells else []),
             (f"{timedelta(seconds=round(left))} left{', then scoring' if ahead is None else ''}", 4),
@@ -179,11 +179,11 @@ class ProgressLine:
     """Shows where a run stands.
 
     Args:
-        screen: Where to. On a terminal the line is as wide as that has room for.
+        console: Where to. On a terminal the line is as wide as that has room for.
     """
 
-    def __init__(self, screen: Screen):
-        self.screen = screen
+    def __init__(self, console: Console):
+        self.console = console
         self.bar: Progress | None = None
         self.next_line, self.said_at = 0, time.monotonic()
         self.shown: tuple[int, int, Sequence[tuple[str, int]]] = 0, 0, []
@@ -197,12 +197,12 @@ class ProgressLine:
             facts: What there is to say, and how dear it is: where there is no room the cheapest goes first.
         """
         self.shown = step, total, facts
-        if self.screen.is_terminal:
+        if self.console.is_terminal:
             self._move(step, total, facts)
             return
         now = time.monotonic()
-        if self.screen.verbose or step == total or step >= self.next_line or now - self.said_at > PATIENCE:
-            self.screen.say(f"step {step}/{total}  {_joined(facts)}")
+        if self.console.verbose or step == total or step >= self.next_line or now - self.said_at > PATIENCE:
+            self.console.say(f"step {step}/{total}  {_joined(facts)}")
             self.next_line, self.said_at = step + total // LINES, now
 
     def scoring(self, split: str) -> Callable[[int, int], None]:
@@ -217,10 +217,10 @@ class ProgressLine:
             now, (step, total, facts) = time.monotonic(), self.shown
             left = [(f"{timedelta(seconds=round((now - began) / done * (batches - done)))} left", 2)] if done else []
             told = [(f"scoring {split}: {done} of {batches} batches", 3), *left]
-            if self.screen.is_terminal:
+            if self.console.is_terminal:
                 self._move(step, total, told if done < batches else facts)
             elif now - said > SCORING_PATIENCE and done < batches:
-                self.screen.say(f"step {step}/{total}  {_joined(told)}")
+                self.console.say(f"step {step}/{total}  {_joined(told)}")
                 said = now
 
         return tell
@@ -232,7 +232,7 @@ class ProgressLine:
             self.bar = None
 
     def _move(self, step: int, total: int, facts: Sequence[tuple[str, int]]) -> None:
-        room = self.screen.console.width - len(f"step {total}/{total} ")
+        room = self.console.rich.width - len(f"step {total}/{total} ")
         while len(_joined(facts)) >= room and len(facts) > 1:
             cheapest = min(facts, key=lambda fact: fact[1])
             facts = [fact for fact in facts if fact is not cheapest]
@@ -240,7 +240,7 @@ class ProgressLine:
         if self.bar is None:
             with_bar = [BarColumn(bar_width=BAR)] if len(text) + BAR + 8 < room else []  # the text may grow a little
             columns = (TextColumn("step {task.completed}/{task.total}"), *with_bar, TextColumn("{task.description}"))
-            self.bar = Progress(*columns, console=self.screen.console)
+            self.bar = Progress(*columns, console=self.console.rich)
             self.bar.add_task("", total=total)
             self.bar.start()
         self.bar.update(self.bar.task_ids[0], completed=step, description=text)

@@ -20,7 +20,7 @@ HEARD = (signal.SIGTERM, signal.SIGINT)
 _pipes: list[socket.socket] = []  # open ones
 
 
-class Preempt:
+class StopOnSignal:
     """Looks after each step whether a signal came; with several processes every few steps, all of them together.
 
     Args:

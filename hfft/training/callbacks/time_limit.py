@@ -29,7 +29,7 @@ class TimeLimit:
     def look_again(self, run: Run) -> None:
         """For a run just resumed, whose limit may be another now. All processes call it.
 
-        What another hook has ended stays so.
+        What another callback has ended stays so.
         """
         if run.progress.ended is None or run.progress.ended.startswith(REASON):
             run.progress.ended = None

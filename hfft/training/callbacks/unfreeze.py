@@ -10,11 +10,11 @@ from hfft.training.loop import Run, StepReport
 from hfft.tuning.phases import Phase, phase_of
 
 
-class Phases:
+class Unfreeze:
     """Lets the weights of the next phase learn, from its first step on.
 
-    Which phase a run is in follows from its step alone: nothing of it is saved. Its place among the hooks is before the
-    checkpoint, which so has the optimizer's state as the next step finds it.
+    Which phase a run is in follows from its step alone: nothing of it is saved. Its place among the callbacks is before
+    the checkpoint, which so has the optimizer's state as the next step finds it.
 
     Args:
         run: Put together for its first phase.

@@ -5,35 +5,35 @@ from __future__ import annotations
 import typer
 
 from hfft.errors import RecipeError, near
-from hfft.workflows.init.state import Doubt
+from hfft.workflows.init.state import Question
 
 
-def take_guess(doubt: Doubt) -> str:
+def take_guess(question: Question) -> str:
     """Takes the best guess, and says so."""
-    if doubt.default is None:
-        return refuse(doubt)
-    typer.echo(f"{doubt.flag} is taken to be {doubt.default}: {doubt.why}")
-    return doubt.default
+    if question.default is None:
+        return refuse(question)
+    typer.echo(f"{question.flag} is taken to be {question.default}: {question.why}")
+    return question.default
 
 
-def prompt(doubt: Doubt) -> str:
+def prompt(question: Question) -> str:
     """Asks until the answer is one of the choices, where there are any."""
-    if doubt.why:
-        typer.echo(f"Not clear: {doubt.why}.")
-    among = f" ({', '.join(doubt.choices)})" if doubt.choices else ""
+    if question.why:
+        typer.echo(f"Not clear: {question.why}.")
+    among = f" ({', '.join(question.choices)})" if question.choices else ""
     while True:
-        answer = typer.prompt(f"{doubt.question}{among}", default=doubt.default).strip()
-        wrong = [part for part in doubt.parts(answer) if part not in doubt.choices]
-        if not doubt.choices or not wrong:
+        answer = typer.prompt(f"{question.text}{among}", default=question.default).strip()
+        wrong = [part for part in question.parts(answer) if part not in question.choices]
+        if not question.choices or not wrong:
             return answer
-        typer.echo(f"There is no '{wrong[0]}'.{near(wrong[0], doubt.choices)}")
+        typer.echo(f"There is no '{wrong[0]}'.{near(wrong[0], question.choices)}")
 
 
-def refuse(doubt: Doubt) -> str:
+def refuse(question: Question) -> str:
     """Raises RecipeError, which says what to give."""
-    if doubt.default is None:
-        raise RecipeError(f"{doubt.flag} is missing. {doubt.question}.")
+    if question.default is None:
+        raise RecipeError(f"{question.flag} is missing. {question.text}.")
     raise RecipeError(
-        f"It is not clear what {doubt.flag} should be: {doubt.why}. Give it; --yes takes '{doubt.default}', and on a "
-        "terminal hfft init asks."
+        f"It is not clear what {question.flag} should be: {question.why}. Give it; --yes takes '{question.default}', "
+        "and on a terminal hfft init asks."
     )

@@ -13,8 +13,8 @@ from datasets import Dataset
 from hfft.data import checks
 from hfft.data.images import as_images, open_image
 from hfft.errors import DataError
-from hfft.tasks.problems import target_of_data
-from hfft.tasks.problems.problem import TargetOptions
+from hfft.tasks.problems import problem_of_data
+from hfft.tasks.problems.problem import ProblemOptions
 from hfft.tasks.seq2seq.pairs import Columns as PairColumns
 from hfft.tasks.seq2seq.pairs import read_pairs
 from hfft.tasks.token_classification.documents import Columns as TagColumns
@@ -133,7 +133,7 @@ def _answers(guess: Guess, splits: Mapping[str, Split], columns: Mapping[str, Co
             guess.take("labels", ["-1", "0", "1"], "take -1 out if it says that there is no label", "unclear")
     options = ("label", "delimiter", "problem", "labels")
     given = {name: guess.options[name] for name in options if name in guess.options}
-    target = target_of_data(TargetOptions(**given), splits["train"].rows)
+    target = problem_of_data(ProblemOptions(**given), splits["train"].rows)
     facts.problem = target.problem
     read = {name: target.read(split.rows, name) for name, split in splits.items()}
     told = [truth for truth in read["train"] if truth is not None]

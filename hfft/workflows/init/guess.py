@@ -10,48 +10,48 @@ from hfft.data.label_warnings import WORDS, delimiter_of
 from hfft.errors import DataError, alternatives
 from hfft.workflows.init.columns import IDS, Column, text_columns
 from hfft.workflows.init.guess_sequences import guess_words, guess_writing, named_pair, translated_pair, word_columns
-from hfft.workflows.init.state import GIVEN, Doubt, Guess, Sure, Wishes, tasks_of_flags
+from hfft.workflows.init.state import GIVEN, Guess, InitOptions, Question, Sure, tasks_of_flags
 
 Columns = Mapping[str, Column]
 
 ONLY: tuple[str, Sure] = ("the only column of images", "certain")
 
 
-def guess(columns: Columns, wishes: Wishes) -> Guess:
+def guess(columns: Columns, wanted: InitOptions) -> Guess:
     """Says what is to be learnt, as far as the user has not said it.
 
     Raises:
         DataError: A column that was named is not there, or nothing that can be learnt was found.
     """
-    _require(columns, wishes)
+    _require(columns, wanted)
     sounds = [column.name for column in columns.values() if column.kind == "sound"]
-    if sounds and not any(wishes.given(flag) for flag in ("text", "image", "tokens", "source")):
+    if sounds and not any(wanted.given(flag) for flag in ("text", "image", "tokens", "source")):
         raise DataError(
             f"'{sounds[0]}' holds sounds or films, but {NO_TASK}. To learn from other columns, name one: --text COLUMN."
         )
     if len(columns) == 1:
         raise DataError(_nothing(columns))
-    task, reason, doubt = _task(columns, wishes)
+    task, reason, question = _task(columns, wanted)
     made = Guess(task)
     made.reasons["name"] = reason
-    if doubt is not None:
-        made.doubts.append(doubt)
+    if question is not None:
+        made.questions.append(question)
     if task == "image-classification":
-        _image(columns, wishes, made)
-        guess_label(columns, wishes, made, taken=[made.options["image"]])
+        _image(columns, wanted, made)
+        guess_label(columns, wanted, made, taken=[made.options["image"]])
     elif task == "text-classification":
-        labels = guess_label(columns, wishes, made, taken=wishes.text)
-        guess_texts(columns, wishes, made, taken=labels)
+        labels = guess_label(columns, wanted, made, taken=wanted.text)
+        guess_texts(columns, wanted, made, taken=labels)
     elif task == "token-classification":
-        guess_words(columns, wishes, made)
+        guess_words(columns, wanted, made)
     else:
-        guess_writing(columns, wishes, made)
+        guess_writing(columns, wanted, made)
     return made
 
 
-def _require(columns: Columns, wishes: Wishes) -> None:
+def _require(columns: Columns, wanted: InitOptions) -> None:
     for flag in ("text", "label", "source", "target", "tokens", "tags", "image"):
-        for name in wishes.given(flag):
+        for name in wanted.given(flag):
             outer, _, inner = name.partition(".")
             nested = outer in columns and inner in columns[outer].parts
             if name not in columns and not nested:
@@ -60,20 +60,20 @@ def _require(columns: Columns, wishes: Wishes) -> None:
                 )
 
 
-def _task(columns: Columns, wishes: Wishes) -> tuple[str, str, Doubt | None]:
+def _task(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
     """The task, why, and what is unclear about it."""
-    possible = tasks_of_flags(wishes)
+    possible = tasks_of_flags(wanted)
     if len(possible) == 1:
-        return possible[0], GIVEN if wishes.task else "as the columns that were named say", None
-    pair = None if wishes.text or wishes.label else translated_pair(columns) or named_pair(columns)
+        return possible[0], GIVEN if wanted.task else "as the columns that were named say", None
+    pair = None if wanted.text or wanted.label else translated_pair(columns) or named_pair(columns)
     if pair is None and possible == ["summarization", "translation"]:  # --source or --target was given
-        return _kind_of_writing(columns, wishes)
+        return _kind_of_writing(columns, wanted)
     images = [column.name for column in columns.values() if column.kind == "image"]
-    if images and "image-classification" in possible and not wishes.text:
+    if images and "image-classification" in possible and not wanted.text:
         return "image-classification", f"'{images[0]}' holds images", None
-    if word_columns(columns) is not None and not wishes.given("label"):
+    if word_columns(columns) is not None and not wanted.given("label"):
         return "token-classification", "there are words with a tag each, or texts with spans", None
-    labels, texts = label_candidates(columns, wishes.text), text_columns(columns)
+    labels, texts = label_candidates(columns, wanted.text), text_columns(columns)
     if pair is not None:
         source, target, task, reason = pair
         strong = [column.name for score, column in labels if score >= 4 and column.name not in (source, target)]
@@ -81,22 +81,22 @@ def _task(columns: Columns, wishes: Wishes) -> tuple[str, str, Doubt | None]:
             return task, reason, None
         why = f"'{source}' and '{target}' look like {task}, but '{strong[0]}' looks like a label"
         choices = ("text-classification", task)
-        return choices[0], f"'{strong[0]}' looks like a label", Doubt("task", "The task", choices[0], choices, why)
-    if wishes.text or wishes.label or (labels and texts):
+        return choices[0], f"'{strong[0]}' looks like a label", Question("task", "The task", choices[0], choices, why)
+    if wanted.text or wanted.label or (labels and texts):
         return "text-classification", "there are texts and what looks like a label", None
     if len(texts) >= 2 and not labels:
-        return _kind_of_writing(columns, wishes)
+        return _kind_of_writing(columns, wanted)
     raise DataError(_nothing(columns))
 
 
-def _kind_of_writing(columns: Columns, wishes: Wishes) -> tuple[str, str, Doubt | None]:
+def _kind_of_writing(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
     made = Guess("summarization")
-    guess_writing(columns, wishes, made)
+    guess_writing(columns, wanted, made)
     source, target = (made.options[side] for side in ("source", "target"))
     words = [_words(columns, name) for name in (source, target)]
     task = "summarization" if words[1] < 0.5 * words[0] else "translation"
     why = f"'{target}' has {words[1]:g} words in the median where '{source}' has {words[0]:g}"
-    return task, why, Doubt("task", "The task", task, ("summarization", "translation"), why)
+    return task, why, Question("task", "The task", task, ("summarization", "translation"), why)
 
 
 def _words(columns: Columns, name: str) -> float:
@@ -107,19 +107,19 @@ def _words(columns: Columns, name: str) -> float:
     return sum(len(value.split()) for value in values) / max(1, len(values))
 
 
-def _image(columns: Columns, wishes: Wishes, made: Guess) -> None:
+def _image(columns: Columns, wanted: InitOptions, made: Guess) -> None:
     images = [column.name for column in columns.values() if column.kind == "image"]
-    if wishes.image is not None:
-        if columns[wishes.image].kind != "image":
-            raise DataError(f"--image is {columns[wishes.image]}, which is no column of images, or of names of images.")
-        made.take("image", wishes.image, GIVEN)
+    if wanted.image is not None:
+        if columns[wanted.image].kind != "image":
+            raise DataError(f"--image is {columns[wanted.image]}, which is no column of images, or of names of images.")
+        made.take("image", wanted.image, GIVEN)
     elif not images:
         raise DataError(f"No column holds images or names of image files. {_listed(columns)} Name it with --image.")
     else:
         made.take("image", images[0], *ONLY if len(images) == 1 else ("the first", "unclear"))
         if len(images) > 1:
             why = f"several columns hold images: {', '.join(images)}"
-            made.doubts.append(Doubt("image", "The column of the image", images[0], tuple(images), why))
+            made.questions.append(Question("image", "The column of the image", images[0], tuple(images), why))
 
 
 def _nothing(columns: Columns) -> str:
@@ -180,14 +180,14 @@ def _named(column: Column) -> float:
     return 3 if STRONG.fullmatch(plain) else 1.5 if WEAK.fullmatch(plain) else 0
 
 
-def guess_label(columns: Mapping[str, Column], wishes: Wishes, made: Guess, taken: Sequence[str]) -> list[str]:
+def guess_label(columns: Mapping[str, Column], wanted: InitOptions, made: Guess, taken: Sequence[str]) -> list[str]:
     """Takes the column, or columns, of the label. Gives their names.
 
     Raises:
         DataError: There is none.
     """
-    if wishes.label:
-        names = list(wishes.label)
+    if wanted.label:
+        names = list(wanted.label)
         made.take("label", names[0] if len(names) == 1 else names, GIVEN)
         if len(names) == 1:
             _read_delimiter(columns[names[0]], made)
@@ -197,8 +197,8 @@ def guess_label(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
     if len(flags) >= 3 and found[0][0] < 4:
         made.take("label", flags, f"{len(flags)} columns of 0 and 1: each is a label", "unclear")
         why = f"{', '.join(flags)} hold nothing but 0 and 1"
-        question = "The column of the label, or several with commas"
-        made.doubts.append(Doubt("label", question, ",".join(flags), tuple(columns), why, True))
+        text = "The column of the label, or several with commas"
+        made.questions.append(Question("label", text, ",".join(flags), tuple(columns), why, True))
         return flags
     if not found:
         raise DataError(
@@ -214,7 +214,7 @@ def guess_label(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
     if unclear:
         why = f"it may be {' or '.join(rivals)}" if len(rivals) > 1 else f"only {best} could be one{vague}"
         choices = tuple(column.name for _, column in found)
-        made.doubts.append(Doubt("label", "The column of the label", best.name, choices, why))
+        made.questions.append(Question("label", "The column of the label", best.name, choices, why))
     _read_delimiter(best, made)
     return [best.name]
 
@@ -277,17 +277,17 @@ FIRST, SECOND = (re.compile(rf"(.*?)[ _\-]?({ends})", re.IGNORECASE) for ends in
 MUCH = 0.5  # of the words of the longest text: what has as many may be meant as well
 
 
-def guess_texts(columns: Mapping[str, Column], wishes: Wishes, made: Guess, taken: Sequence[str]) -> None:
+def guess_texts(columns: Mapping[str, Column], wanted: InitOptions, made: Guess, taken: Sequence[str]) -> None:
     """Takes the column of the text, or two.
 
     Raises:
         DataError: There is none, or one that was named holds images.
     """
-    for name in wishes.text:
+    for name in wanted.text:
         if name in columns and columns[name].kind == "image":
             raise DataError(f"--text is {columns[name]}: that is to be named with --image.")
-    if wishes.text:
-        made.take("text", wishes.text[0] if len(wishes.text) == 1 else list(wishes.text), GIVEN)
+    if wanted.text:
+        made.take("text", wanted.text[0] if len(wanted.text) == 1 else list(wanted.text), GIVEN)
         return
     found = text_columns(columns, taken)
     if not found:
@@ -306,9 +306,9 @@ def guess_texts(columns: Mapping[str, Column], wishes: Wishes, made: Guess, take
     unclear = not named and len(rivals) > 1
     made.take("text", best.name, alone, "unclear" if unclear else "certain" if len(found) == 1 else "likely")
     if unclear:
-        question = "The column of the text, or the two of a pair with a comma"
+        text = "The column of the text, or the two of a pair with a comma"
         why = f"there are several columns of texts: {', '.join(rivals)}"
-        made.doubts.append(Doubt("text", question, best.name, tuple(column.name for column in found), why, True))
+        made.questions.append(Question("text", text, best.name, tuple(column.name for column in found), why, True))
 
 
 def pair_of(names: Sequence[str]) -> tuple[str, str] | None:

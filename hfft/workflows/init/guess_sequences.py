@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hfft.errors import DataError
 from hfft.workflows.init.columns import Column, text_columns
 from hfft.workflows.init.languages import LANGUAGES, language_of, language_of_name
-from hfft.workflows.init.state import GIVEN, Doubt, Wishes
+from hfft.workflows.init.state import GIVEN, InitOptions, Question
 
 if TYPE_CHECKING:
     from hfft.workflows.init.state import Guess
@@ -65,7 +65,7 @@ def named_pair(columns: Mapping[str, Column]) -> Pair | None:
     return source.name, target.name, "summarization", "by its name, and the one is much shorter"
 
 
-def guess_writing(columns: Mapping[str, Column], wishes: Wishes, made: Guess) -> None:
+def guess_writing(columns: Mapping[str, Column], wanted: InitOptions, made: Guess) -> None:
     """Takes the columns of source and target, and of several right answers where there are some.
 
     Raises:
@@ -73,29 +73,29 @@ def guess_writing(columns: Mapping[str, Column], wishes: Wishes, made: Guess) ->
     """
     found = translated_pair(columns) or named_pair(columns)
     names = _sides(columns) or [column.name for column in text_columns(columns)]
-    if wishes.source is None or wishes.target is None:
-        others = [name for name in names if name not in (wishes.source, wishes.target)]
-        if len(others) < (wishes.source is None) + (wishes.target is None):
+    if wanted.source is None or wanted.target is None:
+        others = [name for name in names if name not in (wanted.source, wanted.target)]
+        if len(others) < (wanted.source is None) + (wanted.target is None):
             raise DataError(
                 "A translation or a summary needs two columns of texts. The data has: "
                 f"{'; '.join(map(str, columns.values()))}. Name them with --source and --target."
             )
     in_order = list(found[:2]) if found else names[:2]
     for number, option in enumerate(("source", "target")):
-        given = getattr(wishes, option)
+        given = getattr(wanted, option)
         if given is not None:
             made.take(option, given, GIVEN)
             continue
-        other = wishes.target if option == "source" else wishes.source or made.options.get("source")
+        other = wanted.target if option == "source" else wanted.source or made.options.get("source")
         free = [name for name in [*in_order[number:], *in_order, *names] if name != other]
-        chosen = other in (wishes.source, wishes.target) and other is not None
+        chosen = other in (wanted.source, wanted.target) and other is not None
         unclear = found is None or (len(names) > 2 and found[2] == "translation" and not chosen)
         reason = found[3] if found else "the longer texts" if option == "source" else "the others"
         made.take(option, free[0], reason, "unclear" if unclear else "likely")
         if unclear:
             what = "is read" if option == "source" else "is to be written"
             why = f"there are the texts {', '.join(names)}"
-            made.doubts.append(Doubt(option, f"The column that {what}", free[0], tuple(names), why))
+            made.questions.append(Question(option, f"The column that {what}", free[0], tuple(names), why))
     _references(columns, made)
 
 
@@ -110,10 +110,10 @@ def _references(columns: Mapping[str, Column], made: Guess) -> None:
             return
 
 
-def languages_of(columns: Mapping[str, Column], wishes: Wishes, options: Mapping[str, str]) -> list[str | None]:
+def languages_of(columns: Mapping[str, Column], wanted: InitOptions, options: Mapping[str, str]) -> list[str | None]:
     """The languages of source and target: as given, by the names of the columns, or by their texts."""
-    if wishes.language is not None:
-        return _given_languages(wishes.language)
+    if wanted.language is not None:
+        return _given_languages(wanted.language)
     return [_language(columns, options[side]) for side in ("source", "target")]
 
 
@@ -163,7 +163,7 @@ def _aligned(words: Column, tags: Column) -> bool:
     return same and all(len(one) == len(other) for one, other in zip(words.values, tags.values, strict=True))
 
 
-def guess_words(columns: Mapping[str, Column], wishes: Wishes, made: Guess) -> None:
+def guess_words(columns: Mapping[str, Column], wanted: InitOptions, made: Guess) -> None:
     """Takes the columns of documents and of their tags.
 
     Raises:
@@ -172,13 +172,13 @@ def guess_words(columns: Mapping[str, Column], wishes: Wishes, made: Guess) -> N
     found = word_columns(columns)
     documents, tags = found or ([], [])
     for option, given, names, what in (
-        ("tokens", wishes.tokens, documents, "the words, or texts"),
-        ("tags", wishes.tags, tags, "their tags, or spans"),
+        ("tokens", wanted.tokens, documents, "the words, or texts"),
+        ("tags", wanted.tags, tags, "their tags, or spans"),
     ):
         if given is not None:
             made.take(option, given, GIVEN)
             continue
-        names = [name for name in names if name not in (wishes.tokens, wishes.tags)]
+        names = [name for name in names if name not in (wanted.tokens, wanted.tags)]
         if not names:
             raise DataError(
                 f"No column looks like {what}. The data has: {'; '.join(map(str, columns.values()))}. Lists come from "
@@ -188,7 +188,7 @@ def guess_words(columns: Mapping[str, Column], wishes: Wishes, made: Guess) -> N
         made.take(option, names[0], _reason(option, columns[names[0]]), "unclear" if unclear else "certain")
         if unclear:
             why = f"it may be {' or '.join(names)}"
-            made.doubts.append(Doubt(option, f"The column of {what}", names[0], tuple(names), why))
+            made.questions.append(Question(option, f"The column of {what}", names[0], tuple(names), why))
 
 
 def _reason(option: str, column: Column) -> str:

@@ -11,22 +11,22 @@ from typing import Any
 from safetensors import safe_open
 
 from hfft.errors import RecipeError
-from hfft.models.pretrained import Backbone, require_decoder
+from hfft.models.pretrained import PretrainedSource, require_decoder
 from hfft.tasks.token_classification.schemes import OUTSIDE, split_tag
 from hfft.workflows.init.languages import LANGUAGES, shown
-from hfft.workflows.init.state import Wishes
+from hfft.workflows.init.state import InitOptions
 
 LONG = 512  # tokens, which older encoders read at most
 
 
 def choose_model(
-    task: str, wishes: Wishes, languages: Sequence[str | None], tokens: int, labels: Sequence[str]
+    task: str, wanted: InitOptions, languages: Sequence[str | None], tokens: int, labels: Sequence[str]
 ) -> Model:
     """The model that the user names, or one that is right for the task, the language and the size.
 
     Args:
         task: The task's name.
-        wishes: Of the user.
+        wanted: Of the user.
         languages: Of what is read; of translations the target's too.
         tokens: That nearly all texts have at most.
         labels: Of the data: a head that answers others is replaced.
@@ -35,9 +35,9 @@ def choose_model(
         HfftError: The named model is at hand and cannot do the task.
         RecipeError: A translation's languages are not known.
     """
-    if wishes.model is not None:
-        return _named(wishes.model, task, languages, labels)
-    size = wishes.size or "base"
+    if wanted.model is not None:
+        return _named(wanted.model, task, languages, labels)
+    size = wanted.size or "base"
     if task == "image-classification":
         return IMAGES[size]
     if task == "translation":
@@ -86,10 +86,10 @@ def _with_codes(model: Model, languages: Sequence[str | None]) -> Model:
 
 
 def _named(name: str, task: str, languages: Sequence[str | None], labels: Sequence[str]) -> Model:
-    backbone = Backbone(name)
-    if backbone.is_folder:
-        return _at_hand(backbone, task, languages, labels)
-    assert backbone.place  # refuses what cannot be a name of the Hub
+    pretrained = PretrainedSource(name)
+    if pretrained.is_folder:
+        return _at_hand(pretrained, task, languages, labels)
+    assert pretrained.place  # refuses what cannot be a name of the Hub
     listed = [model for table in TABLES for model in table.values()] + [NLLB, NLLB_LARGE]
     known = next((model for model in listed if model.name == name), None)
     family = known.family if known else _family_of_name(name, task)
@@ -114,28 +114,28 @@ def _family_of_name(name: str, task: str) -> str:
     return "encoder" if task in ("text-classification", "token-classification") else "bart"
 
 
-def _at_hand(backbone: Backbone, task: str, languages: Sequence[str | None], labels: Sequence[str]) -> Model:
-    config, name = backbone.config, backbone.name
+def _at_hand(pretrained: PretrainedSource, task: str, languages: Sequence[str | None], labels: Sequence[str]) -> Model:
+    config, name = pretrained.config, pretrained.name
     writes = task in ("summarization", "translation")
     if writes:
-        require_decoder(backbone)
-    family = _family_of_config(backbone, task)
+        require_decoder(pretrained)
+    family = _family_of_config(pretrained, task)
     limit = None if task == "image-classification" else _limit(config)
-    answered = {str(label) for label in backbone.labels or ()}
+    answered = {str(label) for label in pretrained.labels or ()}
     if task == "token-classification":
         answered = {split_tag(tag)[1] for tag in answered if tag != OUTSIDE}
-    other_head = backbone.has_head and not writes and answered != {*labels}
-    made = Model(name, _millions(Path(backbone.place)), "", limit, family, new_head=other_head, at_hand=True)
+    other_head = pretrained.has_head and not writes and answered != {*labels}
+    made = Model(name, _millions(Path(pretrained.place)), "", limit, family, new_head=other_head, at_hand=True)
     prefixes = family != "t5" or bool(getattr(config, "task_specific_params", None))
     return _with_codes(made, languages) if task == "translation" and prefixes else made
 
 
-def _family_of_config(backbone: Backbone, task: str) -> str:
-    kind = backbone.config.model_type
+def _family_of_config(pretrained: PretrainedSource, task: str) -> str:
+    kind = pretrained.config.model_type
     if task == "image-classification":
-        return "conv" if getattr(backbone.config, "num_attention_heads", None) is None else "transformer"
+        return "conv" if getattr(pretrained.config, "num_attention_heads", None) is None else "transformer"
     if kind == "m2m_100":
-        return "nllb" if "Nllb" in type(backbone.tokenizer()).__name__ else "m2m100"
+        return "nllb" if "Nllb" in type(pretrained.tokenizer()).__name__ else "m2m100"
     known = {"mt5": "t5", "umt5": "t5", "t5": "t5", "marian": "marian", "mbart": "mbart", "bart": "bart"}
     return known.get(kind, "bart" if task in ("summarization", "translation") else "encoder")
 

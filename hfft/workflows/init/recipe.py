@@ -15,7 +15,7 @@ import yaml
 from hfft.errors import DataError, RecipeError, alternatives, near
 from hfft.io.run_folder import check_writable, write_text
 from hfft.recipe import Recipe
-from hfft.workflows.build import draft
+from hfft.workflows.build import resolve
 from hfft.workflows.init.columns import Column, columns_of
 from hfft.workflows.init.facts import Facts, facts_of, needed
 from hfft.workflows.init.guess import guess
@@ -24,9 +24,9 @@ from hfft.workflows.init.languages import LANGUAGES, factor, shown
 from hfft.workflows.init.models import Model, choose_model
 from hfft.workflows.init.settings import Setting, Settings, number, settings_of
 from hfft.workflows.init.sources import Source, Split, find_source, read_hub, read_split, shown_files
-from hfft.workflows.init.state import SIZES, Doubt, Guess, Wishes, check_wishes
+from hfft.workflows.init.state import SIZES, Guess, InitOptions, Question, check_options
 
-Ask = Callable[[Doubt], str]
+Ask = Callable[[Question], str]
 
 Say = Callable[[str], None]
 
@@ -43,11 +43,11 @@ class Found:
     settings: Settings
 
 
-def write_first_recipe(wishes: Wishes, ask: Ask, say: Say) -> Path:
+def write_first_recipe(wanted: InitOptions, ask: Ask, say: Say) -> Path:
     """Looks at data and writes a recipe for it.
 
     Args:
-        wishes: What the user said.
+        wanted: What the user said.
         ask: Answers what is unclear, or raises an error.
         say: Prints a line.
 
@@ -57,13 +57,13 @@ def write_first_recipe(wishes: Wishes, ask: Ask, say: Say) -> Path:
     Raises:
         HfftError: Data, flags or model do not fit; then nothing is written.
     """
-    check_wishes(wishes)
-    output = _output(wishes)
-    if not wishes.data:
-        answer = ask(Doubt("data", "The data: a file, a folder, or the name of a data set on the Hub", None))
-        wishes = replace(wishes, data=(answer,))
-    found = _look(wishes, ask, say)
-    text = "\n".join(_lines(found, wishes, output)) + "\n"
+    check_options(wanted)
+    output = _output(wanted)
+    if not wanted.data:
+        answer = ask(Question("data", "The data: a file, a folder, or the name of a data set on the Hub", None))
+        wanted = replace(wanted, data=(answer,))
+    found = _look(wanted, ask, say)
+    text = "\n".join(_lines(found, wanted, output)) + "\n"
     check(text, output)
     _refuse_existing(output)
     write_text(output, text)
@@ -74,8 +74,8 @@ def write_first_recipe(wishes: Wishes, ask: Ask, say: Say) -> Path:
     return output
 
 
-def _output(wishes: Wishes) -> Path:
-    output = Path(wishes.output or f"{wishes.name or 'recipe'}.yaml")
+def _output(wanted: InitOptions) -> Path:
+    output = Path(wanted.output or f"{wanted.name or 'recipe'}.yaml")
     if output.suffix not in (".yaml", ".yml"):
         raise RecipeError(f"--output is '{output}': a recipe is a YAML file, such as {output.name}.yaml.")
     _refuse_existing(output)
@@ -97,23 +97,23 @@ def _refuse_existing(output: Path) -> None:
 def check(text: str, output: Path) -> Recipe:
     """Reads a text as a recipe and checks its own words, with those of the task, as a plan does first."""
     recipe = Recipe.from_dict({"name": output.stem, **yaml.safe_load(text)})
-    return draft(recipe, trust=False).recipe
+    return resolve(recipe, trust=False).recipe
 
 
-def _look(wishes: Wishes, ask: Ask, say: Say) -> Found:
-    source = find_source(wishes)
-    splits = read_hub(source) if source.hub else {"train": read_split(source, "train", wishes.columns)}
+def _look(wanted: InitOptions, ask: Ask, say: Say) -> Found:
+    source = find_source(wanted)
+    splits = read_hub(source) if source.hub else {"train": read_split(source, "train", wanted.columns)}
     train = splits["train"]
     columns = columns_of(train.rows)
     if any(Path(name).is_dir() for name in source.files.get("train", ())):  # images, whatever their names end in
         columns["image"] = replace(columns["image"], kind="image")
-    made = _settled(columns, wishes, ask)
+    made = _settled(columns, wanted, ask)
     if not source.hub:
         splits, source = _all_splits(source, made, splits, say)
-    languages = _languages(columns, wishes, made)
+    languages = _languages(columns, wanted, made)
     facts = facts_of(made, splits, columns, languages)
     read = languages if made.task == "translation" else [facts.language]
-    model = choose_model(made.task, wishes, read, _tokens(facts), list(facts.labels))
+    model = choose_model(made.task, wanted, read, _tokens(facts), list(facts.labels))
     found = Found(source, splits, made, facts, model, settings_of(made, facts, model))
     for line in told(made, facts, splits, source):
         say(f"  {line}")
@@ -124,21 +124,21 @@ def _look(wishes: Wishes, ask: Ask, say: Say) -> Found:
     return found
 
 
-def _settled(columns: Mapping[str, Column], wishes: Wishes, ask: Ask) -> Guess:
+def _settled(columns: Mapping[str, Column], wanted: InitOptions, ask: Ask) -> Guess:
     """Guesses until nothing is unclear."""
-    asked: dict[str, Doubt] = {}
-    reason = guess(columns, wishes).reasons["name"]
+    asked: dict[str, Question] = {}
+    reason = guess(columns, wanted).reasons["name"]
     while True:
-        made = guess(columns, wishes)
-        doubts = [doubt for doubt in made.doubts if doubt.field not in asked]
-        if not doubts:
-            answered = {field: f"{doubt.why} (chosen)" for field, doubt in asked.items()}
+        made = guess(columns, wanted)
+        questions = [question for question in made.questions if question.field not in asked]
+        if not questions:
+            answered = {field: f"{question.why} (chosen)" for field, question in asked.items()}
             made.reasons |= {**answered, "name": answered.get("task", reason)}
             return made
-        asked[doubts[0].field] = doubts[0]
-        parts = doubts[0].parts(ask(doubts[0]))
-        several = isinstance(getattr(wishes, doubts[0].field), tuple)
-        wishes = replace(wishes, **{doubts[0].field: parts if several else parts[0]})
+        asked[questions[0].field] = questions[0]
+        parts = questions[0].parts(ask(questions[0]))
+        several = isinstance(getattr(wanted, questions[0].field), tuple)
+        wanted = replace(wanted, **{questions[0].field: parts if several else parts[0]})
 
 
 def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say) -> tuple[dict[str, Split], Source]:
@@ -171,25 +171,25 @@ def _require_columns(split: Split, made: Guess) -> None:
                 raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, columns)}")
 
 
-def _languages(columns: Mapping[str, Column], wishes: Wishes, made: Guess) -> list[str | None]:
+def _languages(columns: Mapping[str, Column], wanted: InitOptions, made: Guess) -> list[str | None]:
     """As far as they are known before the texts are read: of a translation both, else that of what is read."""
     if made.task == "translation":
-        return languages_of(columns, wishes, made.options)
-    if wishes.language is not None and made.task == "image-classification":
+        return languages_of(columns, wanted, made.options)
+    if wanted.language is not None and made.task == "image-classification":
         raise RecipeError("--language has no effect on images: leave it out.")
-    if wishes.language is not None and wishes.language not in LANGUAGES:
+    if wanted.language is not None and wanted.language not in LANGUAGES:
         raise RecipeError(
-            f"--language is '{wishes.language}', which is not in the table.{near(wishes.language, LANGUAGES)} It has: "
+            f"--language is '{wanted.language}', which is not in the table.{near(wanted.language, LANGUAGES)} It has: "
             f"{', '.join(LANGUAGES)}."
         )
-    return [wishes.language]
+    return [wanted.language]
 
 
 def _tokens(facts: Facts) -> int:
     return max((lengths.tokens for lengths in facts.lengths.values()), default=0)
 
 
-def _lines(found: Found, wishes: Wishes, output: Path) -> Iterator[str]:
+def _lines(found: Found, wanted: InitOptions, output: Path) -> Iterator[str]:
     """The recipe, line by line."""
     made, settings = found.guess, found.settings
     data = found.source.hub or ", ".join(Path(name).name for name in found.source.files["train"])
@@ -199,11 +199,11 @@ def _lines(found: Found, wishes: Wishes, output: Path) -> Iterator[str]:
     yield "# What was found:"
     for line in told(made, found.facts, found.splits, found.source):
         yield from comment(line, "#   ")
-    if wishes.name is not None and wishes.name != output.stem:
-        yield f"name: {flow(wishes.name)}"
+    if wanted.name is not None and wanted.name != output.stem:
+        yield f"name: {flow(wanted.name)}"
     yield from section("task", settings.task)
     yield from section("data", list(_data(found)))
-    yield from section("model", list(_model(found, wishes)))
+    yield from section("model", list(_model(found, wanted)))
     for name in ("tune", "optim", "train", "eval"):
         yield from section(name, getattr(settings, name))
     yield "# What to try next, each into a folder of its own:"
@@ -231,9 +231,9 @@ def _data(found: Found) -> Iterator[Setting]:
         yield found.settings.holdout
 
 
-def _model(found: Found, wishes: Wishes) -> Iterator[Setting]:
+def _model(found: Found, wanted: InitOptions) -> Iterator[Setting]:
     model = found.model
-    sizes = "" if wishes.model else f"; hfft init --size {'|'.join(SIZES)} proposes others"
+    sizes = "" if wanted.model else f"; hfft init --size {'|'.join(SIZES)} proposes others"
     yield Setting("name", model.name, f"{about(model)}{sizes}")
     if model.new_head:
         yield Setting("new_head", True)

@@ -111,8 +111,8 @@ def _windows(counts: np.ndarray, room: int, overlap: int) -> float:
 
 def _rounded(tokens: int, limit: int) -> int:
     """The next of STEPS with room for special tokens, and at most what the model can take."""
-    wanted = MARGIN * tokens + 4
-    return min(limit, next((step for step in STEPS if step >= wanted), STEPS[-1]))
+    needed = MARGIN * tokens + 4
+    return min(limit, next((step for step in STEPS if step >= needed), STEPS[-1]))
 
 
 def _images(task: str, facts: Facts, model: Model, made: Settings) -> None:

@@ -20,7 +20,7 @@ from hfft.data.formats.parquet import first_of_parquet
 from hfft.data.sources import stream_hub
 from hfft.data.table import Table
 from hfft.errors import DataError, RecipeError, SetupError
-from hfft.workflows.init.state import Wishes
+from hfft.workflows.init.state import InitOptions
 
 EVAL_NAMES = ("eval", "validation", "valid", "val", "dev", "devel")
 
@@ -48,22 +48,22 @@ class Source:
     beside: frozenset[str] = frozenset()
 
 
-def find_source(wishes: Wishes) -> Source:
+def find_source(wanted: InitOptions) -> Source:
     """Finds the files of all splits.
 
     Raises:
         DataError: A folder has no data that can be told apart.
         RecipeError: Flags do not go together.
     """
-    if len(wishes.data) == 1 and is_hub_name(wishes.data[0]):
+    if len(wanted.data) == 1 and is_hub_name(wanted.data[0]):
         for flag in ("eval", "test"):
-            if wishes.given(flag):
-                raise RecipeError(f"--{flag} names files, but --data is the Hub's '{wishes.data[0]}': leave it out.")
-        return Source(hub=wishes.data[0], config=wishes.config)
-    if wishes.config is not None:
+            if wanted.given(flag):
+                raise RecipeError(f"--{flag} names files, but --data is the Hub's '{wanted.data[0]}': leave it out.")
+        return Source(hub=wanted.data[0], config=wanted.config)
+    if wanted.config is not None:
         raise RecipeError("--config belongs to a data set of the Hub, and --data names files: leave it out.")
-    found = {"train": [_opened(name, "--data") for name in wishes.data]}
-    given = {"eval": wishes.eval, "test": wishes.test}
+    found = {"train": [_opened(name, "--data") for name in wanted.data]}
+    given = {"eval": wanted.eval, "test": wanted.test}
     found |= {split: [_opened(name, f"--{split}") for name in names] for split, names in given.items() if names}
     beside = set()
     for split, names in (("eval", EVAL_NAMES), ("test", TEST_NAMES)):

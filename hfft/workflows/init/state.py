@@ -23,7 +23,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Wishes:
+class InitOptions:
     """The flags of `hfft init`; None, or nothing, where one was not given.
 
     Attributes:
@@ -76,12 +76,12 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Question:
     """Something that was neither given nor guessed with confidence.
 
     Attributes:
-        field: Of `Wishes`.
-        question: For people at a terminal.
+        field: Of `InitOptions`.
+        text: For people at a terminal.
         default: The best guess; None where there is none.
         choices: What may be answered; empty for anything.
         why: What makes it unclear.
@@ -89,7 +89,7 @@ class Doubt:
     """
 
     field: str
-    question: str
+    text: str
     default: str | None
     choices: tuple[str, ...] = ()
     why: str = ""
@@ -107,46 +107,46 @@ class Doubt:
         return tuple(part.strip() for part in answer.split(","))
 
 
-def check_wishes(wishes: Wishes) -> None:
+def check_options(wanted: InitOptions) -> None:
     """Refuses flags that are wrong by themselves.
 
     Raises:
         RecipeError: A task or size is unknown, or two flags do not go together.
     """
-    if wishes.task is not None and wishes.task not in TASKS:
+    if wanted.task is not None and wanted.task not in TASKS:
         raise RecipeError(
-            f"--task is '{wishes.task}', which hfft init does not know.{near(wishes.task, TASKS)} It knows: "
+            f"--task is '{wanted.task}', which hfft init does not know.{near(wanted.task, TASKS)} It knows: "
             f"{', '.join(TASKS)}. A task of your own needs a recipe written by hand."
         )
-    if wishes.size is not None and wishes.size not in SIZES:
-        raise RecipeError(f"--size is '{wishes.size}'.{near(wishes.size, SIZES)} It is one of {', '.join(SIZES)}.")
-    if wishes.size is not None and wishes.model is not None:
+    if wanted.size is not None and wanted.size not in SIZES:
+        raise RecipeError(f"--size is '{wanted.size}'.{near(wanted.size, SIZES)} It is one of {', '.join(SIZES)}.")
+    if wanted.size is not None and wanted.model is not None:
         raise RecipeError("--size says which model to propose, and --model names one: give only one of the two.")
-    if len(wishes.text) > 2:
-        raise RecipeError(f"--text is given {len(wishes.text)} times: give one column, or the two of a pair.")
-    tasks = tasks_of_flags(wishes)
-    if wishes.task is not None:
-        for name in _flags(wishes):
-            if name not in COLUMNS[wishes.task]:
-                wanted = " and ".join(f"--{column}" for column in COLUMNS[wishes.task])
-                raise RecipeError(f"--{name} has no effect on {wishes.task}, whose columns are named by {wanted}.")
+    if len(wanted.text) > 2:
+        raise RecipeError(f"--text is given {len(wanted.text)} times: give one column, or the two of a pair.")
+    tasks = tasks_of_flags(wanted)
+    if wanted.task is not None:
+        for name in _flags(wanted):
+            if name not in COLUMNS[wanted.task]:
+                needed = " and ".join(f"--{column}" for column in COLUMNS[wanted.task])
+                raise RecipeError(f"--{name} has no effect on {wanted.task}, whose columns are named by {needed}.")
     elif not tasks:
-        flags = " and ".join(f"--{name}" for name in _flags(wishes))
+        flags = " and ".join(f"--{name}" for name in _flags(wanted))
         raise RecipeError(f"{flags} do not go together: no task has all of these columns (hfft tasks lists them).")
-    if wishes.language is not None and tasks == ["image-classification"]:
+    if wanted.language is not None and tasks == ["image-classification"]:
         raise RecipeError("--language has no effect on images: leave it out.")
 
 
-def tasks_of_flags(wishes: Wishes) -> list[str]:
+def tasks_of_flags(wanted: InitOptions) -> list[str]:
     """The tasks that have all the columns that flags name, or the one that is given."""
-    if wishes.task is not None:
-        return [wishes.task]
-    return [task for task, names in COLUMNS.items() if set(_flags(wishes)) <= set(names)]
+    if wanted.task is not None:
+        return [wanted.task]
+    return [task for task, names in COLUMNS.items() if set(_flags(wanted)) <= set(names)]
 
 
-def _flags(wishes: Wishes) -> list[str]:
+def _flags(wanted: InitOptions) -> list[str]:
     names = dict.fromkeys(name for names in COLUMNS.values() for name in names)
-    return [name for name in names if wishes.given(name)]
+    return [name for name in names if wanted.given(name)]
 
 
 Sure = Literal["certain", "likely", "unclear"]
@@ -160,13 +160,13 @@ class Guess:
         task: The task's name.
         options: Of the task: its columns, and what says how to read them.
         reasons: By option, why, and how sure that is.
-        doubts: What is not certain; the options hold the best guess.
+        questions: What is not certain; the options hold the best guess.
     """
 
     task: str
     options: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
-    doubts: list[Doubt] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
 
     def take(self, option: str, value: Any, reason: str, sure: Sure = "certain") -> None:
         """Sets an option, with the reason and how sure it is."""

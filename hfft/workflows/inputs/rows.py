@@ -38,6 +38,9 @@ class Questions:
         return [None if all(part in (None, "") for part in parts) else alone(parts) for parts in self.inputs]
 
 
+TEXTS = ("string", "large_string", "null")  # types of columns that hold texts, or nothing
+
+
 def questions_of(task: Task, rows: Dataset, faults: Mapping[int, str], findings: Sequence[Finding] = ()) -> Questions:
     """Finds rows in which an input is missing, and puts an empty one there.
 
@@ -63,10 +66,13 @@ def file_columns(task: Task) -> Sequence[str]:
 
 
 def _filled(rows: Dataset, name: str, missing: Sequence[int], are_pictures: bool) -> Dataset:
-    """Puts an empty input into the rows where it is missing."""
+    """Puts an empty input into the rows where it is missing; what is no text, list or picture is left to the task."""
     outer, _, inner = (name, "", "") if name in rows.column_names else name.partition(".")
     rows = cast_images(rows, name, "data") if are_pictures else rows
     values, feature = list(rows[outer]), rows.features[outer]
+    kind = feature[inner] if inner else feature
+    if isinstance(kind, Value) and kind.dtype not in TEXTS and not are_pictures:
+        return rows
     for number in missing:
         if are_pictures:
             values[number] = {"bytes": b"", "path": None}

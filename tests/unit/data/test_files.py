@@ -17,7 +17,7 @@ from hfft.data.files import read_files
 from hfft.errors import DataError
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.guess import guess
-from hfft.workflows.init.state import Wishes
+from hfft.workflows.init.state import InitOptions
 
 
 @pytest.fixture
@@ -484,7 +484,7 @@ def test_sounds_are_never_decoded_and_no_task_takes_them(tmp_path):
     ):
         require_columns({"train": rows}, {"task.text": ["audio"]})
     with pytest.raises(DataError, match="'audio' holds sounds or films, but no task takes"):
-        guess(columns_of(rows), Wishes())
+        guess(columns_of(rows), InitOptions())
     (tmp_path / "all" / "yes").mkdir(parents=True)
     (tmp_path / "all" / "yes" / "a.wav").write_bytes(b"RIFF")
     with pytest.raises(DataError, match=r"the subfolders of .*all hold sounds or films, but no task takes"):

@@ -190,7 +190,7 @@ def test_a_model_of_the_hub_and_its_data_are_named_and_codes_of_languages_are_un
     run = trained(tiny("translation"), tmp_path / "run", "train.epochs=1", "optim.lr=1e-2")
     data = ModelCard.load(run / "model" / "README.md").data.to_dict()
     assert data["language"] == ["eng", "deu"]
-    drafted: Any = Namespace(
+    resolved: Any = Namespace(
         recipe=hfft.Recipe.from_dict(
             {"task": {"name": "translation"}, "data": {"hub": "wmt/wmt16", "config": "de-en", "test": "test[:9]"}}
             | {"model": "google-t5/t5-small"}
@@ -200,7 +200,7 @@ def test_a_model_of_the_hub_and_its_data_are_named_and_codes_of_languages_are_un
     results: dict[str, Any] = {"test": {"bleu": {"value": 30.0, "low": 29.0, "high": 31.0}}, "test_examples": 9}
     relations: dict[Any, str] = {"transformers": "finetune", "peft": "adapter"}
     for library, relation in relations.items():
-        told = metadata(drafted, results, library).to_dict()
+        told = metadata(resolved, results, library).to_dict()
         assert (told["base_model"], told["base_model_relation"]) == (["google-t5/t5-small"], relation)
         assert told["datasets"] == ["wmt/wmt16"]
         assert told["model-index"][0]["results"][0]["dataset"] == {

@@ -75,13 +75,13 @@ def by_sacrebleu(
     rows = rows_of(truths)
     most = max(map(len, rows))
     streams: Any = [[row[number] if number < len(row) else None for row in rows] for number in range(most)]
-    scorers = {"bleu": BLEU(tokenize=tokenize), "chrf": CHRF(), "ter": TER(normalized=asian, asian_support=asian)}
-    return {name: scorer.corpus_score(answers, streams).score for name, scorer in scorers.items()}
+    evaluators = {"bleu": BLEU(tokenize=tokenize), "chrf": CHRF(), "ter": TER(normalized=asian, asian_support=asian)}
+    return {name: evaluator.corpus_score(answers, streams).score for name, evaluator in evaluators.items()}
 
 
 def by_rouge_score(answers: Sequence[str], truths: Sequence[Any]) -> dict[str, float]:
-    scorer = RougeScorer(ROUGE, use_stemmer=True)
-    found = [scorer.score_multi(row, answer) for answer, row in zip(answers, rows_of(truths), strict=True)]
+    evaluator = RougeScorer(ROUGE, use_stemmer=True)
+    found = [evaluator.score_multi(row, answer) for answer, row in zip(answers, rows_of(truths), strict=True)]
     return {name: sum(score[name].fmeasure for score in found) / len(found) for name in ROUGE}
 
 
@@ -246,8 +246,8 @@ def test_signatures_are_what_the_scorers_say():
     answers, truths = example(5, 0, [1])
     found = signatures(answers, truths, ALL, "intl")
     bleu, chrf, ter = BLEU(tokenize="intl"), CHRF(), TER()
-    for scorer in (bleu, chrf, ter):
-        scorer.corpus_score(answers, [truths])
+    for evaluator in (bleu, chrf, ter):
+        evaluator.corpus_score(answers, [truths])
     assert found == {
         "rouge": f"nrefs:1|refs:best-f1|stem:porter|lsum:lines|version:rouge-score-{version('rouge-score')}",
         "bleu": str(bleu.get_signature()),

@@ -87,12 +87,23 @@ def test_values_do_not_depend_on_how_many_columns_are_held_at_once(monkeypatch):
     assert weighted.over(without_groups(300), ["mean"])["mean"] == pytest.approx(whole)
 
 
-@pytest.mark.parametrize(("right", "of"), [(15, 15), (0, 8), (53, 55), (170, 180), (1, 2)])
+@pytest.mark.parametrize(("right", "of"), [(15, 15), (0, 8), (51, 55), (170, 180), (4, 8)])
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_wilsons_interval_is_that_of_scipy(right, of, confidence):
     wanted = scipy.stats.binomtest(right, of).proportion_ci(confidence, method="wilson")
     found = wilson(right, of, confidence)
     assert (found.low, found.high, found.method) == (pytest.approx(wanted.low), pytest.approx(wanted.high), "wilson")
+
+
+@pytest.mark.parametrize(("wrong", "quantile"), [(1, 0.1026), (2, 0.7107), (3, 1.6354)])
+def test_wilsons_interval_is_wider_beside_its_bounds(wrong, quantile):
+    """The quantiles are those of chi squared with 2, 4 and 6 degrees of freedom at 0.05, from a table."""
+    plain = scipy.stats.binomtest(55 - wrong, 55).proportion_ci(0.95, method="wilson")
+    found, mirrored = wilson(55 - wrong, 55, 0.95), wilson(wrong, 55, 0.95)
+    assert found.low == pytest.approx(plain.low)
+    assert found.high == pytest.approx(1 - quantile / 2 / 55, abs=1e-5)
+    assert found.high > plain.high
+    assert (1 - found.high, 1 - found.low) == pytest.approx((mirrored.low, mirrored.high))
 
 
 def test_of_one_example_there_is_no_interval_whatever_the_score():

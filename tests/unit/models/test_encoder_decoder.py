@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from hfft.errors import ModelError, RecipeError
-from hfft.models.encoder_decoder import Pair
-from hfft.models.pretrained import Backbone, require_decoder
+from hfft.models.encoder_decoder import EncoderDecoder
+from hfft.models.pretrained import PretrainedSource, require_decoder
 from hfft.recipe import Recipe
 from tests import tiny
 
@@ -45,11 +45,13 @@ def folders(tmp_path_factory):
     return root
 
 
-def pair(folders, encoder="bert", decoder="bert", **settings: Any) -> Pair:
-    return Pair(Backbone(str(folders / encoder), **settings), Backbone(str(folders / decoder), **settings))
+def pair(folders, encoder="bert", decoder="bert", **settings: Any) -> EncoderDecoder:
+    return EncoderDecoder(
+        PretrainedSource(str(folders / encoder), **settings), PretrainedSource(str(folders / decoder), **settings)
+    )
 
 
-def loaded(made: Pair, **settings: Any) -> tuple[Any, list[str]]:
+def loaded(made: EncoderDecoder, **settings: Any) -> tuple[Any, list[str]]:
     model, new = made.load(AutoModelForSeq2SeqLM, **settings)
     return model.eval(), new
 
@@ -103,13 +105,13 @@ def test_a_saved_pair_is_opened_again_with_nothing_new_in_it(folders, tmp_path):
     made = pair(folders)
     model, _ = loaded(made)
     model.save_pretrained(tmp_path)
-    backbone = Backbone(str(tmp_path), dropout=0.25)
-    again, new = backbone.load(AutoModelForSeq2SeqLM)
+    pretrained = PretrainedSource(str(tmp_path), dropout=0.25)
+    again, new = pretrained.load(AutoModelForSeq2SeqLM)
     assert new == []
     assert again.state_dict().keys() == model.state_dict().keys()
     sides = (again.config.encoder, again.config.decoder)
     assert {(side.hidden_dropout_prob, side.attention_probs_dropout_prob) for side in sides} == {(0.25, 0.25)}
-    require_decoder(backbone)
+    require_decoder(pretrained)
 
 
 def test_every_parameter_of_a_pair_gets_a_gradient(folders):
@@ -168,8 +170,8 @@ def test_two_of_unlike_width_are_joined_by_a_projection_that_is_new(folders, tmp
     config = BertModel.from_pretrained(folders / "bert").config
     config.hidden_size, config.intermediate_size = 16, 24
     BertModel(config).save_pretrained(tmp_path)
-    Backbone(str(folders / "bert")).tokenizer().save_pretrained(tmp_path)
-    _, new = loaded(Pair(Backbone(str(tmp_path)), Backbone(str(folders / "lm"))))
+    PretrainedSource(str(folders / "bert")).tokenizer().save_pretrained(tmp_path)
+    _, new = loaded(EncoderDecoder(PretrainedSource(str(tmp_path)), PretrainedSource(str(folders / "lm"))))
     assert {name for name in new if ".crossattention." not in name} == {
         "enc_to_dec_proj.weight",
         "enc_to_dec_proj.bias",
@@ -181,9 +183,9 @@ def test_a_pair_is_known_by_both_names_and_has_no_classification_head(folders):
     assert made.name == f"{folders / 'bert'}+{folders / 'bert'}"
     assert made.public_name is None
     assert (made.has_head, made.labels) == (False, None)
-    hub = Pair(Backbone("google-bert/bert-base-cased"), Backbone("package://x/model"))
+    hub = EncoderDecoder(PretrainedSource("google-bert/bert-base-cased"), PretrainedSource("package://x/model"))
     assert hub.public_name == "google-bert/bert-base-cased+package://x/model"
-    mixed = Pair(Backbone("google-bert/bert-base-cased"), Backbone(str(folders / "bert")))
+    mixed = EncoderDecoder(PretrainedSource("google-bert/bert-base-cased"), PretrainedSource(str(folders / "bert")))
     assert mixed.public_name is None
 
 
@@ -202,11 +204,13 @@ def test_a_decoder_that_knows_no_cross_attention_is_refused(folders, tmp_path):
     DistilBertModel(DistilBertConfig(vocab_size=54, dim=8, hidden_dim=8, n_heads=2, n_layers=1)).save_pretrained(
         tmp_path
     )
-    Backbone(str(folders / "bert")).tokenizer().save_pretrained(tmp_path)
-    made = Pair(Backbone(str(folders / "bert")), Backbone(str(tmp_path)))
+    PretrainedSource(str(folders / "bert")).tokenizer().save_pretrained(tmp_path)
+    made = EncoderDecoder(PretrainedSource(str(folders / "bert")), PretrainedSource(str(tmp_path)))
     with pytest.raises(ModelError, match=r"model\.decoder is '.*', a distilbert model, .* Give BERT, RoBERTa"):
         made.load(AutoModelForSeq2SeqLM)
-    model, _ = loaded(Pair(Backbone(str(tmp_path)), Backbone(str(folders / "bert"))))  # but it can be the encoder
+    model, _ = loaded(
+        EncoderDecoder(PretrainedSource(str(tmp_path)), PretrainedSource(str(folders / "bert")))
+    )  # but it can be the encoder
     assert model(**batch()).logits.shape == (2, 3, 54)
 
 
@@ -214,8 +218,8 @@ def test_a_decoder_that_knows_no_cross_attention_is_refused(folders, tmp_path):
 def test_a_model_that_is_both_already_is_refused_as_one_of_two(folders, tmp_path, role):
     config = T5Config(vocab_size=54, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
     T5ForConditionalGeneration(config).save_pretrained(tmp_path)
-    parts = {"encoder": Backbone(str(folders / "bert")), "decoder": Backbone(str(folders / "bert"))}
-    made = Pair(**{**parts, role: Backbone(str(tmp_path))})
+    parts = {"encoder": PretrainedSource(str(folders / "bert")), "decoder": PretrainedSource(str(folders / "bert"))}
+    made = EncoderDecoder(**{**parts, role: PretrainedSource(str(tmp_path))})
     with pytest.raises(ModelError, match=rf"model\.{role} is '.*', which has an encoder and a decoder of its own"):
         made.load(AutoModelForSeq2SeqLM)
 
@@ -226,7 +230,7 @@ def test_a_tokenizer_that_cannot_begin_or_end_a_text_is_refused(folders, tmp_pat
     written = {name: value for name, value in settings.items() if name != "sep_token"}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(written))
     with pytest.raises(ModelError, match=r"no token to begin a text with \(cls or bos\) or none to end it with"):
-        Pair(Backbone(str(tmp_path)), Backbone(str(tmp_path))).load(AutoModelForSeq2SeqLM)
+        EncoderDecoder(PretrainedSource(str(tmp_path)), PretrainedSource(str(tmp_path))).load(AutoModelForSeq2SeqLM)
 
 
 def test_a_model_without_a_decoder_is_refused_with_what_to_give_instead(folders):
@@ -235,14 +239,14 @@ def test_a_model_without_a_decoder_is_refused_with_what_to_give_instead(folders)
         rf"model '{name}' is a BertModel, which has no decoder .* Give model: \{{encoder: {name}, decoder: {name}\}}"
     )
     with pytest.raises(ModelError, match=message):
-        require_decoder(Backbone(name))
+        require_decoder(PretrainedSource(name))
     require_decoder(pair(folders))
 
 
 @pytest.mark.skipif(importlib.util.find_spec(PACKAGE) is None, reason=f"the package {PACKAGE} is not installed")
 def test_a_sentence_encoder_without_an_output_layer_becomes_a_pair():
-    made = Backbone(f"package://{PACKAGE}/model")
-    model, new = loaded(Pair(made, Backbone(made.name)))
+    made = PretrainedSource(f"package://{PACKAGE}/model")
+    model, new = loaded(EncoderDecoder(made, PretrainedSource(made.name)))
     assert {name.split(".")[1] for name in new} == {"bert", "cls"}
     assert len([name for name in new if ".crossattention." in name]) == 6 * 10
     assert model.decoder.get_output_embeddings().weight is model.decoder.get_input_embeddings().weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hfft.models.origin import digest, origin_of
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 
 
 @pytest.fixture
@@ -17,17 +17,17 @@ def model(tmp_path):
 
 
 def test_the_files_that_are_read_are_known(model):
-    assert list(origin_of(Backbone(str(model)))) == ["config.json", "model.safetensors", "vocab.txt"]
-    assert list(origin_of(Backbone(str(model), from_scratch=True))) == ["config.json", "vocab.txt"]
+    assert list(origin_of(PretrainedSource(str(model)))) == ["config.json", "model.safetensors", "vocab.txt"]
+    assert list(origin_of(PretrainedSource(str(model), from_scratch=True))) == ["config.json", "vocab.txt"]
     (model / "model.safetensors").unlink()
-    assert list(origin_of(Backbone(str(model)))) == ["config.json", "pytorch_model.bin", "vocab.txt"]
+    assert list(origin_of(PretrainedSource(str(model)))) == ["config.json", "pytorch_model.bin", "vocab.txt"]
 
 
 def test_a_model_that_moves_stays_the_same(model, tmp_path_factory):
     other = tmp_path_factory.mktemp("other") / "place"
-    before = origin_of(Backbone(str(model)))
+    before = origin_of(PretrainedSource(str(model)))
     model.rename(other)
-    assert origin_of(Backbone(str(other))) == before
+    assert origin_of(PretrainedSource(str(other))) == before
 
 
 def test_of_a_large_file_a_change_of_all_its_pieces_is_seen_and_so_is_its_size(tmp_path):

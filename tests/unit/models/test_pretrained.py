@@ -24,7 +24,7 @@ from transformers import (
 
 import hfft
 from hfft.errors import ModelError
-from hfft.models.pretrained import Backbone, require_decoder
+from hfft.models.pretrained import PretrainedSource, require_decoder
 from tests import tiny
 
 
@@ -46,20 +46,20 @@ def test_a_model_without_tokenizer_files_is_refused(tmp_path, make):
         if file.name not in ("config.json", "model.safetensors"):
             file.unlink()
     with pytest.raises(ModelError, match=r"has no tokenizer files .* Copy them \(tokenizer.json"):
-        Backbone(str(tmp_path)).tokenizer()
+        PretrainedSource(str(tmp_path)).tokenizer()
 
 
 @pytest.mark.parametrize(("tokenizer", "config"), [(ByT5Tokenizer, T5Config), (CanineTokenizer, CanineConfig)])
 def test_tokenizers_of_bytes_and_letters_have_no_words_and_are_read(tmp_path, tokenizer, config):
     config().save_pretrained(tmp_path)
     tokenizer().save_pretrained(tmp_path)
-    assert isinstance(Backbone(str(tmp_path)).tokenizer(), tokenizer)
+    assert isinstance(PretrainedSource(str(tmp_path)).tokenizer(), tokenizer)
 
 
 def test_a_model_of_images_is_not_told_to_write_as_a_pair(tmp_path: Path):
     tiny.vit(tmp_path)
     with pytest.raises(ModelError, match=r"which sees images; .* Give a model such as T5 or BART\.") as found:
-        require_decoder(Backbone(str(tmp_path)))
+        require_decoder(PretrainedSource(str(tmp_path)))
     assert "encoder" not in str(found.value)
 
 
@@ -83,7 +83,7 @@ def classifier(folder: Path) -> Path:
 
 
 def load(folder: Path, **settings: Any) -> tuple[Any, list[str]]:
-    return Backbone(str(folder), **settings).load(AutoModelForSequenceClassification)
+    return PretrainedSource(str(folder), **settings).load(AutoModelForSequenceClassification)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "tokenizer.json", "config.json"])
@@ -93,7 +93,7 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path, name):
         (tmp_path / "model.safetensors").unlink()
     (tmp_path / name).write_text(POINTER)
     with pytest.raises(ModelError, match=rf"{name} \(134 bytes\) is a pointer of Git LFS .* git lfs pull"):
-        _ = Backbone(str(tmp_path)).tokenizer(), load(tmp_path)
+        _ = PretrainedSource(str(tmp_path)).tokenizer(), load(tmp_path)
 
 
 def test_a_pointer_beside_what_is_read_is_none_of_our_business(tmp_path):
@@ -165,28 +165,28 @@ def test_weights_that_are_no_numbers_are_named(tmp_path):
 def test_labels_that_are_not_numbered_from_0_ask_for_a_new_head(tmp_path, id2label, label2id, message):
     edit(classifier(tmp_path) / "config.json", id2label=id2label, label2id=label2id)
     with pytest.raises(ModelError, match=f"{message}.*model.new_head=true"):
-        _ = Backbone(str(tmp_path)).labels
+        _ = PretrainedSource(str(tmp_path)).labels
     settings: Any = {"num_labels": 2, "id2label": {0: "a", 1: "b"}, "label2id": {"a": 0, "b": 1}}
-    model, new = Backbone(str(tmp_path), new_head=True).load(AutoModelForSequenceClassification, **settings)
+    model, new = PretrainedSource(str(tmp_path), new_head=True).load(AutoModelForSequenceClassification, **settings)
     assert model.config.id2label == settings["id2label"]
     assert set(new) == {"classifier.weight", "classifier.bias"}
 
 
 def test_placeholders_in_label2id_are_no_second_numbering(tmp_path):
     edit(classifier(tmp_path) / "config.json", label2id={"LABEL_0": 0, "LABEL_1": 1})
-    assert Backbone(str(tmp_path)).labels == ["no", "yes"]
+    assert PretrainedSource(str(tmp_path)).labels == ["no", "yes"]
 
 
 def test_a_head_of_another_shape_asks_for_a_new_one_and_a_body_is_never_made_anew(tmp_path):
     classifier(tmp_path)
     settings: Any = {"num_labels": 3, "id2label": dict(enumerate("abc")), "label2id": {"a": 0, "b": 1, "c": 2}}
     with pytest.raises(ModelError, match=r"classifier.bias has the shape \(2,\) .* wants \(3,\) .*model.new_head=true"):
-        Backbone(str(tmp_path)).load(AutoModelForSequenceClassification, **settings)
+        PretrainedSource(str(tmp_path)).load(AutoModelForSequenceClassification, **settings)
     edit(tmp_path / "config.json", intermediate_size=40)
     with pytest.raises(
         ModelError, match=r"shape \(48,\) in the checkpoint, and the configuration wants \(40,\)"
     ) as found:
-        Backbone(str(tmp_path), new_head=True).load(AutoModelForSequenceClassification, **settings)
+        PretrainedSource(str(tmp_path), new_head=True).load(AutoModelForSequenceClassification, **settings)
     assert "model.new_head" not in str(found.value)
 
 
@@ -194,14 +194,14 @@ def test_a_model_from_scratch_is_in_evaluation_mode_as_a_loaded_one_is(tmp_path)
     """Its BatchNorm would take statistics of whatever is tried with it before the first step."""
     tiny.resnet(tmp_path)
     for scratch in (False, True):
-        model, _ = Backbone(str(tmp_path), from_scratch=scratch).load(AutoModelForImageClassification)
+        model, _ = PretrainedSource(str(tmp_path), from_scratch=scratch).load(AutoModelForImageClassification)
         assert not any(module.training for module in model.modules())
 
 
 def test_one_number_for_all_channels_is_read_as_three(tmp_path):
     tiny.vit(tmp_path)
     edit(tmp_path / "preprocessor_config.json", image_mean=0.5, image_std=[0.25])
-    processor = Backbone(str(tmp_path)).image_processor()
+    processor = PretrainedSource(str(tmp_path)).image_processor()
     assert (processor.image_mean, processor.image_std) == ([0.5] * 3, [0.25] * 3)
 
 
@@ -209,7 +209,7 @@ def test_one_number_for_all_channels_is_read_as_three(tmp_path):
 def test_a_tokenizer_pads_on_the_right_and_is_saved_so(tmp_path, make):
     make(tmp_path)
     edit(tmp_path / "tokenizer_config.json", padding_side="left")
-    made = Backbone(str(tmp_path)).tokenizer()
+    made = PretrainedSource(str(tmp_path)).tokenizer()
     made.save_pretrained(tmp_path / "saved")
     saved: Any = AutoTokenizer.from_pretrained(tmp_path / "saved")
     ids = saved(["the film", "the film was nice"], padding=True)["input_ids"]
@@ -232,10 +232,10 @@ def test_answers_do_not_depend_on_the_batch_where_the_padding_stood_in_front(tmp
 def test_a_tokenizer_with_neither_a_token_to_pad_nor_one_to_end_pads_with_another(tmp_path):
     tiny.gpt2(tmp_path)
     edit(tmp_path / "tokenizer_config.json", bos_token=None, eos_token=None, pad_token=None)
-    assert Backbone(str(tmp_path)).tokenizer().pad_token == "[UNK]"
+    assert PretrainedSource(str(tmp_path)).tokenizer().pad_token == "[UNK]"
     edit(tmp_path / "tokenizer_config.json", unk_token=None)
     with pytest.raises(ModelError, match="no token to pad with, nor another special one"):
-        Backbone(str(tmp_path)).tokenizer()
+        PretrainedSource(str(tmp_path)).tokenizer()
 
 
 @pytest.mark.parametrize("make", [tiny.bert, tiny.bart])
@@ -248,7 +248,7 @@ def test_tokens_without_a_row_in_the_table_of_words_are_counted(tmp_path, make):
     with pytest.raises(
         ModelError, match=rf"{rows + 2} tokens, .* only {rows} rows: 2 .*: <user>, <url>. Give them rows"
     ):
-        Backbone(str(tmp_path)).tokenizer()
+        PretrainedSource(str(tmp_path)).tokenizer()
 
 
 BART_RATES = {"dropout": 0.1, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0}
@@ -266,7 +266,7 @@ BART_RATES = {"dropout": 0.1, "attention_dropout": 0.0, "activation_dropout": 0.
 )
 def test_dropout_sets_what_it_names_and_leaves_what_is_off(tmp_path, make, value, expected):
     make(tmp_path)
-    config = Backbone(str(tmp_path), dropout=value).config
+    config = PretrainedSource(str(tmp_path), dropout=value).config
     assert {name: getattr(config, name) for name in expected if hasattr(config, name)} == {
         name: rate for name, rate in expected.items() if hasattr(config, name)
     }
@@ -274,7 +274,7 @@ def test_dropout_sets_what_it_names_and_leaves_what_is_off(tmp_path, make, value
 
 def test_the_rates_that_are_set_and_left_are_told(tmp_path):
     tiny.bart(tmp_path)
-    (line,) = Backbone(str(tmp_path), dropout=0.3).rates
+    (line,) = PretrainedSource(str(tmp_path), dropout=0.3).rates
     assert line.startswith("model.dropout sets dropout from 0.1 to 0.3; it leaves ")
     assert "attention_dropout at 0" in line
-    assert Backbone(str(tmp_path)).rates == []
+    assert PretrainedSource(str(tmp_path)).rates == []

@@ -12,8 +12,8 @@ from torch import nn
 
 from hfft.data.labels import Applying, unknown_of
 from hfft.errors import DataError, RecipeError
-from hfft.tasks.problems import find_problem, target_of_data, target_of_model
-from hfft.tasks.problems.problem import TargetOptions
+from hfft.tasks.problems import find_problem, problem_of_data, problem_of_model
+from hfft.tasks.problems.problem import ProblemOptions
 
 TAGS = Features({"y": List(ClassLabel(names=["joy", "fear", "awe"]))})
 
@@ -31,7 +31,7 @@ def learnt(values: Any, head: list[str] | None = None, features: Features | None
     columns = values if isinstance(values, dict) else {"y": values}
     rows = Dataset.from_dict(columns, features)
     names = list(columns) if len(columns) > 1 else next(iter(columns))
-    target = target_of_data(TargetOptions(**{"label": names, **options}), rows)
+    target = problem_of_data(ProblemOptions(**{"label": names, **options}), rows)
     target.learn(rows, target.read(rows, "train"), Checkpoint(head))  # type: ignore[arg-type]
     return target
 
@@ -128,7 +128,7 @@ def test_options_without_effect_and_unknown_labels_are_refused(values, options, 
 )
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=r"threshold|gamma"):
-        TargetOptions(**options)
+        ProblemOptions(**options)
 
 
 def test_the_focal_loss_is_that_of_its_paper():
@@ -191,7 +191,7 @@ def test_a_threshold_of_the_recipe_stands():
 
 def test_a_finished_model_brings_its_threshold_and_labels():
     config = {"num_labels": 2, "id2label": {0: "x", 1: "y"}, "problem_type": "multi_label_classification"}
-    target: Any = target_of_model(TargetOptions(), Checkpoint(**config, threshold=0.9))  # type: ignore[arg-type]
+    target: Any = problem_of_model(ProblemOptions(), Checkpoint(**config, threshold=0.9))  # type: ignore[arg-type]
     assert (target.labels, target.settled) == (["x", "y"], {"threshold": 0.9})
 
 

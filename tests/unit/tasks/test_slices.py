@@ -106,7 +106,7 @@ def test_a_part_has_the_scores_of_its_examples_alone():
         found, [Part("of", "x", [0, 1]), Part("of", "y", [2, 3]), Part("of", "z", [3])], 0.95, selected=True
     )
     assert (first["value"], first["examples"], first["scores"]["accuracy"]["value"]) == ("x", 2, 0.5)
-    assert first["scores"]["accuracy"]["low"] == pytest.approx(0.0945, abs=1e-4)  # Wilson's of 1 in 2
+    assert first["scores"]["accuracy"]["low"] == pytest.approx(0.0256, abs=1e-4)  # of 1 in 2
     assert second["scores"]["accuracy"]["low"] is None  # of one example
     assert first["scores"]["accuracy"]["selected"]
     assert (second["examples"], second["scores"]["accuracy"]["value"]) == (1, 1.0)  # one has no truth

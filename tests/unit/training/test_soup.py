@@ -16,19 +16,19 @@ from torch import nn
 
 import hfft
 from hfft.errors import RecipeError, Stopped
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.evaluate import Evaluate
 from hfft.training.callbacks.log import Log
-from hfft.training.evaluation import Scorer
+from hfft.training.evaluation import Evaluator
 from hfft.training.loop import Run
 from hfft.training.soup import greedy_soup, load_mean, soup_doubts
 from tests.laws.runs import cut, events, finished, launch, tensors, train
 from tests.laws.test_resuming import whole
 
-SCREEN = Screen(quiet=True)
+SCREEN = Console(quiet=True)
 
 
 def run_of(model: nn.Module) -> Run:
@@ -57,11 +57,11 @@ class Near:
 def soup_of(weights, folder, metric="near"):
     """Evaluates these weights one after the other, and makes a soup of them."""
     run, scored = run_of(nn.Linear(1, 1, bias=False)), []
-    scorer: Any = lambda model, *_: scored.append(model.weight.item()) or Near(model.weight.item())  # noqa: E731
+    evaluator: Any = lambda model, *_: scored.append(model.weight.item()) or Near(model.weight.item())  # noqa: E731
     log, every = Log(None, 1, SCREEN), Cadence(1, 99, 99)
     checkpoint = Checkpoint(RunFolder(folder), every, 1, log)
     settings = {"keep_best": metric, "lower_is_better": metric == "far", "patience": None, "keep": 4}
-    evaluate = Evaluate(scorer, every, **settings, save_best=checkpoint.save_best, log=log, screen=SCREEN)
+    evaluate = Evaluate(evaluator, every, **settings, save_best=checkpoint.save_best, log=log, console=SCREEN)
     for weight in weights:
         run.model.weight.data.fill_(weight)
         run.progress.step += 1
@@ -173,7 +173,7 @@ def test_a_resumed_run_makes_the_same_soup(tiny, tmp_path, task):
 
 
 def test_a_signal_while_the_soup_is_tasted_leaves_the_run_as_it_was(tiny, tmp_path, monkeypatch):
-    recipe, calls, answer = tiny("text-classification"), [], Scorer.__call__
+    recipe, calls, answer = tiny("text-classification"), [], Evaluator.__call__
     train(recipe, tmp_path / "whole", *SOUP)
 
     def interrupted(self, model, accelerator, asked_to_stop=lambda: 0, *more):
@@ -183,7 +183,7 @@ def test_a_signal_while_the_soup_is_tasted_leaves_the_run_as_it_was(tiny, tmp_pa
         return answer(self, model, accelerator, asked_to_stop, *more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "__call__", interrupted)
+        patch.setattr(Evaluator, "__call__", interrupted)
         with pytest.raises(Stopped, match="after step 16"):
             train(recipe, tmp_path / "cut", *SOUP)
     assert not (tmp_path / "cut" / "results.json").exists()

@@ -122,10 +122,10 @@ def runs(model: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, int]:
     first: dict[str, int] = {}
 
     def note(path: str) -> Callable[..., None]:
-        def hook(*_: object) -> None:
+        def callback(*_: object) -> None:
             first.setdefault(path, next(count))
 
-        return hook
+        return callback
 
     for path, module in model.named_modules():
         module.register_forward_pre_hook(note(path))

@@ -13,7 +13,7 @@ import pytest
 
 import hfft
 from hfft.errors import DataError, RecipeError, SetupError
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.recipe import Recipe
 from hfft.reports.compare.comparison import compare
 from hfft.reports.compare.result import Comparison
@@ -206,7 +206,7 @@ def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monk
     monkeypatch.setenv("COLUMNS", "120")
     first, other = write("first", entry={"selected": True}), write("other", wrong=range(5))
     found = compare([first, other])
-    show(found, Screen())
+    show(found, Console())
     printed = capsys.readouterr().out
     (line,) = (line for line in printed.splitlines() if line.startswith("accuracy"))
     assert "1.0000 (selected)" in line
@@ -222,7 +222,7 @@ def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monk
 def test_names_and_values_stand_apart_in_a_narrow_terminal_and_on_the_page(write, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     found = compare([write("first"), write("other", wrong=range(5))])
-    show(found, Screen())
+    show(found, Console())
     lines = capsys.readouterr().out.splitlines()
     place = lines.index("  accuracy")
     assert lines[place + 1 : place + 4] == ["    first: 1.0000", "    other: 0.8750", "    difference: -0.1250"]
@@ -390,7 +390,7 @@ def test_it_is_shown_as_json_on_the_screen_and_as_a_page(write, capsys):
     told = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert told["against"][0]["verdict"] == "worse"
     assert told["against"][0]["differences"]["accuracy"]["value"] == pytest.approx(-9 / 40)
-    show(found, Screen())
+    show(found, Console())
     printed = capsys.readouterr().out
     for part in ("other against first", "-0.2250", "other is worse", "optim.lr", "Only first is right on 10 examples"):
         assert part in printed

@@ -20,7 +20,7 @@ from transformers.image_utils import load_image
 
 import hfft
 from hfft.errors import ModelError
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.image_classification.task import ImageClassification
 from tests import tiny
 from tests.tiny import vision
@@ -226,7 +226,7 @@ def opened(folder: Path, data: Path, new_head: bool = False, **options: Any) -> 
     """The task with its data, and the prepared splits."""
     task = ImageClassification(ImageClassification.Options(**options))  # type: ignore[arg-type]
     splits = {split: Dataset.from_parquet(str(data / f"{split}.parquet")) for split in ("train", "eval")}
-    return task, task.prepare(splits, Backbone(str(folder), new_head=new_head)).splits  # type: ignore[arg-type]
+    return task, task.prepare(splits, PretrainedSource(str(folder), new_head=new_head)).splits  # type: ignore[arg-type]
 
 
 @families
@@ -288,7 +288,7 @@ def test_a_new_head_leaves_all_other_weights_as_they_were(written, data, tmp_pat
     before = with_head(tmp_path, written(name), ("cat", "dog")).state_dict()
     task, _ = opened(tmp_path, data, new_head=True)
     model: Any
-    model, new = task.model(Backbone(str(tmp_path), new_head=True))
+    model, new = task.model(PretrainedSource(str(tmp_path), new_head=True))
     assert [model.config.id2label[number] for number in range(3)] == list(COLOURS)
     after = model.state_dict()
     assert {key for key in after if after[key].shape != before[key].shape} <= set(new)
@@ -306,7 +306,7 @@ def answered(model: Any, pixels: torch.Tensor, **arguments: Any) -> torch.Tensor
 def in_size(folder: Path, data: Path, pixels: int) -> tuple[Any, torch.Tensor]:
     """The model made for images of this size, and a batch of the eval split."""
     task, splits = opened(folder, data, image_size=pixels)
-    model, new = task.model(Backbone(str(folder)))
+    model, new = task.model(PretrainedSource(str(folder)))
     assert not new
     rows = splits["eval"].rows
     return model, task.collate([rows[row] for row in range(len(rows))])["pixel_values"]
@@ -387,13 +387,13 @@ RATES = {  # the names of the rates that are set; dropout of attention is off in
 @pytest.mark.parametrize("setting", ["drop_path", "dropout"])
 def test_rates_are_those_of_the_recipe_or_refused(written, data, name, setting):
     folder, names = written(name), RATES[name][setting == "dropout"]
-    backbone, without = (replace(Backbone(str(folder)), **{setting: rate}) for rate in (0.3, 0.0))
+    pretrained, without = (replace(PretrainedSource(str(folder)), **{setting: rate}) for rate in (0.3, 0.0))
     if not names:
         with pytest.raises(ModelError, match=f"model.{setting} is 0.3, but the configuration of .* has no such rate"):
-            backbone.config  # noqa: B018
+            pretrained.config  # noqa: B018
         return
     task, _ = opened(folder, data)
-    model, _ = task.model(backbone)
+    model, _ = task.model(pretrained)
     assert {key: getattr(model.config, key) for key in names} == dict.fromkeys(names, 0.3)
     none, _ = task.model(without)
     assert dropped(model) > dropped(none)

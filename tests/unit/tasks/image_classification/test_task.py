@@ -18,7 +18,7 @@ import hfft
 from hfft.data.loaders import Cut, train_batches
 from hfft.data.sources import read_local
 from hfft.errors import DataError, HfftError, ModelError, RecipeError
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.image_classification.task import ImageClassification
 from tests import tiny
 from tests.tiny.pictures import COLOURS, pictures, png, write_pictures
@@ -63,7 +63,7 @@ def recipe(folder: Path, model: Path | str, files: dict[str, str], **task: Any) 
 
 def prepared(model: Path, splits: dict[str, Dataset], **options: Any) -> tuple[ImageClassification, Any]:
     task = ImageClassification(ImageClassification.Options(**options))  # type: ignore[arg-type]
-    return task, task.prepare(splits, Backbone(str(model)))
+    return task, task.prepare(splits, PretrainedSource(str(model)))
 
 
 def rows_of(labels: list[Any], label: Any) -> Dataset:
@@ -85,7 +85,7 @@ def test_several_labels_and_numbers_can_be_asked_of_an_image(model, tmp_path):
     task, found = prepared(model, {"train": lists})
     batch = batch_of(task, found.splits["train"])
     assert batch["labels"].tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1]] * 2
-    made, _ = task.model(Backbone(str(model)))
+    made, _ = task.model(PretrainedSource(str(model)))
     expected = binary_cross_entropy_with_logits(task.logits(made.eval(), batch), batch["labels"].float())
     assert task.loss(made, batch).item() == pytest.approx(expected.item(), abs=1e-6)
     rows_of([0.5, 1.25, -3.0, 7.5] * 2, Value("float64")).to_parquet(tmp_path / "numbers.parquet")
@@ -99,7 +99,7 @@ def test_several_labels_and_numbers_can_be_asked_of_an_image(model, tmp_path):
 def mixed_batch(model: Path, label: Any, values: list[Any], **options: Any) -> tuple[Any, Any, torch.Tensor]:
     task, found = prepared(model, {"train": rows_of(values, label)}, augment={"mixup": 0.4}, **options)
     batch = batch_of(task, found.splits["train"], draw=True)
-    made, _ = task.model(Backbone(str(model)))
+    made, _ = task.model(PretrainedSource(str(model)))
     return task, batch, task.logits(made.eval(), batch).detach()
 
 

@@ -18,7 +18,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 import hfft
 from hfft.data.loaders import Batch
 from hfft.errors import RecipeError
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.seq2seq.task import Summarization, Translation
 from tests import tiny
 from tests.tiny import GERMAN, translations, write_json, write_jsonl
@@ -102,8 +102,10 @@ def options(name: str, **changes: Any) -> dict[str, Any]:
 
 def opened(folder: Path, kind: Any, rows: list[dict[str, Any]], **given: Any) -> Opened:
     task = kind(kind.Options(**given))
-    examples = task.prepare({"train": Dataset.from_list(rows)}, backbone := Backbone(str(folder))).splits["train"]
-    model, new = task.model(backbone)
+    examples = task.prepare({"train": Dataset.from_list(rows)}, pretrained := PretrainedSource(str(folder))).splits[
+        "train"
+    ]
+    model, new = task.model(pretrained)
     assert not new
     return Opened(task, model.eval(), task.collate([examples.rows[row] for row in range(len(rows))]))
 
@@ -120,9 +122,9 @@ def heard(model: Any, side: str, name: str, ask: Callable[[], Any]) -> torch.Ten
     """What `model`'s encoder or decoder is given by this name the first time that `ask` calls it."""
     found: list[torch.Tensor] = []
     part = getattr(model, f"get_{side}")()
-    hook = part.register_forward_pre_hook(lambda _, __, given: found.append(given[name]), with_kwargs=True)
+    callback = part.register_forward_pre_hook(lambda _, __, given: found.append(given[name]), with_kwargs=True)
     ask()
-    hook.remove()
+    callback.remove()
     return found[0]
 
 

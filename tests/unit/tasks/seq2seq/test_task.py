@@ -18,7 +18,7 @@ from transformers import GenerationConfig
 import hfft
 from hfft.errors import DataError, ModelError, RecipeError, SetupError
 from hfft.tasks.seq2seq.generation import Generation, complete
-from hfft.workflows.build import assemble, draft
+from hfft.workflows.build import build, resolve
 from tests.laws.runs import assembled, events, predictions, train
 from tests.tiny import bart, gpt2
 
@@ -58,8 +58,8 @@ def test_rouge_is_that_of_rouge_score_on_the_predictions_file(tiny, tmp_path):
     train(tiny("summarization"), tmp_path / "run", "train.epochs=2")
     rows = predictions(tmp_path / "run")
     found = results(tmp_path / "run")["eval"]
-    scorer = RougeScorer(["rouge1", "rouge2", "rougeL", "rougeLsum"], use_stemmer=True)
-    scores = [scorer.score(row["truth"], row["answer"]) for row in rows]
+    evaluator = RougeScorer(["rouge1", "rouge2", "rougeL", "rougeLsum"], use_stemmer=True)
+    scores = [evaluator.score(row["truth"], row["answer"]) for row in rows]
     for name in scores[0]:
         assert found[name]["value"] == pytest.approx(sum(s[name].fmeasure for s in scores) / len(rows), abs=1e-6)
 
@@ -360,12 +360,12 @@ def test_scores_of_other_rows_are_not_compared_with_the_best_so_far(tiny, tmp_pa
 
 def test_the_largest_batch_is_looked_for_among_all(tiny):
     made = assembled(tiny("translation"), "eval.batch_tokens=30")
-    scorer = made.scorers["eval"]
-    assert scorer.examples.lengths is not None
-    longest = int(scorer.examples.lengths.max())
-    assert (30 // longest, longest) in scorer.shapes
-    assert max(rows for rows, _ in scorer.shapes) > 30 // longest
-    assert sum(rows for rows, _ in scorer.shapes) <= len(scorer.examples)
+    evaluator = made.evaluators["eval"]
+    assert evaluator.examples.lengths is not None
+    longest = int(evaluator.examples.lengths.max())
+    assert (30 // longest, longest) in evaluator.shapes
+    assert max(rows for rows, _ in evaluator.shapes) > 30 // longest
+    assert sum(rows for rows, _ in evaluator.shapes) <= len(evaluator.examples)
 
 
 @pytest.fixture
@@ -378,10 +378,10 @@ def half():
 
 @pytest.mark.parametrize("adapter", [[], ["tune.adapter={rank: 2}"]])
 def test_answers_are_generated_in_the_precision_of_training(tiny, half, adapter):
-    made = assemble(draft(hfft.Recipe.from_dict(tiny("translation"), *adapter), trust=False), half)
+    made = build(resolve(hfft.Recipe.from_dict(tiny("translation"), *adapter), trust=False), half)
     seen = set()
     for name, module in made.run.model.named_modules():
         if name.endswith("q_proj") or name.endswith("q_proj.base_layer"):
             module.register_forward_hook(lambda _, __, out: seen.add(out.dtype))
-    made.scorers["eval"].some(3)(made.run.model, made.run.accelerator)
+    made.evaluators["eval"].some(3)(made.run.model, made.run.accelerator)
     assert seen == {torch.bfloat16}

@@ -37,7 +37,7 @@ from transformers import (
 
 import hfft
 from hfft.errors import DataError, ModelError, RecipeError
-from hfft.models.pretrained import Backbone
+from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.token_classification.documents import without_overlaps
 from hfft.tasks.token_classification.options import Options
 from hfft.tasks.token_classification.schemes import Span
@@ -152,7 +152,7 @@ def task_of(folder: Path, train: list[dict] | Dataset, model=bert, **options):
         split: rows if isinstance(rows, Dataset) else Dataset.from_list(rows) for split, rows in given.items() if rows
     }
     task = TokenClassification(Options(**options))
-    return task, task.prepare(splits, Backbone(str(folder / "model")))
+    return task, task.prepare(splits, PretrainedSource(str(folder / "model")))
 
 
 def logits_of(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -229,7 +229,7 @@ def test_each_word_of_a_long_document_is_learnt_and_answered_once(tmp_path, piec
     assert batch["windows"].tolist() == [11]
     assert batch["first"][batch["first"] >= 0].tolist() == list(range(31))
     assert task.weight(batch) == (31 if pieces == "first" else 30 + 15)
-    model, _ = task.model(Backbone(str(tmp_path / "model")))
+    model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     [answer] = task.worded(task.answers(model.eval(), batch))
     assert len(answer["answer"]) == 31
     assert prepared.summary["train"]["in_windows"] == 1
@@ -245,7 +245,7 @@ def test_further_pieces_are_learnt_as_inside(tmp_path):
 def test_the_loss_is_the_weighted_mean_over_words(tmp_path):
     rows = [{"tokens": ["w1", "w2"], "tags": ["B-a", "O"]}, {"tokens": ["w3"], "tags": ["O"]}]
     task, prepared = task_of(tmp_path, rows, class_weights={"B-a": 3.0})
-    model, _ = task.model(Backbone(str(tmp_path / "model")))
+    model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     batch = task.collate([prepared.splits["train"].rows[number] for number in range(2)])
     chances = logits_of(model.eval(), batch).log_softmax(-1)
     wanted = -(3 * chances[0, 1, 1] + chances[0, 2, 0] + chances[1, 1, 0]) / 5
@@ -257,7 +257,7 @@ def test_label_smoothing_shares_with_all_tags(tmp_path):
     """Szegedy et al. 2016: of three tags, the right one has 0.7 + 0.3 / 3, each other 0.3 / 3."""
     task, prepared = task_of(tmp_path, [{"tokens": ["w1", "w2"], "tags": ["B-a", "O"]}], label_smoothing=0.3)
     batch = task.collate([prepared.splits["train"].rows[0]])
-    model, _ = task.model(Backbone(str(tmp_path / "model")))
+    model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     model.eval()
     first, second = logits_of(model, batch)[0, 1:3].log_softmax(-1)
     wanted = -(0.1 * first[0] + 0.8 * first[1] + 0.1 * first[2] + 0.8 * second[0] + 0.1 * second[1] + 0.1 * second[2])
@@ -277,7 +277,7 @@ def test_weighted_losses_are_those_of_torch(tmp_path, given, weights, smoothing)
     if given == "balanced":
         assert compute_class_weight("balanced", classes=np.arange(3), y=[1, 2, 0, 0]) == pytest.approx(weights)
     batch = task.collate([prepared.splits["train"].rows[number] for number in range(2)])
-    model, _ = task.model(Backbone(str(tmp_path / "model")))
+    model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     model.eval()
     logits, tags = logits_of(model, batch), torch.tensor([1, 2, 0, 0])
     at = torch.stack([*logits[0, 1:4], logits[1, 1]])
@@ -290,7 +290,7 @@ def test_a_batch_without_a_tag_weighs_and_costs_nothing(tmp_path):
     row = {"tokens": ["w1"], "tags": ["O"]}
     nothing = {"tokens": [], "tags": []}
     task, prepared = task_of(tmp_path, [row, {"tokens": ["w1"], "tags": ["B-a"]}], eval=[row, nothing])
-    model, _ = task.model(Backbone(str(tmp_path / "model")))
+    model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     batch = task.collate([prepared.splits["eval"].rows[1]])
     assert (task.weight(batch), task.loss(model, batch).item()) == (0, 0)
     [answer] = task.worded(task.answers(model, batch))
@@ -326,7 +326,7 @@ def test_a_trained_head_is_kept_with_its_tags_in_its_order(tmp_path, labels):
     task, prepared = task_of(tmp_path, rows, model=lambda folder: None)
     assert task.labels == labels
     assert prepared.splits["train"].rows[0]["tags"] == [labels.index(tag) for tag in rows[0]["tags"]]
-    model, new = task.model(Backbone(str(tmp_path / "model")))
+    model, new = task.model(PretrainedSource(str(tmp_path / "model")))
     assert new == []
     assert torch.equal(model.state_dict()["classifier.weight"], weights)
 
@@ -353,7 +353,7 @@ def test_a_head_of_another_scheme_is_refused_before_training(tmp_path, labels, t
 def test_a_head_without_names_is_read_as_entities(tmp_path):
     trained_head(tmp_path / "model", ["LABEL_0", "LABEL_1"])
     task = TokenClassification(Options())
-    task.reopen(Backbone(str(tmp_path / "model")))
+    task.reopen(PretrainedSource(str(tmp_path / "model")))
     answers = [{"answer": ["LABEL_0", "LABEL_1"]}]
     assert "f1" in task.score(answers, [["LABEL_0", "LABEL_1"]])
 
@@ -374,7 +374,7 @@ def test_a_head_that_has_other_tags_is_refused_and_replaced_where_wanted(tmp_pat
     rows = [{"tokens": ["w1", "w2"], "tags": ["B-a", "O"]}]
     with pytest.raises(DataError, match=r"answers 'O', 'B-x', 'I-x', but the data has 'O', 'B-a', 'I-a'"):
         task_of(tmp_path, rows, model=lambda folder: None)
-    fresh = Backbone(str(tmp_path / "model"), new_head=True)
+    fresh = PretrainedSource(str(tmp_path / "model"), new_head=True)
     task = TokenClassification(Options())
     task.prepare({"train": Dataset.from_list(rows)}, fresh)
     assert task.labels == ["O", "B-a", "I-a"]
@@ -565,7 +565,7 @@ def test_the_card_reads_long_texts_and_words_only_where_they_are_read_as_by_us(t
     task, _ = task_of(tmp_path, [row], model=model, max_length=12)
     assert ("words = " in task.usage) == words
     assert "It reads 12 tokens" in task.usage
-    made, _ = task.model(Backbone(str(tmp_path / "model")))
+    made, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     made.save_pretrained(tmp_path / "made")
     task.processor.save_pretrained(tmp_path / "made")
     known: dict[str, Any] = {}
@@ -579,7 +579,7 @@ def test_the_card_reads_long_texts_and_words_only_where_they_are_read_as_by_us(t
 def test_what_is_kept_on_disk_is_made_anew_where_texts_are_read_in_another_way(tmp_path, monkeypatch):
     monkeypatch.setenv("HFFT_CACHE", str(tmp_path / "cache"))
     for number, reading in enumerate((1, 1, 2)):
-        monkeypatch.setattr("hfft.tasks.token_classification.words.READING", reading)
+        monkeypatch.setattr("hfft.tasks.token_classification.encoding.READING", reading)
         task_of(tmp_path, [{"tokens": "w1 w2", "tags": SPANS}])
         assert len(list((tmp_path / "cache" / "tokens").iterdir())) == (1 if number < 2 else 2)
 
@@ -613,7 +613,7 @@ def test_a_model_without_an_attention_mask_is_trained(tmp_path):
     batch = task.collate([prepared.splits["train"].rows[number] for number in range(2)])
     assert "attention_mask" not in batch
     assert batch["labels"].tolist() == [[-100, 1, 2, 0, -100], [-100, 0, -100, -100, -100]]
-    model, _ = task.model(Backbone(str(tmp_path / "model")))
+    model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     assert [len(answer["tags"]) for answer in task.answers(model.eval(), batch)] == [3, 1]
     assert task.loss(model, batch).isfinite()
     assert len(task.decoded(batch)) == 2

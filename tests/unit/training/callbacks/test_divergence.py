@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from hfft.errors import Diverged, TrainingError
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
@@ -64,8 +64,8 @@ def test_weights_and_statistics_that_are_not_finite_are_named_and_not_kept(tmp_p
     prepared, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=0.1))
     given: Any = rest
     run = Run(given, prepared, optimizer, given, accelerator, given, 9, 9, None, 0)
-    screen, folder = Screen(quiet=True), RunFolder(tmp_path)
-    checkpoint = Checkpoint(folder, Cadence(1, 9, 9), 1, Log(None, 1, screen))
+    console, folder = Console(quiet=True), RunFolder(tmp_path)
+    checkpoint = Checkpoint(folder, Cadence(1, 9, 9), 1, Log(None, 1, console))
     run.progress.step = 1
     checkpoint.save(run)
     with torch.no_grad():

@@ -56,7 +56,7 @@ def test_the_average_is_that_of_the_formula(run):
 
 def test_the_weights_change_places_and_come_back(run):
     average = Average(run, 0.9)
-    run.hooks = [average]
+    run.callbacks = [average]
     average(run, step(run, 1))
     plain, mean = tensors(run), {name: tensor.clone() for name, tensor in average.averages.items()}
     known = [(id(parameter), parameter.data_ptr()) for parameter in run.model.parameters()]

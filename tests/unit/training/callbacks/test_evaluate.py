@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
 from hfft.tasks.scores import Measured, Scored
 from hfft.training.callbacks.cadence import Cadence
@@ -18,7 +18,7 @@ from hfft.training.callbacks.evaluate import Evaluate
 from hfft.training.callbacks.log import Log
 from hfft.training.loop import Run
 
-SCREEN = Screen(quiet=True)
+SCREEN = Console(quiet=True)
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def evaluation(values, saved, **settings):
         scores = {} if value is None else {"near": float(value)}
         return Scored(None, [0, 1], answers, [None, None], given=Measured(scores))  # type: ignore[arg-type]
 
-    scorer: Any = score
+    evaluator: Any = score
     settings = {"keep_best": "near", "lower_is_better": False, "patience": None, **settings}
     every = Cadence(1, 99, 99)
-    return Evaluate(scorer, every, save_best=saved, log=Log(None, 1, SCREEN), screen=SCREEN, **settings)
+    return Evaluate(evaluator, every, save_best=saved, log=Log(None, 1, SCREEN), console=SCREEN, **settings)
 
 
 def kept_after(run, values, **settings):

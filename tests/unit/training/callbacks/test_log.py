@@ -11,7 +11,7 @@ import torch
 
 import hfft
 from hfft.cli import main
-from hfft.io.console import Screen
+from hfft.io.console import Console
 from hfft.training.callbacks.log import Log, ProgressLine
 from hfft.training.loop import Progress, StepReport
 
@@ -90,7 +90,7 @@ def shown(capsys, seconds: list[float], ahead: float | None) -> str:
     accelerator, progress = SimpleNamespace(num_processes=1), Progress()
     run: Any = SimpleNamespace(progress=progress, total_steps=100, accelerator=accelerator)
     run.steps_per_epoch, run.counts_epochs = 10, True
-    log = Log(None, 1, Screen(verbose=True))
+    log = Log(None, 1, Console(verbose=True))
     log.seconds_ahead = lambda run: ahead
     for took in seconds:
         progress.step, progress.samples, progress.seconds = (
@@ -112,7 +112,7 @@ def test_speed_and_time_left_are_those_of_the_last_steps_and_of_the_scoring_to_c
 
 def test_while_a_split_is_scored_the_line_says_how_far_that_is(capsys, monkeypatch):
     monkeypatch.setattr("hfft.training.callbacks.log.SCORING_PATIENCE", -1)
-    line = ProgressLine(Screen())
+    line = ProgressLine(Console())
     line.show(8, 24, [("loss 1.0", 5)])
     tell = line.scoring("eval")
     for done in range(4):

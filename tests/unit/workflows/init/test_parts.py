@@ -9,14 +9,14 @@ import hfft.workflows.init.sources
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
 from hfft.tasks import TASKS
-from hfft.workflows.build import draft
+from hfft.workflows.build import resolve
 from hfft.workflows.describe import PURPOSES, describe_tasks
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.languages import language_of, language_of_name, tokens_of
 from hfft.workflows.init.models import TABLES
 from hfft.workflows.init.recipe import comment, flow
 from hfft.workflows.init.sources import Source, find_source, is_hub_name, read_hub, read_split, shown_files
-from hfft.workflows.init.state import Wishes
+from hfft.workflows.init.state import InitOptions
 from tests.tiny import write_csv, write_jsonl
 
 
@@ -55,13 +55,13 @@ def test_tokens_are_counted_by_words_characters_or_signs():
 def test_siblings_take_the_place_of_train_in_a_name(tmp_path):
     for name in ("news.train.csv", "news.dev.csv", "news.test.csv", "other.csv", "other_test.csv", "x"):
         (tmp_path / name).touch()
-    found = find_source(Wishes(data=(str(tmp_path / "news.train.csv"),)))
+    found = find_source(InitOptions(data=(str(tmp_path / "news.train.csv"),)))
     assert found.files == {
         split: [str(tmp_path / f"news.{name}.csv")]
         for split, name in (("train", "train"), ("eval", "dev"), ("test", "test"))
     }
     assert found.beside == {"eval", "test"}
-    given = find_source(Wishes(data=(str(tmp_path / "other.csv"),), eval=("mine.csv",)))
+    given = find_source(InitOptions(data=(str(tmp_path / "other.csv"),), eval=("mine.csv",)))
     assert given.files["eval"] == ["mine.csv"]
     assert given.files["test"] == [str(tmp_path / "other_test.csv")]
 
@@ -70,7 +70,7 @@ def test_a_folder_with_a_table_in_parts_is_a_glob(tmp_path):
     for number in range(2):
         (tmp_path / f"train-{number:05d}-of-00002.parquet").touch()
     (tmp_path / "test-00000-of-00001.parquet").touch()
-    found = find_source(Wishes(data=(str(tmp_path),)))
+    found = find_source(InitOptions(data=(str(tmp_path),)))
     assert found.files["train"] == [str(tmp_path / "train-*-of-*.parquet")]
     assert found.files["test"] == [str(tmp_path / "test-*-of-*.parquet")]
 
@@ -89,7 +89,7 @@ def test_a_folder_named_train_is_the_split_unless_it_is_a_class_among_others(tmp
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
-    assert find_source(Wishes(data=(str(tmp_path),))).files["train"] == [str(tmp_path / found)]
+    assert find_source(InitOptions(data=(str(tmp_path),))).files["train"] == [str(tmp_path / found)]
 
 
 def test_names_of_the_hub_are_no_files(tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_of_large_files_the_first_whole_rows_are_read(tmp_path, monkeypatch):
     write_csv(tmp_path / "train.csv", rows)
     monkeypatch.setattr(hfft.workflows.init.sources, "LARGE", 1000)
     monkeypatch.setattr(hfft.workflows.init.sources, "FIRST", 2000)
-    split = read_split(find_source(Wishes(data=(str(tmp_path / "train.csv"),))), "train", [])
+    split = read_split(find_source(InitOptions(data=(str(tmp_path / "train.csv"),))), "train", [])
     assert list(split.rows["text"]) == [row["text"] for row in rows[: len(split.rows)]]
     assert 40 < len(split.rows) < 100
     assert not split.exact
@@ -139,7 +139,7 @@ def test_of_the_hub_the_first_rows_of_each_split_are_read(tmp_path, monkeypatch)
 def test_columns_are_read_as_what_they_hold(tmp_path):
     row = {"id": "1", "price": "2.5", "level": "3", "ok": "true", "note": "some words", "none": "", "file": "a.png"}
     write_csv(tmp_path / "train.csv", [row, {**row, "id": "2"}])
-    found = columns_of(read_split(find_source(Wishes(data=(str(tmp_path / "train.csv"),))), "train", []).rows)
+    found = columns_of(read_split(find_source(InitOptions(data=(str(tmp_path / "train.csv"),))), "train", []).rows)
     kinds = {name: column.kind for name, column in found.items()}
     assert kinds == {
         "id": "whole",
@@ -196,7 +196,7 @@ def test_each_task_is_described_with_an_example_that_holds(task):
     assert lines[0] == f"{task}: {PURPOSES[task].sentence}"
     assert f"  example: {PURPOSES[task].example}" in lines
     shortest = {**yaml.safe_load(PURPOSES[task].example), "data": {"files": {"train": "a.csv"}}, "model": "a/b"}
-    assert draft(Recipe.from_dict(shortest), trust=False).recipe.task.name == task
+    assert resolve(Recipe.from_dict(shortest), trust=False).recipe.task.name == task
 
 
 def test_all_tasks_or_one_are_described_and_unknown_ones_refused():

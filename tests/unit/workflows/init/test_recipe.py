@@ -17,7 +17,7 @@ import hfft
 from hfft.cli import init
 from hfft.errors import DataError, HfftError, RecipeError
 from hfft.workflows.init.recipe import check, write_first_recipe
-from hfft.workflows.init.state import Doubt, Wishes
+from hfft.workflows.init.state import InitOptions, Question
 from tests import tiny
 
 WORDS = "the and of in is to a house river stone green under never bright window forty quickly paper"
@@ -29,20 +29,20 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def refuse(doubt: Doubt) -> str:
-    raise RecipeError(f"{doubt.flag}: {doubt.why}")
+def refuse(question: Question) -> str:
+    raise RecipeError(f"{question.flag}: {question.why}")
 
 
-def take(doubt: Doubt) -> str:
-    assert doubt.default is not None
-    return doubt.default
+def take(question: Question) -> str:
+    assert question.default is not None
+    return question.default
 
 
 def started(*data: str, ask: Any = refuse, **flags: Any) -> tuple[hfft.Recipe, str, str]:
     """The recipe that is written for data, its text, and what was said."""
     said: list[str] = []
-    wishes = replace(Wishes(data=data), **flags)
-    output = write_first_recipe(wishes, ask, said.append)
+    wanted = replace(InitOptions(data=data), **flags)
+    output = write_first_recipe(wanted, ask, said.append)
     text = output.read_text("utf-8")
     assert max(map(len, text.splitlines())) <= 160
     loaded = hfft.Recipe.load(output)
@@ -244,14 +244,14 @@ def test_odd_names_of_columns_are_quoted(tmp_path):
 def test_what_is_unclear_is_asked_and_answers_are_used(tmp_path):
     rows = [{"title": sentence(n), "body": sentence(n + 1), "label": "ab"[n % 2]} for n in range(20)]
     tiny.write_csv(tmp_path / "train.csv", rows)
-    asked: list[Doubt] = []
+    asked: list[Question] = []
 
-    def answer(doubt: Doubt) -> str:
-        asked.append(doubt)
+    def answer(question: Question) -> str:
+        asked.append(question)
         return "title,body"
 
     recipe, text, _ = started("train.csv", ask=answer)
-    assert [doubt.flag for doubt in asked] == ["--text"]
+    assert [question.flag for question in asked] == ["--text"]
     assert recipe.task.options["text"] == ["title", "body"]
     assert "there are several columns of texts: title, body (chosen)" in text
 
