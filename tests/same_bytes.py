@@ -23,7 +23,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}  # before torch an
 import torch
 
 import hfft
-from tests.laws.runs import STRATEGIES, losses, train
+from tests.laws.runs import STRATEGIES, keep_best, losses, train
 from tests.outside.example import example
 from tests.tiny import EXAMPLES
 
@@ -44,7 +44,7 @@ def runs(place: Path) -> Iterator[tuple[str, Path]]:
         yield task, output
         if task == "text-classification":
             for strategy, overrides in STRATEGIES.items():
-                train(recipe, place / strategy, *overrides)
+                train(recipe, place / strategy, keep_best(task, recipe), *overrides)
                 yield f"{task}, {strategy}", place / strategy
 
 
