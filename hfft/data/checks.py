@@ -1,4 +1,4 @@
-"""Columns of sounds and films, which no task takes: they are never decoded, and a task that is given one says so."""
+"""Checks of data that tasks share: required columns, rows and texts; repeated, contradicting and rare ones; sounds."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from datasets import Audio, Dataset, Video
 
+from hfft.data.findings import Finding as Finding
 from hfft.errors import DataError, alternatives, quoted
 
+# Columns of sounds and films are never decoded, and a task that is given one says that it takes none.
 SOUND_ENDINGS = (".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma")
 
 FILM_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
@@ -37,26 +39,6 @@ def undecoded(rows: Any) -> Any:
 SHOWN = 3  # rows named in a message
 
 UNLABELLED = "unlabelled"  # the kind of finding that goes without saying of rows that are only to be answered
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something worth a look in the data: how many rows or labels of a split, out of how many, and some of them."""
-
-    kind: str
-    split: str
-    count: int
-    total: int
-    text: str
-    unit: str = "rows"
-
-    def __str__(self) -> str:
-        share = f" ({self.count / self.total:.1%})" if self.total else ""
-        return f"{self.split}: {self.count} of {self.total} {self.unit}{share} {self.text}"
-
-    def as_json(self) -> dict[str, Any]:
-        """The finding as plain values."""
-        return asdict(self)
 
 
 _UNCUT: ContextVar[Mapping[str, Sequence[int]] | None] = ContextVar("uncut", default=None)  # of the parts of a hold-out

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from datasets import ClassLabel, Dataset
 
 from hfft.data.checks import row_of
-from hfft.data.labels import Applying, as_known
+from hfft.data.label_values import Applying
+from hfft.data.labels import as_known
 from hfft.errors import DataError, quoted
 
 KINDS = "a label is a text, a whole number or a boolean."

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datasets import ClassLabel, Dataset, Features
 
 from hfft.data.checks import row_of
+from hfft.data.label_values import GENERIC, unknown_of
 from hfft.errors import DataError, near, quoted, shortened
-
-GENERIC = "LABEL_"  # transformers' names where none were given: they say nothing
 
 NEW_ROWS = "data"  # the split of rows that a finished model is asked about
 
@@ -39,19 +38,6 @@ def as_known(known: Sequence[str]) -> Callable[[str], str]:
         return spelled[text]
 
     return spell
-
-
-class Applying(list[str]):
-    """The labels that apply to a row, where of some nobody knows whether they do: these are `unknown`."""
-
-    def __init__(self, names: Iterable[str], unknown: Iterable[str] = ()):
-        super().__init__(names)
-        self.unknown = tuple(unknown)
-
-
-def unknown_of(truth: Any) -> tuple[str, ...]:
-    """The labels of which nobody knows whether they apply to a row; none of a plain list."""
-    return truth.unknown if isinstance(truth, Applying) else ()
 
 
 def choose_names(

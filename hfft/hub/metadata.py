@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from hfft.data.checks import Finding
+from hfft.data.findings import Finding
 from hfft.io.run_folder import scored_splits
 from hfft.recipe import Recipe
 from hfft.tasks.task import Task

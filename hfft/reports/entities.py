@@ -14,8 +14,7 @@ from hfft.reports.examples import LONGEST, SHOWN, drawn, gallery
 from hfft.reports.labels import confused, confusion, label_rows
 from hfft.reports.predictions import About, Predictions
 from hfft.reports.run_files import Row
-from hfft.tasks.token_classification.postprocess import SpansOf, how_read
-from hfft.tasks.token_classification.schemes import Span
+from hfft.tasks.token_classification.schemes import Span, SpansOf, how_read
 
 
 @dataclass(frozen=True)

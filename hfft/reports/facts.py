@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from hfft.data.checks import Finding
+from hfft.data.findings import Finding
 from hfft.errors import SetupError
 from hfft.io.run_folder import RunFolder, left_out, read_json, scored_splits, weights_shown, write_json, write_text
 from hfft.recipe import Recipe

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-from hfft.data.checks import Finding
-from hfft.data.labels import unknown_of
+from hfft.data.findings import Finding
+from hfft.data.label_values import unknown_of
 from hfft.io.console import Console
 from hfft.metrics.intervals import NONE, WHY_NONE, Interval, intervals
 from hfft.metrics.weighing import Scores, Weighted, repeated

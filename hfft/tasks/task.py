@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from datasets import Dataset
-from PIL.Image import Image
-from pydantic import BaseModel
-from torch import Tensor
-from transformers import PreTrainedModel
-
-from hfft.data.checks import Finding
-from hfft.data.loaders import Batch, Examples
+from hfft.data.findings import Finding
 from hfft.metrics.weighing import Scores, Weighted, repeated
-from hfft.models.pretrained import Pretrained
+
+if TYPE_CHECKING:  # reports know of tasks, and are made without any of these
+    from datasets import Dataset
+    from PIL.Image import Image
+    from pydantic import BaseModel
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from hfft.data.loaders import Batch, Examples
+    from hfft.models.pretrained import Pretrained
 
 Answer = dict[str, Any]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import torch
 
 
 def parameter_lines(rows: Sequence[ParameterRow]) -> tuple[list[str], list[list[str]]]:
@@ -47,7 +46,7 @@ def _span(values: Sequence[float], form: str) -> str:
 
 def count(rows: Iterable[ParameterRow]) -> int:
     """How many numbers some parameters have."""
-    return sum(torch.Size(row.shape).numel() for row in rows)
+    return sum(math.prod(row.shape) for row in rows)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hfft.data.labels import Applying
+from hfft.data.label_values import Applying
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.io.run_folder import RunFolder, scored_splits
 from hfft.metrics.custom import find_metric, load_modules, number_labels

@@ -14,8 +14,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hfft.data import checks
 from hfft.data.label_columns import Reading, label_sets
+from hfft.data.label_values import Applying, unknown_of
 from hfft.data.label_warnings import name_findings, spelling_findings
-from hfft.data.labels import Applying, choose_names, encode_sets, unknown_of
+from hfft.data.labels import choose_names, encode_sets
 from hfft.errors import DataError
 from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_label_weighted
 from hfft.metrics.weighing import Scores, Weighted

@@ -11,8 +11,8 @@ import numpy as np
 from hfft.data import checks
 from hfft.errors import DataError
 from hfft.tasks.token_classification.documents import Documents, Truth, scheme_findings
-from hfft.tasks.token_classification.postprocess import Document, SpansOf
-from hfft.tasks.token_classification.schemes import SchemeName, Span
+from hfft.tasks.token_classification.postprocess import Document
+from hfft.tasks.token_classification.schemes import SchemeName, Span, SpansOf
 
 
 def document_findings(read: Mapping[str, Documents], scheme: SchemeName) -> list[checks.Finding]:

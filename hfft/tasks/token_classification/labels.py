@@ -10,7 +10,8 @@ from datasets import ClassLabel, Dataset
 from torch import Tensor
 
 from hfft.data.checks import row_of
-from hfft.data.labels import GENERIC, NEW_ROWS, choose_names
+from hfft.data.label_values import GENERIC
+from hfft.data.labels import NEW_ROWS, choose_names
 from hfft.errors import DataError, ModelError, near
 from hfft.tasks.problems.single_label import class_weights
 from hfft.tasks.token_classification.documents import Columns, Documents, named_classes

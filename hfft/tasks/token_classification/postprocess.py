@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from hfft.data.checks import count_rows
-from hfft.data.labels import GENERIC
 from hfft.tasks.task import Answer, Remarks
 from hfft.tasks.token_classification.documents import Truth, without_overlaps
 from hfft.tasks.token_classification.schemes import (
@@ -18,9 +17,9 @@ from hfft.tasks.token_classification.schemes import (
     OUTSIDE,
     SchemeName,
     Span,
+    SpansOf,
     begins_inside,
     entities_of,
-    is_marked,
     tags_of_spans,
 )
 
@@ -110,25 +109,6 @@ def _plain(span: Span) -> dict[str, Any]:
 
 def _span(plain: dict[str, Any]) -> Span:
     return Span(plain["label"], plain["start"], plain["end"])
-
-
-SpansOf = Callable[[Sequence[str]], list[Span]]
-"""Reads the tags of words as spans of words: `entities_of` or `words_alone`."""
-
-
-def words_alone(tags: Sequence[str]) -> list[Span]:
-    """Reads each tag by itself: the word that has it is a span."""
-    return [Span(tag, word, word + 1) for word, tag in enumerate(tags) if tag != OUTSIDE]
-
-
-def how_read(labels: Sequence[str], scheme: SchemeName | None) -> SpansOf:
-    """How tags are to be read.
-
-    Those without `O`, `B-` and `I-`, which name every word as parts of speech do, are no entities where no scheme is
-    asked for.
-    """
-    marked = any(is_marked(label) or label.startswith(GENERIC) for label in labels)
-    return entities_of if marked or scheme is not None else words_alone
 
 
 def telling(scores: Mapping[str, Any], spans_of: SpansOf) -> dict[str, Any]:

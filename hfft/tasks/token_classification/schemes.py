@@ -8,9 +8,10 @@ type, data of phrases often leave it out: `B` and `I`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from hfft.data.label_values import GENERIC
 from hfft.errors import DataError, near, shortened
 
 OUTSIDE = "O"
@@ -188,3 +189,22 @@ def tags_of_spans(words: Sequence[tuple[int, int]], spans: Sequence[Span], schem
             first, word = False, word + 1
     back = {Span(found.label, words[found.start][0], words[found.end - 1][1]) for found in entities_of(tags)}
     return tags, sum(span not in back for span in spans)
+
+
+SpansOf = Callable[[Sequence[str]], list[Span]]
+"""Reads the tags of words as spans of words: `entities_of` or `words_alone`."""
+
+
+def words_alone(tags: Sequence[str]) -> list[Span]:
+    """Reads each tag by itself: the word that has it is a span."""
+    return [Span(tag, word, word + 1) for word, tag in enumerate(tags) if tag != OUTSIDE]
+
+
+def how_read(labels: Sequence[str], scheme: SchemeName | None) -> SpansOf:
+    """How tags are to be read.
+
+    Those without `O`, `B-` and `I-`, which name every word as parts of speech do, are no entities where no scheme is
+    asked for.
+    """
+    marked = any(is_marked(label) or label.startswith(GENERIC) for label in labels)
+    return entities_of if marked or scheme is not None else words_alone

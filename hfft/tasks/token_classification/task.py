@@ -34,7 +34,7 @@ from hfft.tasks.token_classification.encoding import IGNORED
 from hfft.tasks.token_classification.labels import encode_tags, learn, scheme_of_model, weights_of
 from hfft.tasks.token_classification.options import Options
 from hfft.tasks.token_classification.postprocess import Document
-from hfft.tasks.token_classification.schemes import SchemeName, Span, entities_of
+from hfft.tasks.token_classification.schemes import SchemeName, Span, SpansOf, entities_of, how_read
 
 NOT_FOR_THE_MODEL = ("labels", "windows", "first", "word_count", "asked")
 
@@ -199,8 +199,8 @@ class TokenClassification(Plain):
         return wording.remarks(split, answers, self.scheme) if self._spans_of is entities_of else Remarks()
 
     @property
-    def _spans_of(self) -> wording.SpansOf:
-        return wording.how_read(self.labels, self.options.scheme)
+    def _spans_of(self) -> SpansOf:
+        return how_read(self.labels, self.options.scheme)
 
 
 def _logits(model: Any, batch: Batch) -> Tensor:

@@ -20,8 +20,7 @@ from hfft.tasks.seq2seq.pairs import read_pairs
 from hfft.tasks.token_classification.documents import Columns as TagColumns
 from hfft.tasks.token_classification.documents import read_answered
 from hfft.tasks.token_classification.options import Options as TagOptions
-from hfft.tasks.token_classification.postprocess import how_read
-from hfft.tasks.token_classification.schemes import Span, refuse_misspelled, scheme_of
+from hfft.tasks.token_classification.schemes import Span, how_read, refuse_misspelled, scheme_of
 from hfft.workflows.init.columns import Column
 from hfft.workflows.init.guess_sequences import LOOKED_AT
 from hfft.workflows.init.languages import language_of, tokens_of

@@ -10,7 +10,7 @@ import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
 from torch import nn
 
-from hfft.data.labels import Applying, unknown_of
+from hfft.data.label_values import Applying, unknown_of
 from hfft.errors import DataError, RecipeError
 from hfft.tasks.problems import find_problem, problem_of_data, problem_of_model
 from hfft.tasks.problems.problem import ProblemOptions
