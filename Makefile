@@ -16,8 +16,8 @@ test: .venv/dev.done  ## all tests but those on data and models that have to be 
 	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal \
 		--override-ini tmp_path_retention_policy=failed
 
-laws: .venv/dev.done  ## the laws for strategies that `test` leaves out: with an average, over processes, on every architecture
-	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest tests/laws -m wide -n auto --dist worksteal \
+laws: .venv/dev.done  ## the full product that `test` tries in pairs: each task and variant with each strategy, over processes
+	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest tests -m wide -n auto --dist worksteal \
 		--override-ini tmp_path_retention_policy=failed
 
 fuzz: .venv/dev.done  ## thousands of odd recipes and files, new ones each time: no traceback, no hang, counts that add up

@@ -75,15 +75,19 @@ READ = [
     *((variant, strategy) for variant in VARIANTS for strategy in ENDS),
 ]
 """Every task and variant with the plainest strategy and with all of them together."""
-CASES = [
-    pytest.param(task, strategy, marks=pytest.mark.wide if task in OWN_BATCHES and strategy != "full" else [])
-    for task, strategy in READ
-    if task in LAWFUL or task in OWN_BATCHES or strategy != "full"
+FEW_TASKS = [
+    pytest.param(task, marks=[] if task in ("text-classification", "outside") else pytest.mark.wide) for task in LAWFUL
 ]
-"""Tasks with both; variants with all strategies together, and those with batches of their own with none.
-
-What these do with all strategies is `wide`.
-"""
+"""All tasks, for what hangs on no task but should hold for each: one of ours and one from outside in every run."""
+TRIED_ALWAYS = [
+    *((task, ENDS[-1]) for task in LAWFUL),
+    *((task, "full") for task in ("text-classification", "outside", *OWN_BATCHES)),
+]
+"""What of these every run of the tests tries: each task with all strategies together; with none a task of ours, one from
+outside, and the variants whose batches are cut in another way. The others are `wide`: each of them meets no code that
+these do not."""
+CASES = [pytest.param(*case, marks=[] if case in TRIED_ALWAYS else pytest.mark.wide) for case in READ]
+"""Every task and variant with the plainest strategy and with all of them together."""
 STRATEGIC = [
     (task, strategy)
     for task in ARCHITECTURES

@@ -11,6 +11,7 @@ from hfft.tasks import TASKS
 from tests.laws.runs import (
     CASES,
     LAWFUL,
+    OWN_BATCHES,
     assembled,
     finished,
     launch,
@@ -21,7 +22,7 @@ from tests.laws.runs import (
     tuning,
     unscored,
 )
-from tests.tiny import EXAMPLES
+from tests.tiny import EXAMPLES, VARIANTS
 
 SHORT = ["train.epochs=null", "train.steps=12", "train.log_every=1"]  # of 61 rows: the last of epoch 1 is a short one
 SAVED_ONCE = ["train.checkpoint_every=12"]
@@ -99,7 +100,14 @@ def test_processes_do_not_change_losses_and_scores(tiny, tmp_path, task, process
 HANGS_ON_BATCHES = ("streaming", "mixed-images")
 
 
-@pytest.mark.parametrize("task", [*(task for task in EXAMPLES if task not in HANGS_ON_BATCHES), "outside"])
+BATCHED: list[Any] = [
+    pytest.param(task, marks=pytest.mark.wide if task in VARIANTS and task not in OWN_BATCHES else [])
+    for task in [*EXAMPLES, "outside"]
+    if task not in HANGS_ON_BATCHES
+]
+
+
+@pytest.mark.parametrize("task", BATCHED)
 def test_an_epoch_of_grouped_batches_weighs_every_sample_once(tiny, tmp_path, task):
     """With weights that stand still, the mean loss over an epoch is that over the data, however it is batched."""
     still = [*no_dropout(task), "optim.lr=1e-30", "optim.weight_decay=0", "train.epochs=null", "train.log_every=1"]

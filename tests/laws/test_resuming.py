@@ -19,6 +19,7 @@ from hfft.training.evaluation import Evaluator
 from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,
+    FEW_TASKS,
     LAWFUL,
     cut,
     events,
@@ -146,7 +147,7 @@ def test_a_finished_run_says_so_and_is_left_alone(tiny, trained, task):
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
 
 
-@pytest.mark.parametrize("task", LAWFUL)
+@pytest.mark.parametrize("task", FEW_TASKS)
 def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
     recipe = tiny(task)
     even = ["optim.schedule=constant", "optim.warmup=0"]
@@ -186,7 +187,7 @@ def wait_for(done, process, seconds=120):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("task", LAWFUL)
+@pytest.mark.parametrize("task", FEW_TASKS)
 def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch, task):
     """The evaluation of that step is made when the run goes on, and the checkpoint's clock is right."""
     recipe, overrides = tiny(task), [*KEPT, keep_best(task, tiny(task)), "train.epochs=null", "train.steps=12"]
