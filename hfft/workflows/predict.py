@@ -155,6 +155,8 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
     task = finished.task
     table = read_files(list(files), ".", "--data", task.file_columns if isinstance(task, Pictured) else [])
     rows, read = table.rows, table.findings("data", _named_columns(task))
+    if not len(rows):
+        raise DataError("--data: there are no rows to score.")
     if isinstance(task, Pictured) and any(Path(file).is_dir() for file in files):
         rows = _with_own_names(rows, task)
     asked = questions_of(task, rows, {}, read)

@@ -83,9 +83,8 @@ TRIED_ALWAYS = [
     *((task, ENDS[-1]) for task in LAWFUL),
     *((task, "full") for task in ("text-classification", "outside", *OWN_BATCHES)),
 ]
-"""What of these every run of the tests tries: each task with all strategies together; with none a task of ours, one from
-outside, and the variants whose batches are cut in another way. The others are `wide`: each of them meets no code that
-these do not."""
+"""What of these every run of the tests tries: each task with all strategies together; with none a task of ours, one
+from outside, and the variants whose batches are cut in another way. The others meet no code that these do not."""
 CASES = [pytest.param(*case, marks=[] if case in TRIED_ALWAYS else pytest.mark.wide) for case in READ]
 """Every task and variant with the plainest strategy and with all of them together."""
 STRATEGIC = [

@@ -151,6 +151,12 @@ def test_rows_scored_and_rows_named_as_left_out_are_all_rows(trained, tmp_path):
         hfft.evaluate(trained("text-classification", "full"), tmp_path / "none.jsonl")
 
 
+def test_a_file_without_rows_is_refused(trained, tmp_path):
+    (tmp_path / "new.txt").write_text("\ufeff", encoding="utf-8")
+    with pytest.raises(DataError, match="there are no rows to score"):
+        hfft.evaluate(trained("text-classification", "full"), tmp_path / "new.txt")
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -166,6 +172,7 @@ def test_rows_scored_and_rows_named_as_left_out_are_all_rows(trained, tmp_path):
         (pandas.DataFrame({"text": ["w1", 3]}), "Input 1 .* is of type int"),
         (Dataset.from_dict({"text": [None, None]}), "None of the 2 inputs can be answered: 0 .nothing stands in the"),
         (Dataset.from_dict({"text": [0.5, None]}), "in row 0 .* is 0.5, which is no text"),
+        (Dataset.from_dict({"text": [{"a": 1}, None]}), "in row 0 .* which is no text"),
         (Dataset.from_dict({"text": [date(2026, 1, 2), None]}), "in row 0 .* which is no text"),
         (DatasetDict({"test": Dataset.from_dict({"text": ["w1"]})}), "is a DatasetDict: give one of its splits, test"),
     ],

@@ -71,7 +71,8 @@ def _filled(rows: Dataset, name: str, missing: Sequence[int], are_pictures: bool
     rows = cast_images(rows, name, "data") if are_pictures else rows
     values, feature = list(rows[outer]), rows.features[outer]
     kind = feature[inner] if inner else feature
-    if isinstance(kind, Value) and kind.dtype not in TEXTS and not are_pictures:
+    is_text = isinstance(kind, Value) and kind.dtype in TEXTS
+    if not (are_pictures or is_text or hasattr(kind, "feature")):
         return rows
     for number in missing:
         if are_pictures:
