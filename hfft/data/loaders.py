@@ -6,7 +6,7 @@ import os
 import shutil
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import tee
@@ -52,6 +52,8 @@ class Examples:
         views: How training sees the examples; None for as they are.
         alike: Whether training batches hold rows of like length. If not, only the micro-batches do into which a batch
             is cut. Scored together they are in any case.
+        labels: The right answers as plain values, one an example; None where there is none. Empty where nobody asks.
+        inputs: What the task wants to know of what was asked when it puts answers in words, one an example.
     """
 
     rows: Dataset
@@ -59,14 +61,22 @@ class Examples:
     lengths: np.ndarray | None
     views: Views | None = None
     alike: bool = True
+    labels: Sequence[Any] = ()
+    inputs: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def select(self, places: np.ndarray) -> Examples:
         """The examples at these places, in this order."""
-        lengths = None if self.lengths is None else self.lengths[places]
-        return replace(self, rows=self.rows.select(places), ids=self.ids[places], lengths=lengths)
+        return replace(
+            self,
+            rows=self.rows.select(places),
+            ids=self.ids[places],
+            lengths=None if self.lengths is None else self.lengths[places],
+            labels=[self.labels[place] for place in places] if self.labels else (),
+            inputs=[self.inputs[place] for place in places] if self.inputs else (),
+        )
 
 
 @dataclass(frozen=True)

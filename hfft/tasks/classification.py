@@ -113,6 +113,10 @@ class Classification(Plain):
         numbers = self.target.encode(truths, split)  # all of them: a message names the row in the file
         return [numbers[row] for row in ids.tolist()]
 
+    def decoded(self, encoded: Sequence[Any]) -> list[Any]:
+        """What `encoded` gives, as plain values: names of labels, or numbers."""
+        return self.target.truths(self.target.tensor(list(encoded)))
+
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """`(batch, outputs)`, in float32 whatever the forward pass was computed in."""
         raise NotImplementedError
@@ -126,11 +130,8 @@ class Classification(Plain):
     def weight(self, batch: Batch) -> float:
         return self.target.weight(*_both(batch)) if "shares" in batch else self.target.weight(batch["labels"])
 
-    def answers(self, model: Any, batch: Batch) -> list[Answer]:
-        return self.target.answers(self.logits(model, batch))
-
-    def truths(self, batch: Batch) -> list[Any]:
-        return self.target.truths(batch["labels"])
+    def predict(self, model: Any, batch: Batch) -> list[Answer]:
+        return self.target.predict(self.logits(model, batch))
 
     def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
         return self.target.settle(answers, truths)

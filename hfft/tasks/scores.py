@@ -14,7 +14,7 @@ from hfft.data.label_values import unknown_of
 from hfft.io.console import Console
 from hfft.metrics.intervals import NONE, WHY_NONE, Interval, intervals
 from hfft.metrics.weighing import Scores, Weighted, repeated
-from hfft.tasks.task import Answer, Remarks, Task, is_answered
+from hfft.tasks.task import Answer, Notes, Task, is_answered
 
 OWN = "The task's own"  # how a failure of the task itself begins
 
@@ -88,15 +88,15 @@ class Scored:
         failed = [f"{what} failed and is missing: {why}" for what, why in self.measured.failed.items()]
         return [*map(str, found), *failed]
 
-    def remarks(self, split: str) -> Remarks:
+    def notes(self, split: str) -> Notes:
         """What people should know of the answers beside their scores."""
         if not self.labelled[1]:
-            return Remarks()
+            return Notes()
         try:
-            return self.task.remarks(split, *self.labelled)
+            return self.task.notes(split, *self.labelled)
         except Exception as error:  # whatever a task of somebody else's raises
-            self.measured.failed[f"{OWN} remarks"] = _said(error)
-            return Remarks()
+            self.measured.failed[f"{OWN} notes"] = _said(error)
+            return Notes()
 
     def intervals(self, confidence: float) -> dict[str, Interval]:
         """The interval of each score; none where the task's own code for it fails."""

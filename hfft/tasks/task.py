@@ -56,7 +56,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Remarks:
+class Notes:
     """What people should know of the answers to a split beside their scores.
 
     Attributes:
@@ -184,7 +184,7 @@ class Task(Protocol):
         """The denominator of `loss`: what the batch weighs in the mean over the global batch. Class weights count."""
         ...
 
-    def answers(self, model: Any, batch: Batch) -> list[Answer]:
+    def predict(self, model: Any, batch: Batch) -> list[Answer]:
         """The model's answers, one an example, as plain Python values; the batch is on the model's device.
 
         They are small: what processes send each other, and what is kept of a split until all of it is answered. A row
@@ -193,19 +193,15 @@ class Task(Protocol):
         """
         ...
 
-    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Puts the answers to a whole split in words.
+    def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
+        """Puts the answers to some examples in words.
 
-        Each then has at least `answer`, in the words of `truths`; what else it holds goes into the predictions file.
-        `score` is shown beside the answer: its probability.
+        Each then has at least `answer`, as `Examples.labels` have it; what else it holds goes into the predictions
+        file. `score` is shown beside the answer: its probability.
         """
         ...
 
-    def truths(self, batch: Batch) -> list[Any]:
-        """The right answers of a batch, one an example, as plain values; None where there is none. It is on the CPU."""
-        ...
-
-    def decoded(self, batch: Batch) -> list[str]:
+    def show(self, batch: Batch) -> list[str]:
         """Shows the examples of a batch to people, a line each, as the model reads them."""
         ...
 
@@ -224,7 +220,7 @@ class Task(Protocol):
         """Scores the answers to a whole split. Names with a slash (`f1/dog`) belong to one label."""
         ...
 
-    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
+    def notes(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Notes:
         """Says what people should know of the answers to a split beside their scores."""
         ...
 
@@ -274,7 +270,7 @@ class Plain:
     def strata(self, train: Dataset) -> Sequence[Any] | None:
         return None
 
-    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
+    def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
         return list(answers)
 
     def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
@@ -283,8 +279,8 @@ class Plain:
     def fold(self, model: Any) -> None:
         """Nothing is kept beside the weights."""
 
-    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
-        return Remarks()
+    def notes(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Notes:
+        return Notes()
 
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return 0

@@ -182,7 +182,8 @@ class TextClassification(Classification):
         windows = self.options.windows
         tokens, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
         labels = self.encoded(truths, split, ids)
-        return Examples(tokens.add_column("labels", labels), ids, token_counts(tokens)), long
+        rows = tokens.add_column("labels", labels)
+        return Examples(rows, ids, token_counts(tokens), labels=self.decoded(labels)), long
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}
@@ -197,7 +198,7 @@ class TextClassification(Classification):
         inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_FOR_THE_MODEL}
         return joined(model(**inputs).logits.float(), batch.get("windows"))
 
-    def decoded(self, batch: Batch) -> list[str]:
+    def show(self, batch: Batch) -> list[str]:
         texts = self.processor.batch_decode(batch["input_ids"])
         if "windows" in batch:
             first = np.concatenate([[0], np.cumsum(batch["windows"].tolist())[:-1]])
@@ -205,7 +206,8 @@ class TextClassification(Classification):
                 f"{texts[start]} ({count} windows)"
                 for start, count in zip(first, batch["windows"].tolist(), strict=True)
             ]
-        return [f"{truth}: {text}" for truth, text in zip(self.truths(batch), texts, strict=True)]
+        labels = self.target.truths(batch["labels"])
+        return [f"{label}: {text}" for label, text in zip(labels, texts, strict=True)]
 
 
 def _text_findings(texts: Mapping[str, Sequence[tuple[str, ...]]], truths: Sequence[Any]) -> list[checks.Finding]:

@@ -100,15 +100,15 @@ class Evaluator:
             accelerator.process_index,
             accelerator.num_processes,
         )
-        found: list[tuple[int, Answer, Any]] = []
+        found: list[tuple[int, Answer]] = []
         with evaluating(model), accelerator.autocast():  # Accelerate's own is around `forward`: `generate` goes past it
             for number, part in enumerate(self._load(parts)):
                 tell(number, len(parts))
                 if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
                     raise Interrupted
-                answers = map(_sound, self.task.answers(model, on_device(part.batch, accelerator)))
+                answers = map(_sound, self.task.predict(model, on_device(part.batch, accelerator)))
                 if part.counts:
-                    found += zip(part.ids, answers, self.task.truths(part.batch), strict=True)
+                    found += zip(part.ids, answers, strict=True)
         tell(len(parts), len(parts))
         if accelerator.num_processes > 1:
             found = gather_object(found)
@@ -116,9 +116,9 @@ class Evaluator:
         ids = [row[0] for row in found]
         # Padding duplicates and dropped last batches make wrong scores in most tools: count.
         assert ids == self.examples.ids.tolist(), f"{len(ids)} answers to {len(self.examples)} examples"
-        answers, truths = [row[1] for row in found], [row[2] for row in found]
+        answers, truths = [row[1] for row in found], list(self.examples.labels)
         known = [row for row, answer in enumerate(answers) if is_answered(answer)]
-        made = self.task.worded([answers[row] for row in known]) if known else []
+        made = self._postprocessed(answers, known)
         if self.settles and known:
             made = self.task.settle(made, [truths[row] for row in known])
         for row, answer in zip(known, made, strict=True):
@@ -127,6 +127,13 @@ class Evaluator:
         if accelerator.num_processes == 1:
             return scored
         return replace(scored, given=on_main(accelerator, lambda: scored.measured))
+
+    def _postprocessed(self, answers: Sequence[Answer], rows: Sequence[int]) -> list[Answer]:
+        """The answers, in words, to the examples at some places."""
+        if not rows:
+            return []
+        examples = self.examples if len(rows) == len(self.examples) else self.examples.select(np.array(rows))
+        return self.task.postprocess([answers[row] for row in rows], examples)
 
     def _load(self, parts: Iterable[Part]) -> Iterator[MicroBatch]:
         return load(self.examples, ((part, None) for part in parts), self.task.collate, self.workers)
@@ -148,15 +155,16 @@ class Evaluator:
     def trial(self, model: Any, accelerator: Accelerator) -> Scored:
         """Gives the model's answers to the first few examples as those to all of them: what is scored, not how well."""
         parts = scoring_parts(None, len(self.examples), Budget(TRIED), 0, 1)
-        plain = plain_model(model, accelerator)
+        plain, truths = plain_model(model, accelerator), self.examples.labels
         given: list[Answer] = []
-        truths: list[Any] = []
         with evaluating(plain), accelerator.autocast():
-            for part in self._load(parts):
-                if len(given) < TRIED and all(answer == given[0] for answer in given):  # a score may want two kinds
-                    answers = map(_sound, self.task.answers(plain, on_device(part.batch, accelerator)))
-                    given += self.task.worded([answer for answer in answers if is_answered(answer)])
-                truths += self.task.truths(part.batch)
+            for part, loaded in zip(parts, self._load(parts), strict=True):
+                found = map(_sound, self.task.predict(plain, on_device(loaded.batch, accelerator)))
+                known = [(row, answer) for row, answer in zip(part.rows, found, strict=True) if is_answered(answer)]
+                asked = self.examples.select(np.array([row for row, _ in known], dtype=int))
+                given += self.task.postprocess([answer for _, answer in known], asked) if known else []
+                if len(given) >= TRIED or any(answer != given[0] for answer in given):  # a score may want two kinds
+                    break
         if not given:
             raise ModelError(
                 f"The model has no answer to any row before it is trained: {NOT_FINITE}. Look at its weights, and at "
@@ -164,7 +172,7 @@ class Evaluator:
             )
         tried = (given[row % len(given)] for row in range(len(truths)))
         answers = [_fitting(answer, truth) for answer, truth in zip(tried, truths, strict=True)]
-        return Scored(self.task, self.examples.ids.tolist(), answers, truths, self.extra)
+        return Scored(self.task, self.examples.ids.tolist(), answers, list(truths), self.extra)
 
 
 def _sound(answer: Answer) -> Answer:

@@ -127,9 +127,9 @@ def _results(
         results[f"{split}_examples"] = len(found.labelled[1])
         parts = slice_scores(found, _parts(setup, split), recipe.eval.confidence, selected)
         results |= {f"{split}_slices": parts} if parts else {}
-        remarks = found.remarks(split)
-        results |= {f"{split}_answers": remarks.facts} if remarks.facts else {}
-        said += [str(finding) for finding in remarks.findings]
+        notes = found.notes(split)
+        results |= {f"{split}_answers": notes.facts} if notes.facts else {}
+        said += [str(finding) for finding in notes.findings]
     return {
         **results,
         "settled": setup.task.settled,

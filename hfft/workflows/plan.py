@@ -99,7 +99,7 @@ def make_plan(setup: Setup) -> Plan:
         processes=run.accelerator.num_processes,
         device=run.accelerator.device.type,
         splits=setup.prepared.summary,
-        batch=setup.task.decoded(first.micro_batches[0].batch)[:SHOWN],
+        batch=setup.task.show(first.micro_batches[0].batch)[:SHOWN],
         parameters=[row.as_json() for row in rows],
         trainable_parameters=count(row for row in rows if row.trainable),
         total_parameters=count(rows),

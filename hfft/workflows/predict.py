@@ -166,7 +166,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
             f"--data: none of {len(rows)} rows can be scored, the first since {next(iter(faults.values()))}."
         )
     scores, by_label = score_table(scored, finished.confidence)
-    remarks = scored.remarks("data")
+    notes = scored.notes("data")
     return Evaluation(
         scores=scores,
         by_label=by_label,
@@ -174,8 +174,8 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         rows_read=len(rows),
         confidence=finished.confidence,
         rows=scored.rows(shown_inputs(task, rows.select(scored.ids))),
-        findings=[*findings, *scored.warnings("data"), *map(str, [*_left_out(asked, scored), *remarks.findings])],
-        facts=remarks.facts,
+        findings=[*findings, *scored.warnings("data"), *map(str, [*_left_out(asked, scored), *notes.findings])],
+        facts=notes.facts,
     )
 
 

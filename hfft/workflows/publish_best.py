@@ -101,6 +101,6 @@ def _results(setup: Setup, scored: Scored) -> dict[str, Any]:
         "warnings": [*setup.warnings, *scored.warnings("eval")],
         "remarks": [
             f"These are weights of step {step} of {setup.run.total_steps}: training was not finished.",
-            *map(str, scored.remarks("eval").findings),
+            *map(str, scored.notes("eval").findings),
         ],
     }

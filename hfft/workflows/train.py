@@ -140,7 +140,7 @@ def _introduce(setup: Setup, console: Console) -> None:
     if console.verbose:
         first = next(iter(run.batches(0, 1))).micro_batches[0].batch
         console.say("A batch as the model reads it:")
-        for line in setup.task.decoded(first)[:SHOWN]:
+        for line in setup.task.show(first)[:SHOWN]:
             console.say(f"  {line}")
         versions = describe(run.accelerator, recipe.train.seed, {})["versions"]
         console.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))

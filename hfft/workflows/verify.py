@@ -74,7 +74,7 @@ def _first_rows(setup: Setup) -> Batch:
 
 def _answers(setup: Setup, model: Any, batch: Batch) -> list[Answer]:
     with _in_float32(model), evaluating(model):
-        return setup.task.answers(model, on_device(batch, setup.run.accelerator))
+        return setup.task.predict(model, on_device(batch, setup.run.accelerator))
 
 
 @contextmanager

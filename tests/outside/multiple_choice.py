@@ -137,7 +137,8 @@ class MultipleChoice(Plain):
         lengths = token_counts(encoded)
         text = f"have endings that are cut, with their context, to {self.max_length} tokens ({cut.sum()} endings)"
         prepared.findings.extend(checks.count_rows("cut", split, cut > 0, len(ids), text, ids))
-        prepared.splits[split] = Examples(encoded, ids, lengths)
+        right = [None if label == -1 else int(label) for label in labels[ids]]
+        prepared.splits[split] = Examples(encoded, ids, lengths, labels=right)
         tokens = {"median": float(np.median(lengths)), "longest": int(lengths.max())}
         prepared.summary[split] = {"rows": len(ids), "tokens": tokens, "cut": int(cut.sum())}
 
@@ -165,19 +166,16 @@ class MultipleChoice(Plain):
     def weight(self, batch: Batch) -> float:
         return float(len(batch["labels"]))
 
-    def answers(self, model: Any, batch: Batch) -> list[Answer]:
+    def predict(self, model: Any, batch: Batch) -> list[Answer]:
         counts = (batch["endings"] >= 0).sum(1).tolist()
         rows = zip(_logits(model, batch).softmax(-1).tolist(), counts, strict=True)
         found = [probabilities[:count] for probabilities, count in rows]
         return [{"answer": int(np.argmax(row)), "score": max(row), "probabilities": row} for row in found]
 
-    def truths(self, batch: Batch) -> list[Any]:
-        return [None if label == -1 else label for label in batch["labels"].tolist()]
-
-    def decoded(self, batch: Batch) -> list[str]:
+    def show(self, batch: Batch) -> list[str]:
         texts = self.processor.batch_decode(batch["input_ids"])
         rows = ([texts[place] for place in places if place >= 0] for places in batch["endings"].tolist())
-        return [f"{truth}: {' | '.join(row)}" for truth, row in zip(self.truths(batch), rows, strict=True)]
+        return [f"{label}: {' | '.join(row)}" for label, row in zip(batch["labels"].tolist(), rows, strict=True)]
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         right = [answer["answer"] == truth for answer, truth in zip(answers, truths, strict=True)]

@@ -131,7 +131,9 @@ class ImageClassification(Classification):
         labels = self.encoded(truths, split, np.arange(len(truths)))
         views = Views(self.options.augment.mixes) if split == "train" and self.options.augment is not None else None
         # Chosen last: a column is not added to chosen rows without copying all images.
-        prepared.splits[split] = Examples(images.add_column("labels", labels).select(ids), ids, None, views)
+        chosen = images.add_column("labels", labels).select(ids)
+        names = self.decoded([labels[row] for row in ids.tolist()])
+        prepared.splits[split] = Examples(chosen, ids, None, views, labels=names)
         height, width = np.median(looked.sizes[ids], axis=0)
         prepared.summary[split] = {
             **self.describe(split, truths, ids, prepared),
@@ -172,7 +174,7 @@ class ImageClassification(Classification):
     def logits(self, model: Any, batch: Batch) -> Tensor:
         return model(pixel_values=batch["pixel_values"]).logits.float()
 
-    def decoded(self, batch: Batch) -> list[str]:
+    def show(self, batch: Batch) -> list[str]:
         return [f"{title}: {image.height} x {image.width} pixels" for title, image in self.pictures(batch)]
 
     def pictures(self, batch: Batch) -> list[tuple[str, Image.Image]]:
@@ -180,7 +182,7 @@ class ImageClassification(Classification):
 
     def _titles(self, batch: Batch) -> list[str]:
         """The truths of a batch for people; of two images that were mixed both, with their shares."""
-        own = self.truths(batch)
+        own = self.target.truths(batch["labels"])
         if "shares" not in batch:
             return [str(truth) for truth in own]
         others = self.target.truths(batch["partner_labels"])

@@ -148,7 +148,7 @@ class MultiLabel(MeanLoss):
         """The share of an example's marks that are known: the loss is a mean over all known marks of a batch."""
         return (encoded >= 0).float().mean(-1)
 
-    def answers(self, logits: Tensor) -> list[Answer]:
+    def predict(self, logits: Tensor) -> list[Answer]:
         known = logits.where(logits.isfinite(), torch.nan)  # the sigmoid of infinity would pass for an answer
         return self._decided(known.sigmoid().cpu().tolist())
 

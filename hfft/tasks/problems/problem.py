@@ -218,7 +218,7 @@ class Problem(Protocol):
         """The denominator of `loss`."""
         ...
 
-    def answers(self, logits: Tensor) -> list[Answer]:
+    def predict(self, logits: Tensor) -> list[Answer]:
         """Answers as plain values."""
         ...
 

@@ -125,7 +125,7 @@ class Regression(MeanLoss):
             return huber_loss(logits, truth, reduction="none", delta=self.options.loss.delta).mean(-1)
         return mse_loss(logits, truth, reduction="none").mean(-1)
 
-    def answers(self, logits: Tensor) -> list[Answer]:
+    def predict(self, logits: Tensor) -> list[Answer]:
         rows = logits.cpu().double() * self.spread + self.mean
         return [{"answer": self._plain(row)} for row in rows.tolist()]
 

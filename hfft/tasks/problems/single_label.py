@@ -94,7 +94,7 @@ class SingleLabel(MeanLoss):
             return super().each_weight(encoded)
         return self.class_weights.to(encoded.device)[encoded]
 
-    def answers(self, logits: Tensor) -> list[Answer]:
+    def predict(self, logits: Tensor) -> list[Answer]:
         rows = logits.softmax(-1).cpu()
         best = rows.argmax(-1).tolist()
         return [

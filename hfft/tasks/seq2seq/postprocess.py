@@ -14,7 +14,7 @@ from hfft.metrics.rouge import unread
 from hfft.metrics.scripts import CJK, PLAIN, bleu_tokenizer, unspaced
 from hfft.tasks.seq2seq.generation import ends
 from hfft.tasks.seq2seq.options import WritingOptions
-from hfft.tasks.task import Answer, Remarks
+from hfft.tasks.task import Answer, Notes
 
 USE = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -66,7 +66,7 @@ def unread_findings(split: str, targets: Sequence[str | None], options: WritingO
     return found
 
 
-def worded(
+def in_words(
     answers: Sequence[Answer], sources: Sequence[str], tokenizer: Any, settings: GenerationConfig
 ) -> list[Answer]:
     """Puts token ids in words.
@@ -101,14 +101,14 @@ def worded(
     return made
 
 
-def remarks(split: str, answers: Sequence[Answer], truths: Sequence[Any], facts: dict[str, Any]) -> Remarks:
+def notes(split: str, answers: Sequence[Answer], truths: Sequence[Any], facts: dict[str, Any]) -> Notes:
     """Counts the flags of a split's answers, and adds how long answers and truths are to the facts."""
     found: list[Finding] = []
     for flag, text in FLAGS.items():
         found += count_rows(flag, split, (flag in answer["flags"] for answer in answers), len(answers), text)
     first = (truth if isinstance(truth, str) else truth[0] for truth in truths)
     words = {"answers": _lengths(answer["answer"] for answer in answers), "truths": _lengths(first)}
-    return Remarks(found, {**facts, "words": words})
+    return Notes(found, {**facts, "words": words})
 
 
 def usage(prefix: str, looks_from_the_first: bool) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +42,6 @@ class Reader:
         tongue: What the languages mean for the model.
         frame: What stands around the texts.
         limits: Longer texts are cut.
-        asked: Source and truth of every row that is to be answered; the column `asked` of examples numbers them.
     """
 
     columns: Columns
@@ -51,7 +49,6 @@ class Reader:
     tongue: Tongue
     frame: Frame
     limits: Limits
-    asked: list[tuple[str, Truth]] = field(default_factory=list)
 
     @cached_property
     def special(self) -> SpecialTokens:
@@ -116,12 +113,11 @@ class Reader:
         rows, source_cut, target_cut = encode_pairs(
             Dataset.from_dict(columns), self.tokenizer, self.limits, self.frame, keep
         )
-        asked: Sequence[int] = [-1] * len(ids)
-        if split != "train":
-            asked = range(len(self.asked), len(self.asked) + len(ids))
-            self.asked += [(pairs.sources[row], pairs.truths[row]) for row in ids]
-        rows = rows.add_column("asked", list(asked))
-        return Examples(rows, ids, pair_lengths(rows)), source_cut, target_cut
+        examples = Examples(rows, ids, pair_lengths(rows))
+        if split != "train":  # which nobody answers
+            labels, inputs = ([texts[row] for row in ids] for texts in (pairs.truths, pairs.sources))
+            examples = replace(examples, labels=labels, inputs=inputs)
+        return examples, source_cut, target_cut
 
 
 def open_reader(task: str, options: WritingOptions, pretrained: Pretrained) -> Reader:

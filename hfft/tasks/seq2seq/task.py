@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from datasets import Dataset
 from pydantic import BaseModel
 from torch import Tensor
@@ -25,7 +24,7 @@ from hfft.tasks.seq2seq import postprocess as wording
 from hfft.tasks.seq2seq.options import SummarizationOptions, TranslationOptions, WritingOptions
 from hfft.tasks.seq2seq.pairs import IGNORED, Pairs, pad_pairs, pair_findings, read_sources
 from hfft.tasks.seq2seq.reader import Reader, open_reader
-from hfft.tasks.task import NOT_FINITE, Answer, Plain, Prepared, Remarks, ScoringDefaults
+from hfft.tasks.task import NOT_FINITE, Answer, Notes, Plain, Prepared, ScoringDefaults
 
 
 class Seq2Seq(Plain):
@@ -119,7 +118,7 @@ class Seq2Seq(Plain):
         return model, new
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        return {**pad_pairs(rows, self.processor), "asked": torch.tensor([row["asked"] for row in rows])}
+        return pad_pairs(rows, self.processor)
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         labels = batch["labels"]
@@ -131,22 +130,14 @@ class Seq2Seq(Plain):
     def weight(self, batch: Batch) -> float:
         return float((batch["labels"] != IGNORED).sum())
 
-    def answers(self, model: Any, batch: Batch) -> list[Answer]:
-        asked = batch["asked"].tolist()
+    def predict(self, model: Any, batch: Batch) -> list[Answer]:
         found = generation.generate(model, batch, self.search, seed=int(batch["input_ids"].sum()))
-        return [
-            {"answer": None, "error": NOT_FINITE} if tokens is None else {"asked": number, "tokens": tokens}
-            for number, tokens in zip(asked, found, strict=True)
-        ]
+        return [{"answer": None, "error": NOT_FINITE} if tokens is None else {"tokens": tokens} for tokens in found]
 
-    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
-        sources = [self.reader.asked[answer["asked"]][0] for answer in answers]
-        return wording.worded(answers, sources, self.processor, self.search)
+    def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
+        return wording.in_words(answers, examples.inputs, self.processor, self.search)
 
-    def truths(self, batch: Batch) -> list[Any]:
-        return [self.reader.asked[number][1] for number in batch["asked"].tolist()]
-
-    def decoded(self, batch: Batch) -> list[str]:
+    def show(self, batch: Batch) -> list[str]:
         labels = batch["labels"].masked_fill(batch["labels"] == IGNORED, self.processor.pad_token_id)
         sources, targets = (self.processor.batch_decode(ids) for ids in (batch["input_ids"], labels))
         return [f"{source} => {target}" for source, target in zip(sources, targets, strict=True)]
@@ -157,9 +148,9 @@ class Seq2Seq(Plain):
     def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
         return generation_weighted(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
 
-    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
+    def notes(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Notes:
         signed = signatures(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
-        return wording.remarks(split, answers, truths, {"signatures": signed, "generation": self.search.to_diff_dict()})
+        return wording.notes(split, answers, truths, {"signatures": signed, "generation": self.search.to_diff_dict()})
 
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return generation.search_bytes(model.config, self.search, rows, length)

@@ -227,10 +227,10 @@ def answers_of(logits: Tensor, batch: Batch) -> list[Answer]:
 
     Args:
         logits: `(windows of all rows, length, tags)`.
-        batch: Of `pad_documents`; with `word_count`, how many words each row has, and `asked`, its number.
+        batch: Of `pad_documents`; with `word_count`, how many words each row has.
 
     Returns:
-        For each row `asked`, `tags` (-1 for words without a token) and `scores`.
+        For each row `tags` (-1 for words without a token) and `scores`.
     """
     at = batch["first"] >= 0
     best = logits[at].softmax(-1).max(-1)
@@ -242,10 +242,7 @@ def answers_of(logits: Tensor, batch: Batch) -> list[Answer]:
         best.values.tolist(),
         strict=True,
     )
-    answers: list[Answer] = [
-        {"asked": number, "tags": [-1] * count, "scores": [0.0] * count}
-        for number, count in zip(batch["asked"].tolist(), batch["word_count"].tolist(), strict=True)
-    ]
+    answers: list[Answer] = [{"tags": [-1] * count, "scores": [0.0] * count} for count in batch["word_count"].tolist()]
     for row, word, tag, score in found:
         answers[row]["tags"][word], answers[row]["scores"][word] = tag, score
     return answers

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hfft.data.checks import count_rows
-from hfft.tasks.task import Answer, Remarks
+from hfft.tasks.task import Answer, Notes
 from hfft.tasks.token_classification.documents import Truth, without_overlaps
 from hfft.tasks.token_classification.schemes import (
     BARE,
@@ -120,7 +120,7 @@ def telling(scores: Mapping[str, Any], spans_of: SpansOf) -> dict[str, Any]:
     return {name: value for name, value in scores.items() if name not in alike}
 
 
-def worded(answer: Answer, document: Document, labels: Sequence[str], spans_of: SpansOf) -> Answer:
+def in_words(answer: Answer, document: Document, labels: Sequence[str], spans_of: SpansOf) -> Answer:
     """Puts the answer to a document in words.
 
     Args:
@@ -159,7 +159,7 @@ def counted(answers: Sequence[Answer], truths: Sequence[list[Any]], scheme: Sche
     """What scores are made of.
 
     Args:
-        answers: As `worded` gives them.
+        answers: As `in_words` gives them.
         truths: As `Document.raw_truth`.
         scheme: Of the tags.
         spans_of: Reads them.
@@ -189,7 +189,7 @@ def _right(tags: Sequence[str], truth: Sequence[str]) -> tuple[int, int]:
     return sum(mine == theirs for mine, theirs in zip(tags, truth, strict=True)), len(truth)
 
 
-def remarks(split: str, answers: Sequence[Answer], scheme: SchemeName) -> Remarks:
+def notes(split: str, answers: Sequence[Answer], scheme: SchemeName) -> Notes:
     """Counts what is odd about answers."""
     tags = [answer.get("tags", answer["answer"]) for answer in answers]
     broken = (scheme == "BIO" and begins_inside(names) for names in tags)
@@ -198,4 +198,4 @@ def remarks(split: str, answers: Sequence[Answer], scheme: SchemeName) -> Remark
     if tags and not any(answer["entities"] for answer in answers):
         everywhere = [True] * len(tags)
         findings += count_rows("no-entity", split, everywhere, len(tags), "have an answer without any entity")
-    return Remarks(findings, {"entities": sum(len(answer["entities"]) for answer in answers)})
+    return Notes(findings, {"entities": sum(len(answer["entities"]) for answer in answers)})

@@ -24,7 +24,7 @@ from hfft.errors import DataError
 from hfft.metrics.entities import entity_scores, entity_weighted
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained, labels_of
-from hfft.tasks.task import Answer, Plain, Prepared, Remarks
+from hfft.tasks.task import Answer, Notes, Plain, Prepared
 from hfft.tasks.token_classification import encoding
 from hfft.tasks.token_classification import encoding as batches
 from hfft.tasks.token_classification import postprocess as wording
@@ -33,10 +33,9 @@ from hfft.tasks.token_classification.documents import Columns, Documents, read_a
 from hfft.tasks.token_classification.encoding import IGNORED
 from hfft.tasks.token_classification.labels import encode_tags, learn, scheme_of_model, weights_of
 from hfft.tasks.token_classification.options import Options
-from hfft.tasks.token_classification.postprocess import Document
 from hfft.tasks.token_classification.schemes import SchemeName, Span, SpansOf, entities_of, how_read
 
-NOT_FOR_THE_MODEL = ("labels", "windows", "first", "word_count", "asked")
+NOT_FOR_THE_MODEL = ("labels", "windows", "first", "word_count")
 
 
 class TokenClassification(Plain):
@@ -52,7 +51,6 @@ class TokenClassification(Plain):
         self.labels: list[str] = []
         self.scheme: SchemeName = "BIO"
         self.class_weights: Tensor | None = None
-        self.documents: list[Document] = []  # the column `asked` of examples numbers them
 
     @property
     def inputs(self) -> list[str]:
@@ -92,7 +90,6 @@ class TokenClassification(Plain):
             raise DataError("There are no rows to answer.")
         documents = self._read(rows, NEW_ROWS) if answered else read_documents(rows, NEW_ROWS, self.columns)
         prepared = Prepared({}, self._spelling({NEW_ROWS: rows}) if answered else [])
-        self.documents = []
         self._put(NEW_ROWS, documents, prepared, not answered or self.options.unlabelled == "predict", keep=False)
         return prepared
 
@@ -122,17 +119,14 @@ class TokenClassification(Plain):
         rows = encoding.encode_documents([read.given[row] for row in ids], read.whole, tokenizer, self.cut, keep)
         found = [[(start, end) for start, end in places] if read.whole else None for places in rows["places"]]
         documents = [
-            Document(read.given[row], places, read.truths[row], self.scheme)
+            wording.Document(read.given[row], places, read.truths[row], self.scheme)
             for row, places in zip(ids.tolist(), found, strict=True)
         ]
         seen = [len({word for window in windows for word in window} - {-1}) for windows in rows["word_of_piece"]]
         findings += encoded_findings(split, documents, seen, ids)
-        asked = np.arange(len(self.documents), len(self.documents) + len(documents))
-        self.documents += documents
         columns = {
             "tags": encode_tags(documents, ids.tolist(), self.labels, split),
             "word_count": [document.words for document in documents],
-            "asked": asked.tolist(),
         }
         for name, values in columns.items():
             rows = rows.add_column(name, values)
@@ -142,9 +136,11 @@ class TokenClassification(Plain):
         rows = rows.remove_columns("places").select(kept)
         lengths, windows = token_counts(rows), np.array([len(parts) for parts in rows["input_ids"]])
         # Batches of like length were learnt worse: on WNUT17 they cost two points of entity F1.
-        prepared.splits[split] = Examples(rows, ids[kept], lengths, alike=False)
+        learnt = [documents[row] for row in kept]
+        labels = [document.raw_truth for document in learnt]
+        prepared.splits[split] = Examples(rows, ids[kept], lengths, alike=False, labels=labels, inputs=learnt)
         prepared.findings.extend(findings)
-        prepared.summary[split] = summary([documents[row] for row in kept], windows, lengths, self._spans_of)
+        prepared.summary[split] = summary(learnt, windows, lengths, self._spans_of)
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         numbered = dict(enumerate(self.labels))
@@ -154,8 +150,8 @@ class TokenClassification(Plain):
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
         inside = batches.inside_tags(self.labels) if self.options.pieces == "all" else None
-        numbers = {name: torch.tensor([row[name] for row in rows]) for name in ("word_count", "asked")}
-        return {**batches.pad_documents(rows, self.processor, inside), **numbers}
+        counts = torch.tensor([row["word_count"] for row in rows])
+        return {**batches.pad_documents(rows, self.processor, inside), "word_count": counts}
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         logits, labels = _logits(model, batch).flatten(0, 1), batch["labels"].flatten()
@@ -173,17 +169,14 @@ class TokenClassification(Plain):
             return learnt.sum().float()
         return (self.class_weights.to(labels.device)[labels.clamp(min=0)] * learnt).sum()
 
-    def answers(self, model: Any, batch: Batch) -> list[Answer]:
+    def predict(self, model: Any, batch: Batch) -> list[Answer]:
         return batches.answers_of(_logits(model, batch), batch)
 
-    def worded(self, answers: Sequence[Answer]) -> list[Answer]:
-        labels, spans_of = self.labels, self._spans_of
-        return [wording.worded(answer, self.documents[answer["asked"]], labels, spans_of) for answer in answers]
+    def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
+        asked = zip(answers, examples.inputs, strict=True)
+        return [wording.in_words(answer, document, self.labels, self._spans_of) for answer, document in asked]
 
-    def truths(self, batch: Batch) -> list[Any]:
-        return [self.documents[number].raw_truth for number in batch["asked"].tolist()]
-
-    def decoded(self, batch: Batch) -> list[str]:
+    def show(self, batch: Batch) -> list[str]:
         return batches.shown(batch, self.processor, self.labels)
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
@@ -195,8 +188,8 @@ class TokenClassification(Plain):
         found = entity_weighted(*counted)
         return replace(found, values=lambda weights: wording.telling(found.values(weights), self._spans_of))
 
-    def remarks(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Remarks:
-        return wording.remarks(split, answers, self.scheme) if self._spans_of is entities_of else Remarks()
+    def notes(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Notes:
+        return wording.notes(split, answers, self.scheme) if self._spans_of is entities_of else Notes()
 
     @property
     def _spans_of(self) -> SpansOf:

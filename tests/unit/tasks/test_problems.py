@@ -186,7 +186,7 @@ def test_a_threshold_is_chosen_on_eval_and_decides_what_follows():
 def test_a_threshold_of_the_recipe_stands():
     target = learnt([["a"], ["b"]], threshold={"a": 0.9})
     assert (target.settles, target.settled) == (False, {"threshold": {"a": 0.9, "b": 0.5}})
-    assert target.answers(torch.tensor([[1.0, 1.0]]))[0]["answer"] == ["b"]  # both have a probability of 0.73
+    assert target.predict(torch.tensor([[1.0, 1.0]]))[0]["answer"] == ["b"]  # both have a probability of 0.73
 
 
 def test_a_finished_model_brings_its_threshold_and_labels():
@@ -205,11 +205,11 @@ def test_numbers_are_learnt_standardized_and_the_scale_goes_into_the_last_layer(
     inputs = torch.randn(3, 4)
     encoded = target.tensor(target.encode(target.read(Dataset.from_dict(prices), "train"), "train"))
     assert target.loss(model(inputs), encoded).item() < 10  # not in the millions
-    before = [row["answer"] for row in target.answers(model(inputs))]
+    before = [row["answer"] for row in target.predict(model(inputs))]
     target.fold(model)
     after = model(inputs).tolist()
     assert np.allclose(before, after, rtol=1e-5)
-    assert np.allclose([row["answer"] for row in target.answers(model(inputs))], after)
+    assert np.allclose([row["answer"] for row in target.predict(model(inputs))], after)
     assert target.truths(encoded) == [[1000.5, 1.0], [3000.0, 2.5], [2500.0, 4.0]]  # not a digit lost
 
 
@@ -236,7 +236,7 @@ def test_a_trained_head_of_numbers_goes_on_as_it_began_and_its_losses_are_standa
             last.bias.fill_(300.0)
     said = last(inputs)
     target.attach(last)
-    assert [row["answer"] for row in target.answers(last(inputs).detach())] == pytest.approx(said[:, 0].tolist())
+    assert [row["answer"] for row in target.predict(last(inputs).detach())] == pytest.approx(said[:, 0].tolist())
     errors = [1700 - 1000, 1800 - 2000, 1800 - 4500] if bias else [1400 - 1000, 1500 - 2000, 1500 - 4500]
     unit = 1471.9601 if bias else (2500**2 + 1471.9601**2) ** 0.5
     far = [abs(error) / unit for error in errors]

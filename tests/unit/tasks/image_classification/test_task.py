@@ -400,7 +400,7 @@ def test_titles_of_mixed_pictures_tell_both_labels(model):
     task, batch, _ = mixed_batch(model, CLASSES, [0, 1, 2, 0])
     share = float(batch["shares"][0])
     assert task.pictures(batch)[0][0] == f"{share:.2f} a + {1 - share:.2f} b"
-    assert task.decoded(batch)[0] == f"{share:.2f} a + {1 - share:.2f} b: 16 x 16 pixels"
+    assert task.show(batch)[0] == f"{share:.2f} a + {1 - share:.2f} b: 16 x 16 pixels"
 
 
 def test_a_png_in_bytes_is_read_like_a_picture(model):

@@ -230,16 +230,14 @@ def test_each_word_of_a_long_document_is_learnt_and_answered_once(tmp_path, piec
     assert batch["first"][batch["first"] >= 0].tolist() == list(range(31))
     assert task.weight(batch) == (31 if pieces == "first" else 30 + 15)
     model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
-    [answer] = task.worded(task.answers(model.eval(), batch))
+    [answer] = task.postprocess(task.predict(model.eval(), batch), prepared.splits["train"])
     assert len(answer["answer"]) == 31
     assert prepared.summary["train"]["in_windows"] == 1
 
 
 def test_further_pieces_are_learnt_as_inside(tmp_path):
     task, prepared = task_of(tmp_path, [{"tokens": ["w1-w2", "w3"], "tags": ["B-a", "O"]}], pieces="all")
-    assert task.decoded(task.collate([prepared.splits["train"].rows[0]])) == [
-        "[CLS] w1/B-a [UNK]/I-a w2/I-a w3/O [SEP]"
-    ]
+    assert task.show(task.collate([prepared.splits["train"].rows[0]])) == ["[CLS] w1/B-a [UNK]/I-a w2/I-a w3/O [SEP]"]
 
 
 def test_the_loss_is_the_weighted_mean_over_words(tmp_path):
@@ -293,7 +291,7 @@ def test_a_batch_without_a_tag_weighs_and_costs_nothing(tmp_path):
     model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
     batch = task.collate([prepared.splits["eval"].rows[1]])
     assert (task.weight(batch), task.loss(model, batch).item()) == (0, 0)
-    [answer] = task.worded(task.answers(model, batch))
+    [answer] = task.postprocess(task.predict(model, batch), prepared.splits["eval"].select(np.array([1])))
     assert answer == {"answer": [], "entities": [], "scores": []}
 
 
@@ -428,13 +426,13 @@ def test_classes_bring_names_and_order_and_a_missing_inside_is_added(tmp_path):
     rows = Dataset.from_dict({"tokens": [["w1", "w2"]], "tags": [[0, 1]]}, features=features)
     task, prepared = task_of(tmp_path, rows)
     assert task.labels == [*names, "I-b"]
-    assert task.truths(task.collate([prepared.splits["train"].rows[0]])) == [["B-b", "O"]]
+    assert list(prepared.splits["train"].labels[:1]) == [["B-b", "O"]]
 
 
 def test_numbers_are_positions_in_labels(tmp_path):
     rows = [{"tokens": ["w1", "w2"], "tags": [1, 0]}]
-    task, prepared = task_of(tmp_path, rows, labels=["O", "B-a", "I-a"])
-    assert task.truths(task.collate([prepared.splits["train"].rows[0]])) == [["B-a", "O"]]
+    _, prepared = task_of(tmp_path, rows, labels=["O", "B-a", "I-a"])
+    assert list(prepared.splits["train"].labels[:1]) == [["B-a", "O"]]
     with pytest.raises(DataError, match=r"holds numbers \(1 in row 0 .*task.labels"):
         task_of(tmp_path, rows)
 
@@ -505,11 +503,11 @@ def test_a_span_without_a_class_is_refused(tmp_path):
 
 
 def test_white_space_at_the_ends_of_spans_is_left_out(tmp_path):
-    task, prepared = task_of(
+    _, prepared = task_of(
         tmp_path, [{"tokens": "nice w1 ", "tags": [{**SPAN, "end": 5}, {**SPAN, "start": 4, "end": 8}]}]
     )
     assert prepared.findings == []
-    assert task.truths(task.collate([prepared.splits["train"].rows[0]])) == [[SPAN, {**SPAN, "start": 5, "end": 7}]]
+    assert list(prepared.splits["train"].labels[:1]) == [[SPAN, {**SPAN, "start": 5, "end": 7}]]
 
 
 def test_of_spans_that_overlap_the_longest_stay():
@@ -590,8 +588,7 @@ def test_a_finished_model_is_asked_again_and_again(tmp_path):
     for tag in ("O", "B-a"):
         new = [{"tokens": ["w1"], "tags": [tag]}]
         made = task.questions(Dataset.from_list(new), answered=True).splits["data"]
-        assert task.truths(task.collate([made.rows[0]])) == [[tag]]
-        assert len(task.documents) == 1
+        assert list(made.labels) == [[tag]]
     with pytest.raises(DataError, match=r"row 0 of the data split has the tag 'B-b'.*'B-a'\?$"):
         task.questions(Dataset.from_list([{"tokens": ["w1"], "tags": ["B-b"]}]), answered=True)
 
@@ -614,15 +611,15 @@ def test_a_model_without_an_attention_mask_is_trained(tmp_path):
     assert "attention_mask" not in batch
     assert batch["labels"].tolist() == [[-100, 1, 2, 0, -100], [-100, 0, -100, -100, -100]]
     model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
-    assert [len(answer["tags"]) for answer in task.answers(model.eval(), batch)] == [3, 1]
+    assert [len(answer["tags"]) for answer in task.predict(model.eval(), batch)] == [3, 1]
     assert task.loss(model, batch).isfinite()
-    assert len(task.decoded(batch)) == 2
+    assert len(task.show(batch)) == 2
 
 
 def test_unlabelled_rows_are_answered_where_wanted(tmp_path):
     train = [{"tokens": ["w1", "w2"], "tags": ["B-a", "O"]}]
-    task, prepared = task_of(tmp_path, train, eval=[{"tokens": ["w1"]}], unlabelled="predict")
-    assert task.truths(task.collate([prepared.splits["eval"].rows[0]])) == [None]
+    _, prepared = task_of(tmp_path, train, eval=[{"tokens": ["w1"]}], unlabelled="predict")
+    assert list(prepared.splits["eval"].labels[:1]) == [None]
 
 
 def test_settings_that_cannot_hold_are_refused(tmp_path):
@@ -642,4 +639,4 @@ def test_spans_are_learnt_inside_outside_where_wanted(tmp_path):
         warnings.simplefilter("error")
         task, prepared = task_of(tmp_path, [{"tokens": "nice w1", "tags": [SPAN]}], scheme="IO")
     assert task.labels == ["O", "I-a"]
-    assert task.decoded(task.collate([prepared.splits["train"].rows[0]])) == ["[CLS] nice/I-a w1/O [SEP]"]
+    assert task.show(task.collate([prepared.splits["train"].rows[0]])) == ["[CLS] nice/I-a w1/O [SEP]"]
