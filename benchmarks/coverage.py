@@ -244,14 +244,14 @@ no interval. Columns: the share of right answers, or what the heading says.
                     for name, (printed, hold) in held(draw, wanted, count, number, how).items():
                         row = found.setdefault(name, {}).setdefault(f"{count} {when}", [])
                         row.append(cell(printed, hold, number))
-                        low += [100 * hold / printed] if when == "now" and printed else []
+                        low += [100 * hold / printed] if when == "now" and 10 * printed > number else []
         for name, row in found.items():
             yield f"## {name}: {title}\n"
             yield table("examples", shares, row)
     under = [value for value in low if value < LEAST]
     yield "## All of these cells\n"
     summary = f"the lowest is {min(low):.1f}, the mean {np.mean(low):.1f}"
-    yield f"{len(under)} of {len(low)} are below {LEAST} %; {summary}.\n"
+    yield f"Of those with an interval in a tenth of the sets, {len(under)} of {len(low)} are below {LEAST} %; {summary}.\n"
     yield from rest(times)
 
 
