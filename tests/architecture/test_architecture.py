@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,14 @@ def test_there_are_few_layers():
 @pytest.mark.parametrize("file", FILES, ids=module)
 def test_a_file_can_be_read_at_one_go(file):
     assert len(file.read_text("utf-8").splitlines()) <= LINES
+
+
+@pytest.mark.parametrize("name", ["hfft.reports.facts", "hfft.recipe", "hfft.cli"])
+def test_what_needs_no_model_loads_none_of_what_models_need(name):
+    heavy = ("torch", "datasets", "transformers", "accelerate", "peft", "hfft.training.loop", "hfft.workflows.build")
+    code = f"import sys, {name}; print(*(module for module in {heavy} if module in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert not done.stdout.strip()
 
 
 def test_no_files_import_each_other():
