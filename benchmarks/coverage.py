@@ -250,8 +250,8 @@ no interval. Columns: the share of right answers, or what the heading says.
             yield table("examples", shares, row)
     under = [value for value in low if value < LEAST]
     yield "## All of these cells\n"
-    summary = f"{len(under)} of {len(low)} are below {LEAST} %; the lowest is {min(low):.1f}, the mean {np.mean(low):.1f}"
-    yield f"Of those with an interval in a tenth of the sets, {summary}.\n"
+    yield f"Of those with an interval in a tenth of the sets, {len(under)} of {len(low)} are below {LEAST} %;"
+    yield f"the lowest is {min(low):.1f}, the mean {np.mean(low):.1f}.\n"
     yield from rest(times)
 
 
