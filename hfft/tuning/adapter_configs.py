@@ -205,7 +205,7 @@ def _check_rank(model: nn.Module, layers: Sequence[str], rank: int) -> None:
             )
 
 
-def _ia3(model: PreTrainedModel, within: Sequence[Block], targets: Any, feedforward: Sequence[str] | None) -> IA3Config:
+def _ia3(model: PreTrainedModel, within: Sequence[Block], targets: Any, feedforward: list[str] | None) -> IA3Config:
     """(IA)^3 by its own places, by what is given, or by PEFT's table where keys and values are parts of a layer."""
     kind = model.config.model_type
     if targets is None and (layers := keys_values_and_leaving(model, within)) is not None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from hfft.errors import RecipeError, near
+from hfft.errors import RecipeError
 from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
+from hfft.tuning.counts import check_stacks
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.patterns import by_first_match
 
@@ -53,12 +54,8 @@ class Rates:
 
     def check(self, sizes: Mapping[str, int]) -> None:
         """Raises RecipeError where `layer_decay` names a stack that is not there, or `min_scale` has no effect."""
-        for stack in self.layer_decay if isinstance(self.layer_decay, Mapping) else ():
-            if stack not in sizes:
-                raise RecipeError(
-                    f"tune.layer_decay names '{stack}', which is no stack of this model.{near(stack, list(sizes))} It "
-                    f"has: {', '.join(sizes)}."
-                )
+        if isinstance(self.layer_decay, Mapping):
+            check_stacks(self.layer_decay, sizes, "tune.layer_decay")
         least = min(self._decay(stack) ** (size + 1) for stack, size in sizes.items())
         if 0 < self.min_scale <= least:
             raise RecipeError(

@@ -248,7 +248,7 @@ def test_methods_are_those_of_peft_each_passed_on_or_refused_with_a_reason():
         (
             "lora",
             {"blocks": 4},
-            r"tune.adapter.blocks is 4, but this model has 3 blocks \(3 in its encoder\); use 1 to 3",
+            r"tune.adapter.blocks is 4, but this model has 3 blocks \(3 in its encoder\); use 0 to 3",
         ),
         ("lora", {"init": "pissa", "rank": 9}, "attention.self.query has 8. Use 1 to 8."),
     ],
