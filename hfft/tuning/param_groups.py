@@ -1,4 +1,4 @@
-"""The learning rate and weight decay of every parameter, as a table and as the optimizer's groups."""
+"""The learning rate and weight decay of every parameter, as table and as groups; weights that start at random."""
 
 from __future__ import annotations
 
@@ -142,3 +142,26 @@ def parameter_groups(model: nn.Module, rows: Sequence[ParameterRow]) -> list[dic
             group = {"params": [], "lr": row.lr, "weight_decay": row.weight_decay}
             groups.setdefault(key, group)["params"].append(parameter)
     return list(groups.values())
+
+
+SHOWN = 3  # weights named in a warning
+
+
+def new_weights(new: Sequence[str], found: Sequence[Block]) -> list[str]:
+    """Warns of weights outside the head that the checkpoint does not have."""
+    head = {name for block in found if block.stack == HEAD for name in block.parameters}
+    missing = [name for name in new if name not in head]
+    text = "weights below the head start at random, for the checkpoint does not have them"
+    return [f"{len(missing)} {text}: {_first_of(missing)}"] if missing else []
+
+
+def stuck_weights(new: Sequence[str], rows: Sequence[ParameterRow]) -> list[str]:
+    """Warns of weights that start at random and do not learn, such as new cross-attention beside an adapter."""
+    frozen = {row.name for row in rows if not row.trainable}
+    stuck = [name for name in new if name in frozen]
+    text = "weights start at random and are frozen: they will stay as they are"
+    return [f"{len(stuck)} {text}: {_first_of(stuck)}"] if stuck else []
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
