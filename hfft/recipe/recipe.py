@@ -130,11 +130,18 @@ class Recipe(Section):
 
     def task_options(self, options: type[BaseModel]) -> BaseModel:
         """Validates the task's own options. Raises RecipeError with lines, as `load` does."""
+        return self._validated(options, self.task.options, "task")
+
+    def adapter_settings(self, settings: type[BaseModel]) -> BaseModel:
+        """Validates the adapter's own settings. Raises RecipeError with lines, as `load` does."""
+        assert self.tune.adapter is not None
+        return self._validated(settings, self.tune.adapter.model_dump(), "tune", "adapter")
+
+    def _validated(self, schema: type[BaseModel], data: dict[str, Any], *within: str) -> BaseModel:
         try:
-            return options.model_validate(self.task.options)
+            return schema.model_validate(data)
         except ValidationError as error:
-            message = explain(error, options, self.task.options, self._source, within=("task",))
-            raise RecipeError(message) from None
+            raise RecipeError(explain(error, schema, data, self._source, within)) from None
 
     def complete(self, task_options: BaseModel) -> Recipe:
         """The same recipe with the task's defaults written out."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
-import types
 import typing
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 from peft import IA3Config, LoraConfig, PeftConfig
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
@@ -17,6 +16,7 @@ from peft.utils.constants import (
     TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING,
     TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING,
 )
+from pydantic import BeforeValidator, ConfigDict, create_model, model_validator
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -25,12 +25,9 @@ from hfft.errors import RecipeError, near
 from hfft.tuning.adapter_targets import keys_values_and_leaving, norms_of, target_layers
 from hfft.tuning.blocks import Block
 from hfft.tuning.patterns import endings
+from hfft.tuning.section import OtherSection
 
 METHODS: dict[str, Any] = {kind.value.lower(): config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
-
-ALIASES = {"rank": "r"}  # as lora's is called here
-
-OF_HFFT = ("targets", "blocks")
 
 ASA_ALONE = (
     *("asa_importance_beta", "asa_schedule_exponent", "asa_target_subspaces", "asa_uncertainty_beta"),
@@ -48,69 +45,73 @@ TAKEN = {
     "bias": "beside an adapter only the adapter and the head learn",
     "fan_in_fan_out": "it follows from the model",
     "progressbar": "hfft shows its own",
+    "rank": "where one of PEFT's methods has a rank, it is called 'r'",
     "target_svd_config": "PEFT reads it nowhere",
     "use_asa": "it needs a call in each step, which PEFT leaves to the training loop",
     **dict.fromkeys(ASA_ALONE, "it goes with use_asa, which PEFT leaves to the training loop"),
     "generator_seed": "it is a random state that no checkpoint keeps",
 }
 
+PATTERNS = {
+    "alpha_pattern": "alpha",
+    "block_size_pattern": "block_size",
+    "lambda_pattern": "delora_lambda",
+    "n_frequency_pattern": "n_frequency",
+    "rank_pattern": "r",
+}  # each a mapping from patterns to values of another setting
 
-def check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Checks what can be checked without a model. Raises RecipeError for what PEFT's config of a method does not take.
+SCALES = {"alpha", "delora_lambda", "psoft_alpha", "randlora_alpha"}  # PEFT says int, and any number does
 
-    Args:
-        name: `lora`, `ia3`, or another method of PEFT by its own name.
-        settings: As in the recipe.
+Whole: Any = Annotated[int, BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)]  # 1e3
+
+
+class PeftSection(OtherSection):
+    """`tune.adapter` with a method of PEFT, checked without a model; `peft_section` adds the method's own settings."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_taken(cls, values: Any) -> Any:
+        for key in values:
+            if key in TAKEN:
+                raise ValueError(f"'{key}' is not a setting here: {TAKEN[key]}")
+        return values
+
+    @model_validator(mode="after")
+    def _makes_a_config(self) -> PeftSection:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                METHODS[self.name](**_of_peft(self.model_dump()))
+            except (ValueError, TypeError, ImportError) as error:
+                raise ValueError(str(error).rstrip(".")) from error
+        for text in (str(warning.message) for warning in said if "will be ignored" in str(warning.message)):
+            raise ValueError(f"a setting has no effect: {text.rstrip('.')}")
+        return self
+
+
+@cache
+def peft_section(name: str) -> type[PeftSection]:
+    """The section of a method: the fields that PEFT's config of it has, with their types and defaults.
+
+    Of `TAKEN` it has none, nor of what the configs of all methods have.
     """
-    complete_settings(name, settings)
-
-
-def complete_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks as `check_settings` does, and returns the settings with PEFT's defaults for what is not given.
-
-    Of `lora` and `ia3`, whose settings are hfft's, as they are.
-    """
-    if name in ("lora", "ia3"):
-        return dict(settings)
     config = METHODS[name]
-    defaults = _defaults(config)
-    for key in settings:
-        if key in TAKEN:
-            raise RecipeError(f"tune.adapter.{key} is not a setting here: {TAKEN[key]}.")
-        if key not in (*OF_HFFT, *defaults):
-            known = [*OF_HFFT, *defaults]
-            alias = ALIASES.get(key, key)
-            raise RecipeError(
-                f"tune.adapter.{key} is not a known setting of {name}.{near(alias, known)} Known are: "
-                f"{', '.join(known)}."
-            )
-    given = fitted(config, _of_peft(settings))
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        _made(name, given)
-    for text in (str(warning.message) for warning in said if "will be ignored" in str(warning.message)):
-        raise RecipeError(f"tune.adapter has a setting without effect: {text}")
-    return {**settings, **defaults, **given}
+    types = {key: _number(key, hint) for key, hint in typing.get_type_hints(config).items()}
+    types |= {key: dict[str, types[one]] | None for key, one in PATTERNS.items() if one in types}
+    taken = {field.name for field in dataclasses.fields(PeftConfig)} | TAKEN.keys()
+    own: dict[str, Any] = {f.name: (types[f.name], f) for f in dataclasses.fields(config) if f.name not in taken}
+    return create_model(config.__name__, __base__=PeftSection, **own)
 
 
-def _defaults(config: type) -> dict[str, Any]:
-    """The fields of a method's config that a recipe may set, with their defaults."""
-    kept = {field.name for field in dataclasses.fields(PeftConfig)} | TAKEN.keys()
-    made = {}
-    for field in (field for field in dataclasses.fields(config) if field.name not in kept):
-        made[field.name] = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-    return made
+def _number(key: str, hint: Any) -> Any:
+    kind: Any = float | int if key in SCALES else Whole
+    return kind if hint is int else kind | None if hint == int | None else hint
 
 
 def _of_peft(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key not in OF_HFFT}
-
-
-def _made(name: str, settings: Mapping[str, Any]) -> PeftConfig:
-    try:
-        return METHODS[name](**settings)
-    except (ValueError, TypeError, ImportError) as error:
-        raise RecipeError(f"tune.adapter does not fit {name}: {error}") from error
+    return {key: value for key, value in settings.items() if key not in OtherSection.model_fields}
 
 
 def peft_config(model: PreTrainedModel, within: Sequence[Block], name: str, settings: Mapping[str, Any]) -> PeftConfig:
@@ -120,7 +121,7 @@ def peft_config(model: PreTrainedModel, within: Sequence[Block], name: str, sett
         model: The model, without an adapter.
         within: The blocks that get it.
         name: `lora`, `ia3`, or another method of PEFT by its own name.
-        settings: As `complete_settings` gives them.
+        settings: As its section has them, of which any may be missing.
 
     Raises:
         RecipeError: A setting does not fit the method or the model.
@@ -146,7 +147,7 @@ def peft_config(model: PreTrainedModel, within: Sequence[Block], name: str, sett
     fields = {field.name for field in dataclasses.fields(METHODS[name])}
     own = {"progressbar": False, "fan_in_fan_out": _is_transposed(model, layers)}
     own = {key: value for key, value in own.items() if key in fields}
-    return _made(name, {"target_modules": layers, **own, **_of_peft(settings)})
+    return METHODS[name](target_modules=layers, **own, **_of_peft(settings))
 
 
 def _no_word(targets: Any) -> list[str]:
@@ -205,7 +206,7 @@ def _check_rank(model: nn.Module, layers: Sequence[str], rank: int) -> None:
             )
 
 
-def _ia3(model: PreTrainedModel, within: Sequence[Block], targets: Any, feedforward: Sequence[str] | None) -> IA3Config:
+def _ia3(model: PreTrainedModel, within: Sequence[Block], targets: Any, feedforward: list[str] | None) -> IA3Config:
     """(IA)^3 by its own places, by what is given, or by PEFT's table where keys and values are parts of a layer."""
     kind = model.config.model_type
     if targets is None and (layers := keys_values_and_leaving(model, within)) is not None:
@@ -228,75 +229,6 @@ def _ia3(model: PreTrainedModel, within: Sequence[Block], targets: Any, feedforw
 
 def _is_transposed(model: nn.Module, layers: Sequence[str]) -> bool:
     return any(isinstance(model.get_submodule(name), Conv1D) for name in layers)
-
-
-PATTERNS = {
-    "alpha_pattern": "alpha",
-    "block_size_pattern": "block_size",
-    "lambda_pattern": "delora_lambda",
-    "n_frequency_pattern": "n_frequency",
-    "rank_pattern": "r",
-}  # each a mapping from patterns to values of another setting
-
-SCALES = {"alpha", "delora_lambda", "psoft_alpha", "randlora_alpha"}  # PEFT says int, and any number does
-
-WORDS = {
-    bool: "true or false",
-    dict: "a mapping",
-    float: "a number",
-    int: "a whole number",
-    str: "a text",
-    types.NoneType: "null",
-}
-
-
-def fitted(config: type, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with whole numbers where PEFT wants these, such as 1000 for 1e3.
-
-    Args:
-        config: PEFT's config of a method.
-        settings: By the names of its fields.
-
-    Raises:
-        RecipeError: A value is of another type than its field.
-    """
-    hints: dict[str, Any] = typing.get_type_hints(config)
-    for key in hints.keys() & SCALES:
-        hints[key] = float | None if types.NoneType in typing.get_args(hints[key]) else float
-    made = {}
-    for key, value in settings.items():
-        made[key] = _fitted(key, value, hints[key])
-        one = hints.get(PATTERNS.get(key, ""))
-        if one is not None and isinstance(value, dict):
-            made[key] = {name: _fitted(f"{key}.{name}", item, one) for name, item in value.items()}
-    return made
-
-
-def _fitted(key: str, value: Any, hint: Any) -> Any:
-    parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    for part in sorted(parts, key=lambda part: part is not type(value)):  # 1.0 stays a share where 1 is a count
-        inner = typing.get_args(part)
-        if value in inner if typing.get_origin(part) is typing.Literal else _is_a(value, part):
-            if isinstance(value, dict) and inner:
-                return {name: _fitted(f"{key}.{name}", item, inner[1]) for name, item in value.items()}
-            return int(typing.cast(float, value)) if part is int else value
-    wanted = " or ".join(map(_word, parts))
-    raise RecipeError(f"tune.adapter.{key} is {value!r}, but should be {wanted}.")
-
-
-def _is_a(value: Any, option: Any) -> bool:
-    kind = typing.get_origin(option) or option
-    if kind in (int, float):  # which True is no number for, though Python says so
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        return number and (kind is float or value == int(value))
-    return isinstance(value, kind)
-
-
-def _word(option: Any) -> str:
-    if typing.get_origin(option) is typing.Literal:
-        return " or ".join(map(repr, typing.get_args(option)))
-    kind = typing.get_origin(option) or option
-    return WORDS.get(kind) or kind.__name__
 
 
 def check_patterns(name: str, settings: Mapping[str, Any], layers: Sequence[str]) -> None:

@@ -4,62 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from hfft.errors import RecipeError, near
-from hfft.tuning.blocks import HEAD, STEM, Block, stack_sizes
+from hfft.tuning.blocks import HEAD, STEM, Block
 from hfft.tuning.patterns import endings, matches
-
-Targets = Literal["attention", "all-linear"] | Sequence[str]
-
-Top = int | str  # a number, or a share such as "50%"
+from hfft.tuning.section import Targets
 
 LINEAR: tuple[type[nn.Module], ...] = (nn.Linear, Conv1D)  # Conv1D is GPT-2's linear layer
 
 ATTENTION_WORDS = ("attention", "attn")
 
 KEYS, VALUES = {"k", "key", "keys"}, {"v", "value", "values"}
-
-
-def top_blocks(found: Sequence[Block], top: Top | Mapping[str, Top] | None) -> list[Block]:
-    """The blocks that `tune.adapter.blocks` names: so many at the top of each stack, or of the stacks it names.
-
-    Args:
-        found: All blocks.
-        top: A number; a share such as '50%', rounded up; either by stack; None for all.
-
-    Raises:
-        RecipeError: A stack is not in the model, or has fewer blocks.
-    """
-    sizes = stack_sizes(found)
-    listed = ", ".join(f"{size} in its {stack}" for stack, size in sizes.items())
-    if isinstance(top, int) and top > max(sizes.values()):
-        raise RecipeError(
-            f"tune.adapter.blocks is {top}, but this model has {max(sizes.values())} blocks ({listed}); use 1 to "
-            f"{max(sizes.values())}, or leave it out for all."
-        )
-    by_stack = top if isinstance(top, Mapping) else dict.fromkeys(sizes, top or "100%")
-    for stack, count in by_stack.items():
-        if stack not in sizes:
-            raise RecipeError(
-                f"tune.adapter.blocks names '{stack}', which is no stack of this model.{near(stack, sizes)} It has: "
-                f"{listed}."
-            )
-        if isinstance(top, Mapping) and isinstance(count, int) and count > sizes[stack]:
-            raise RecipeError(
-                f"tune.adapter.blocks.{stack} is {count}, but this model has {sizes[stack]} blocks in its {stack}; use "
-                f"1 to {sizes[stack]}."
-            )
-    lowest = {stack: sizes[stack] - _count(by_stack[stack], sizes[stack]) + 1 for stack in by_stack}
-    return [block for block in found if block.stack in lowest and block.depth >= lowest[block.stack]]
-
-
-def _count(top: Top, size: int) -> int:
-    return top if isinstance(top, int) else -(-size * int(top.removesuffix("%")) // 100)
 
 
 def layers_of(model: nn.Module, within: Sequence[Block], kinds: tuple[type[nn.Module], ...]) -> list[str]:

@@ -18,9 +18,9 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from hfft.errors import ModelError, RecipeError
-from hfft.tuning.adapter_configs import complete_settings, peft_config
-from hfft.tuning.adapter_targets import head_modules, top_blocks
-from hfft.tuning.blocks import HEAD, Block, plain_name
+from hfft.tuning.adapter_configs import peft_config
+from hfft.tuning.adapter_targets import head_modules
+from hfft.tuning.blocks import HEAD, Block, plain_name, top_blocks
 
 UNMERGED = "Detected that the base layer has no bias|LoRA adapter added to ConvNd layer with groups"
 
@@ -32,14 +32,14 @@ def add_adapter(model: PreTrainedModel, found: Sequence[Block], name: str, setti
         model: The model; its layers are replaced in place.
         found: Its blocks.
         name: `lora`, `ia3`, or another method of PEFT by its own name.
-        settings: As in the recipe: `blocks`, `targets`, and what the method has.
+        settings: As in the recipe: `blocks`, `targets`, and what the method has (see `peft_section`).
 
     Raises:
-        RecipeError: A setting is unknown or does not fit the model, such as a pattern that matches nothing.
+        RecipeError: A setting does not fit the model, such as a pattern that matches nothing.
         ModelError: PEFT adapts other layers than those, or trains others.
     """
-    settings = complete_settings(name, settings)
-    within = top_blocks(found, settings.get("blocks"))
+    top = settings.get("blocks")
+    within = top_blocks(found, "all" if top is None else top, "tune.adapter.blocks")
     config = peft_config(model, within, name, settings)
     config.modules_to_save = head_modules(found) or None  # type: ignore[attr-defined]
     wanted = set(config.target_modules)  # type: ignore[attr-defined]  # PEFT may shorten them

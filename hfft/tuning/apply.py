@@ -18,13 +18,12 @@ from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters,
 from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, plain_name, stack_sizes
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
 from hfft.tuning.l2_sp import Anchor, anchored_names
-from hfft.tuning.param_groups import Rates, parameter_table
+from hfft.tuning.param_groups import Rates, new_weights, parameter_table, stuck_weights
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.phases import Phase, enter, first_steps, gradually, probing
 from hfft.tuning.reinit import reinitialise
 from hfft.tuning.section import FreezeSection, ProbeSection, TuneSection, UnfreezeSection
 from hfft.tuning.train_mode import set_modes
-from hfft.tuning.warnings import new_weights, stuck_weights
 
 
 @dataclass(frozen=True)

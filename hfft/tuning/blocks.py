@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from hfft.errors import ModelError, RecipeError
-from hfft.tuning.patterns import Patterns, ends_of, lists_of_modules, stacks_of
+from hfft.tuning.counts import BlockCount, counted
+from hfft.tuning.patterns import BlockPatterns, ends_of, lists_of_modules, stacks_of
 from hfft.tuning.placing import Place, placed, stem_names, tables
 from hfft.tuning.stacks import Stack, find_stacks
 
@@ -32,7 +34,7 @@ class Block:
     parameters: tuple[str, ...]
 
 
-def blocks(model: nn.Module, patterns: Patterns | None = None) -> list[Block]:
+def blocks(model: nn.Module, patterns: BlockPatterns | None = None) -> list[Block]:
     """Lists the blocks of a model: the stem, each stack from shallow to deep, the head.
 
     A stack is an outermost list of modules that hold two weight matrices or more. Stages, such as those of ResNet and
@@ -132,6 +134,22 @@ def stack_sizes(found: Sequence[Block]) -> dict[str, int]:
         if block.stack not in (STEM, HEAD):
             sizes[block.stack] = max(sizes.get(block.stack, 0), block.depth)
     return sizes
+
+
+def top_blocks(found: Sequence[Block], count: BlockCount, setting: str) -> list[Block]:
+    """The highest blocks of each stack, or of the stacks that a count names; a share of them is rounded up.
+
+    Args:
+        found: All blocks.
+        count: How many.
+        setting: Where the count stands, for messages.
+
+    Raises:
+        RecipeError: A stack is not in the model, or has fewer blocks.
+    """
+    sizes = stack_sizes(found)
+    lowest = {stack: sizes[stack] - top + 1 for stack, top in counted(count, sizes, setting, math.ceil).items()}
+    return [block for block in found if block.stack in lowest and block.depth >= lowest[block.stack]]
 
 
 class BlockMap:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
 
 from torch import nn
 
-from hfft.errors import RecipeError, near
+from hfft.errors import RecipeError
 from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
+from hfft.tuning.counts import BlockCount, counted
 from hfft.tuning.patterns import by_first_match, matches
-
-Lowest = int | str  # a number, a share such as "50%", or "all"
-
-Kept = Literal["biases", "norms"]
+from hfft.tuning.section import Kept
 
 
-def frozen_blocks(found: Sequence[Block], lowest: Lowest | Mapping[str, Lowest]) -> list[Block]:
+def frozen_blocks(found: Sequence[Block], lowest: BlockCount) -> list[Block]:
     """The blocks that `tune.freeze.blocks` names.
 
     A number means the stem and so many lowest blocks of each stack, '50%' that share of each, rounded down, 'all'
@@ -31,59 +28,27 @@ def frozen_blocks(found: Sequence[Block], lowest: Lowest | Mapping[str, Lowest])
     """
     if lowest == "all":
         return [block for block in found if block.stack != HEAD]
+    sizes = stack_sizes(found)
     if isinstance(lowest, Mapping):
-        return _frozen_by_stack(found, lowest)
-    sizes = stack_sizes(found)
-    if isinstance(lowest, int) and lowest > max(sizes.values()):
-        raise RecipeError(
-            f"tune.freeze.blocks is {lowest}, but this model has {max(sizes.values())} blocks ({_listed(sizes)}); use "
-            f"0 to {max(sizes.values())}, or 'all' for everything but the head."
-        )
-    depths = {STEM: 0, **{stack: _depth(lowest, size) for stack, size in sizes.items()}}
-    return [block for block in found if block.stack in depths and block.depth <= depths[block.stack]]
-
-
-def _frozen_by_stack(found: Sequence[Block], lowest: Mapping[str, Lowest]) -> list[Block]:
-    sizes = stack_sizes(found)
-    for stack, count in lowest.items():
-        if stack not in (STEM, *sizes):
-            raise RecipeError(
-                f"tune.freeze.blocks names '{stack}', which is no stack of this model.{near(stack, [STEM, *sizes])} It "
-                f"has: {_listed(sizes)}; {STEM} may be named beside them."
-            )
-        if stack != STEM and isinstance(count, int) and count > sizes[stack]:
-            raise RecipeError(
-                f"tune.freeze.blocks.{stack} is {count}, but this model has {sizes[stack]} blocks in its {stack}; use "
-                f"0 to {sizes[stack]}, or 'all'."
-            )
-    depths = {stack: _depth(count, sizes[stack]) for stack, count in lowest.items() if stack != STEM}
-    stem = lowest.get(STEM, "all" if any(depths.values()) else 0) == "all"
-    if stem:
-        depths[STEM] = 0
-    chosen = [block for block in found if block.stack in depths and block.depth <= depths[block.stack]]
+        frozen = counted(lowest, {STEM: 1, **sizes}, "tune.freeze.blocks")
+        frozen.setdefault(STEM, int(any(frozen.values())))
+    else:
+        frozen = {STEM: 1, **counted(lowest, sizes, "tune.freeze.blocks")}
+    chosen = [block for block in found if max(block.depth, 1) <= frozen.get(block.stack, 0)]  # the stem's depth is 0
+    if not isinstance(lowest, Mapping):
+        return chosen
     if not chosen:
-        raise RecipeError(f"tune.freeze.blocks is {dict(lowest)}, which freezes nothing: leave tune.freeze out.")
-    if stem and all(depths.get(stack) == size for stack, size in sizes.items()):  # which has a rate of its own
+        raise RecipeError(f"tune.freeze.blocks is {lowest}, which freezes nothing: leave tune.freeze out.")
+    if frozen == {STEM: 1, **sizes}:  # which has a rate of its own
         if all(block.stack != HEAD for block in found):
             raise RecipeError(
-                f"tune.freeze.blocks is {dict(lowest)}, which freezes all that this model has: nothing would learn."
+                f"tune.freeze.blocks is {lowest}, which freezes all that this model has: nothing would learn."
             )
         raise RecipeError(
-            f"tune.freeze.blocks is {dict(lowest)}, which freezes everything but the head of this model. Write "
+            f"tune.freeze.blocks is {lowest}, which freezes everything but the head of this model. Write "
             "tune.freeze.blocks: all."
         )
     return chosen
-
-
-def _depth(lowest: Lowest, size: int) -> int:
-    """How many blocks of a stack of this size are meant."""
-    if isinstance(lowest, int):
-        return min(lowest, size)
-    return size if lowest == "all" else size * int(lowest.removesuffix("%")) // 100
-
-
-def _listed(sizes: Mapping[str, int]) -> str:
-    return ", ".join(f"{size} in its {stack}" for stack, size in sizes.items())
 
 
 def frozen_names(

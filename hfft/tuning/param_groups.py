@@ -1,4 +1,4 @@
-"""The learning rate and weight decay of every parameter, as a table and as the optimizer's groups."""
+"""The learning rate and weight decay of every parameter, as table and as groups; weights that start at random."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from hfft.errors import RecipeError, near
+from hfft.errors import RecipeError
 from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
+from hfft.tuning.counts import check_stacks
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.patterns import by_first_match
 
@@ -53,12 +54,8 @@ class Rates:
 
     def check(self, sizes: Mapping[str, int]) -> None:
         """Raises RecipeError where `layer_decay` names a stack that is not there, or `min_scale` has no effect."""
-        for stack in self.layer_decay if isinstance(self.layer_decay, Mapping) else ():
-            if stack not in sizes:
-                raise RecipeError(
-                    f"tune.layer_decay names '{stack}', which is no stack of this model.{near(stack, list(sizes))} It "
-                    f"has: {', '.join(sizes)}."
-                )
+        if isinstance(self.layer_decay, Mapping):
+            check_stacks(self.layer_decay, sizes, "tune.layer_decay")
         least = min(self._decay(stack) ** (size + 1) for stack, size in sizes.items())
         if 0 < self.min_scale <= least:
             raise RecipeError(
@@ -145,3 +142,26 @@ def parameter_groups(model: nn.Module, rows: Sequence[ParameterRow]) -> list[dic
             group = {"params": [], "lr": row.lr, "weight_decay": row.weight_decay}
             groups.setdefault(key, group)["params"].append(parameter)
     return list(groups.values())
+
+
+SHOWN = 3  # weights named in a warning
+
+
+def new_weights(new: Sequence[str], found: Sequence[Block]) -> list[str]:
+    """Warns of weights outside the head that the checkpoint does not have."""
+    head = {name for block in found if block.stack == HEAD for name in block.parameters}
+    missing = [name for name in new if name not in head]
+    text = "weights below the head start at random, for the checkpoint does not have them"
+    return [f"{len(missing)} {text}: {_first_of(missing)}"] if missing else []
+
+
+def stuck_weights(new: Sequence[str], rows: Sequence[ParameterRow]) -> list[str]:
+    """Warns of weights that start at random and do not learn, such as new cross-attention beside an adapter."""
+    frozen = {row.name for row in rows if not row.trainable}
+    stuck = [name for name in new if name in frozen]
+    text = "weights start at random and are frozen: they will stay as they are"
+    return [f"{len(stuck)} {text}: {_first_of(stuck)}"] if stuck else []
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -1,4 +1,4 @@
-"""Patterns of module paths and of parameter names: the first match decides, and each must match."""
+"""BlockPatterns of module paths and of parameter names: the first match decides, and each must match."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import nn
 from hfft.errors import RecipeError, near
 from hfft.tuning.stacks import Stack, common_path
 
-Patterns = Mapping[str, str | Sequence[str]]
+BlockPatterns = Mapping[str, str | Sequence[str]]
 
 
-def stacks_of(model: nn.Module, patterns: Patterns) -> list[Stack]:
+def stacks_of(model: nn.Module, patterns: BlockPatterns) -> list[Stack]:
     """The stacks that the patterns name, in the order given; each module that matches is a block.
 
     Raises:
@@ -109,7 +109,7 @@ def _check_apart(chosen: Sequence[tuple[str, str]]) -> None:
             above = above.rpartition(".")[0]
 
 
-def ends_of(model: nn.Module, patterns: Patterns) -> dict[str, str]:
+def ends_of(model: nn.Module, patterns: BlockPatterns) -> dict[str, str]:
     """The end, by its name in `patterns`, of every parameter that a pattern of modules or parameters puts there.
 
     Raises:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from hfft.errors import RecipeError, near
-from hfft.tuning.blocks import HEAD, STEM, Block, stack_sizes
+from hfft.errors import RecipeError
+from hfft.tuning.blocks import Block, top_blocks
+from hfft.tuning.counts import BlockCount
 
 
-def reinitialise(
-    model: PreTrainedModel, found: Sequence[Block], top: int | Mapping[str, int], pooler: bool | None
-) -> list[str]:
+def reinitialise(model: PreTrainedModel, found: Sequence[Block], top: BlockCount, pooler: bool | None) -> list[str]:
     """Gives the top blocks of each stack, and the pooler, the weights that a new model of this kind has.
 
     Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning", section 5: there the pooler and the top one to six
@@ -27,7 +26,7 @@ def reinitialise(
     Args:
         model: The model, without an adapter; changed in place.
         found: Its blocks.
-        top: So many of the highest blocks of each stack, or a number by stack, `{"decoder": 1}`.
+        top: How many of the highest blocks of each stack.
         pooler: Whether the pooler starts anew too; None where there is one. It is a module of that name in the base
             model with a weight matrix, trained on the task of pretraining.
 
@@ -37,7 +36,7 @@ def reinitialise(
     Raises:
         RecipeError: There are not so many blocks, no such stack or no pooler, or nothing would start anew.
     """
-    chosen = top_blocks(found, top)
+    chosen = top_blocks(found, top, "tune.reinit.blocks")
     poolers = [] if pooler is False else list(_poolers(model))
     if pooler and not poolers:
         raise RecipeError(
@@ -56,37 +55,6 @@ def reinitialise(
     buffers = [name for name, _ in model.named_buffers() if name.rpartition(".")[0] in homes or _below(name, paths)]
     _copy_fresh(model, names, buffers)
     return names
-
-
-def top_blocks(found: Sequence[Block], top: int | Mapping[str, int]) -> list[Block]:
-    """The blocks that `tune.reinit.blocks` names: the highest of each stack, or of those stacks that it names.
-
-    Raises:
-        RecipeError: There are not so many blocks, or no such stack.
-    """
-    sizes = stack_sizes(found)
-    listed = ", ".join(f"{size} in its {stack}" for stack, size in sizes.items())
-    if isinstance(top, int):
-        most = max(sizes.values())
-        if top > most:
-            raise RecipeError(
-                f"tune.reinit.blocks is {top}, but this model has {most} blocks ({listed}); use 0 to {most}."
-            )
-        top = dict.fromkeys(sizes, top)
-    else:
-        for stack, count in top.items():
-            if stack not in sizes:
-                raise RecipeError(
-                    f"tune.reinit.blocks names '{stack}', which is no stack of this model.{near(stack, sizes)} It has: "
-                    f"{listed}."
-                )
-            if count > sizes[stack]:
-                raise RecipeError(
-                    f"tune.reinit.blocks.{stack} is {count}, but this model has {sizes[stack]} blocks in its {stack}; "
-                    f"use 0 to {sizes[stack]}."
-                )
-    inner = [block for block in found if block.stack not in (STEM, HEAD)]
-    return [block for block in inner if block.depth > sizes[block.stack] - top.get(block.stack, 0)]
 
 
 def _poolers(model: PreTrainedModel) -> Iterator[str]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from hfft.errors import near
 from hfft.section import Section, mended
-
-PERCENT = r"^(100|[1-9]?[0-9])%$"
-
-Percent = Annotated[str, Field(pattern=PERCENT)]
-
-BlockCount = Annotated[int, Field(ge=0)] | Literal["all"] | Percent
+from hfft.tuning.counts import BlockCount, means_none, without_null
 
 Decay = Annotated[float, Field(gt=0, le=1)]
 
 Kept = Literal["biases", "norms"]
+
+Patterns = Annotated[list[str], Field(min_length=1)]
+
+Targets = Literal["attention", "all-linear"] | Patterns
 
 
 class FreezeRule(Section):
@@ -42,7 +40,7 @@ class FreezeRule(Section):
 class FreezeSection(Section):
     """`tune.freeze`: what does not move."""
 
-    blocks: BlockCount | dict[str, BlockCount] | None = Field(
+    blocks: BlockCount | None = Field(
         default=None,
         description="The stem and this many lowest blocks of each stack, or this share of them ('50%'); 'all': "
         "everything but the head; by stack, such as {encoder: all, decoder: 1}: these, and the stem unless 'stem: 0' "
@@ -60,25 +58,14 @@ class FreezeSection(Section):
     )
     dropout: bool = Field(default=False, description="Leave dropout on in frozen blocks.")
 
-    @field_validator("blocks", mode="before", json_schema_input_type=BlockCount | dict[str, BlockCount] | None)
+    @field_validator("blocks")
     @classmethod
-    def _by_stack(cls, blocks: Any) -> Any:
-        if isinstance(blocks, bool):
-            raise ValueError(f"it is {blocks}: give a number of blocks, a share such as 50%, or 'all'")
-        if not isinstance(blocks, dict):
-            return blocks
-        given = {stack: count for stack, count in blocks.items() if count is not None}
-        for stack, count in given.items():
-            share = isinstance(count, str) and re.fullmatch(PERCENT, count)
-            if count != "all" and not share and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
-                raise ValueError(
-                    f"'{stack}' is {count!r}: give a number of blocks, from 0 on, a share such as 50%, or 'all'"
-                )
-        if given.get("stem", 0) not in (0, "all"):
-            raise ValueError(f"'stem' is {given['stem']}, but the stem is frozen whole or not at all: 'all' or 0")
-        if not any(given.values()):
-            raise ValueError(f"{given} freezes nothing: leave 'freeze' out")
-        return given
+    def _freezes(cls, blocks: BlockCount | None) -> BlockCount | None:
+        if isinstance(blocks, dict) and blocks.get("stem", 0) not in (0, "all"):
+            raise ValueError(f"'stem' is {blocks['stem']}, but the stem is frozen whole or not at all: 'all' or 0")
+        if isinstance(blocks, dict) and means_none(blocks):
+            raise ValueError(f"{blocks} freezes nothing: leave 'freeze' out")
+        return blocks
 
     @model_validator(mode="after")
     def _something(self) -> FreezeSection:
@@ -126,18 +113,25 @@ class ProbeSection(_Lasting):
 class ReinitSection(Section):
     """`tune.reinit`: what starts anew, as if it had never been trained."""
 
-    blocks: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] = Field(
-        default=0, description="So many top blocks of each stack, or by stack, such as {decoder: 1}."
+    blocks: BlockCount = Field(
+        default=0,
+        description="So many top blocks of each stack, or this share of them ('50%', rounded up); by stack, such as "
+        "{decoder: 1}: only there.",
     )
     pooler: bool | None = Field(
         default=None, description="The pooler too. Default: where there is one; true wants one, false leaves it."
     )
 
 
+def _decays(value: Any) -> Any:
+    left = without_null(value)
+    return 1.0 if left == {} else left
+
+
 class TuneSection(Section):
     """`tune`: which weights move, when, and how fast beside each other."""
 
-    blocks: dict[str, str | Annotated[list[str], Field(min_length=1)]] | None = Field(
+    blocks: dict[str, str | Patterns] | None = Field(
         default=None,
         description="The modules that are blocks, as patterns by stack, such as {encoder: 'model.layers.*'}: for "
         "models whose blocks hfft does not find by itself.",
@@ -145,7 +139,7 @@ class TuneSection(Section):
     freeze: FreezeSection | None = None
     unfreeze: UnfreezeSection | None = None
     probe: ProbeSection | None = None
-    layer_decay: Decay | dict[str, Decay] = Field(
+    layer_decay: Annotated[Decay | dict[str, Decay], BeforeValidator(_decays)] = Field(
         default=1.0, description="Each block learns at this times the rate of the next; by stack: {encoder: 0.9}."
     )
     min_scale: float = Field(
@@ -172,13 +166,6 @@ class TuneSection(Section):
         description="'eval': BatchNorm uses the checkpoint's running statistics, which stay as they are; so what is "
         "learnt does not depend on how a batch is cut. 'train': it uses those of each micro-batch.",
     )
-
-    @field_validator("layer_decay", mode="before", json_schema_input_type=Decay | dict[str, Decay])
-    @classmethod
-    def _taken_back(cls, decay: Any) -> Any:
-        if not isinstance(decay, dict):
-            return decay
-        return {stack: value for stack, value in decay.items() if value is not None} or 1.0
 
     @model_validator(mode="after")
     def _consistent(self) -> TuneSection:
@@ -238,34 +225,22 @@ PASSED = [
     *("supertuning", "tinylora", "unilora", "vblora", "vera", "waveft"),
 ]
 
-SOME_PERCENT = r"^(100|[1-9][0-9]?)%$"
-
-TopCount = Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=SOME_PERCENT)]
-
-Patterns = Annotated[list[str], Field(min_length=1)]
-
-Targets = Literal["attention", "all-linear"] | Patterns
-
 
 class _Placed(Section):
     """What all adapters have."""
 
     name: str
-    blocks: TopCount | dict[str, TopCount] | None = Field(
+    blocks: BlockCount | None = Field(
         default=None,
         description="Only in this many blocks at the top of each stack, or in this share of them ('50%', rounded up); "
         "by stack, such as {encoder: 2}: only there. Default: all.",
     )
 
-    @field_validator("blocks", mode="before", json_schema_input_type=TopCount | dict[str, TopCount] | None)
+    @field_validator("blocks")
     @classmethod
-    def _some(cls, blocks: Any) -> Any:
-        for count in blocks.values() if isinstance(blocks, dict) else [] if blocks is None else [blocks]:
-            share = isinstance(count, str) and re.fullmatch(SOME_PERCENT, count)
-            if not share and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-                raise ValueError(f"{count!r} is no number of blocks, from 1 on, and no share from 1% to 100%")
-        if blocks == {}:
-            raise ValueError("no stack is named: give one, such as encoder: 2, or leave 'blocks' out for all")
+    def _some(cls, blocks: BlockCount | None) -> BlockCount | None:
+        if blocks is not None and means_none(blocks):
+            raise ValueError(f"{blocks!r} is no block: give a number from 1 on or a share, or leave it out for all")
         return blocks
 
     @model_validator(mode="before")

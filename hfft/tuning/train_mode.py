@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -125,3 +125,39 @@ def slow_down(model: nn.Module) -> list[float]:
     for norm in hasty:
         norm.momentum = USUAL
     return found
+
+
+def batch_norm_warnings(
+    model: nn.Module, hasty: Sequence[float], still: bool, rows: int, smallest: int, batch_size: int
+) -> list[str]:
+    """Warns where BatchNorm spoils what is learnt, of what was changed in it, and of a setting without effect.
+
+    Args:
+        model: In the modes in which it will be trained.
+        hasty: What `slow_down` gave.
+        still: Whether all BatchNorm layers were told to use the checkpoint's statistics.
+        rows: What one process holds at once.
+        smallest: The fewest that one ever holds.
+        batch_size: Rows of a step, over all processes.
+    """
+    norms = batch_norms(model)
+    if still and not norms:
+        return ["tune.batch_norm has no effect: the model has no BatchNorm."]
+    moving = moving_norms(model)
+    warnings = []
+    if moving and rows < batch_size:
+        warnings.append(
+            f"BatchNorm uses the statistics of each micro-batch of {rows} rows, not those of all {batch_size} of a "
+            "step: the losses depend on how a batch is cut. tune.batch_norm=eval uses the checkpoint's."
+        )
+    elif moving and smallest == 1:
+        warnings.append(
+            "The last batch of an epoch leaves a process with a single row, by whose statistics alone BatchNorm then "
+            "goes. Another train.batch_size leaves no such remainder; tune.batch_norm=eval uses the checkpoint's."
+        )
+    if moving and hasty:
+        warnings.append(
+            f"The momentum of BatchNorm was {hasty[0]:g} in {len(hasty)} layers, which keeps the statistics of the "
+            f"last batch alone to score by: it is set to {USUAL:g}."
+        )
+    return warnings

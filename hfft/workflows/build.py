@@ -48,12 +48,12 @@ from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule
 from hfft.training.preflight import require_memory, try_one_row, try_scores
 from hfft.training.processes import main_process_first, on_main
 from hfft.training.soup import soup_doubts
-from hfft.tuning.adapter_configs import complete_settings
+from hfft.tuning.adapter_configs import peft_section
 from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
-from hfft.tuning.train_mode import moving_norms, slow_down
-from hfft.tuning.warnings import batch_norm_doubts
+from hfft.tuning.section import OtherSection
+from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
 from hfft.workflows.splits import file_columns, read_splits
 
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
@@ -132,10 +132,10 @@ def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
 def _with_adapter(recipe: Recipe) -> Recipe:
     """The recipe with every setting of its adapter written out, PEFT's defaults too."""
     adapter = recipe.tune.adapter
-    if adapter is None:
+    if not isinstance(adapter, OtherSection):
         return recipe
-    settings = complete_settings(adapter.name, adapter.model_dump(exclude={"name"}))
-    tune = recipe.tune.model_copy(update={"adapter": adapter.model_copy(update=settings)})
+    settings = recipe.adapter_settings(peft_section(adapter.name))
+    tune = recipe.tune.model_copy(update={"adapter": adapter.model_copy(update=settings.model_dump())})
     return recipe.model_copy(update={"tune": tune})
 
 
@@ -182,7 +182,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     rows_at_once = min(recipe.train.micro_batch_size or share, share)
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
     smallest = _smallest_part(recipe, source, length, accelerator.num_processes)
-    warnings += batch_norm_doubts(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
+    warnings += batch_norm_warnings(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
     run = _run(resolved, accelerator, made, source, length, smallest)
     evaluators = _scorers(resolved, prepared, accelerator)
     setup = Setup(

@@ -131,7 +131,7 @@ def test_a_value_of_an_override_that_is_no_yaml_is_refused(value):
         ("optim: {lr: .nan}", "line 4: optim.lr is nan, but should be "),
         ("train: {seed: 1.5}", "train.seed is 1.5, but should be a valid integer"),
         ("train:\n  seed: x", "line 5: train.seed is 'x', but should be a valid integer"),
-        ("tune: {freeze: {blocks: some}}", "tune.freeze.blocks is 'some', but should be a valid integer"),
+        ("tune: {freeze: {blocks: some}}", "tune.freeze.blocks does not fit: it is 'some': give a number of blocks"),
         ("tune: {freeze: {}}", "line 4: tune.freeze does not fit: give 'blocks' or 'patterns', or leave 'freeze' out."),
         ("name: on", "name is True, but should be a text (quote it: YAML reads the bare word as true or false)."),
         ("eval: {metrics: [1]}", "line 4: eval.metrics.0 is 1, but should be a text."),

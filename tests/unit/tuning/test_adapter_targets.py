@@ -6,8 +6,8 @@ import pytest
 from torch import nn
 
 from hfft.errors import RecipeError
-from hfft.tuning.adapter_targets import head_modules, keys_values_and_leaving, target_layers, top_blocks
-from hfft.tuning.blocks import Block, blocks
+from hfft.tuning.adapter_targets import head_modules, keys_values_and_leaving, target_layers
+from hfft.tuning.blocks import Block, blocks, top_blocks
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.adapter_models import resnet
 from tests.unit.tuning.architectures import model
@@ -149,7 +149,7 @@ TWO_STACKS = [
 @pytest.mark.parametrize(
     ("top", "depths"),
     [
-        (None, {"encoder": [1, 2, 3, 4, 5], "decoder": [1, 2]}),
+        ("all", {"encoder": [1, 2, 3, 4, 5], "decoder": [1, 2]}),
         (1, {"encoder": [5], "decoder": [2]}),
         (2, {"encoder": [4, 5], "decoder": [1, 2]}),
         ("50%", {"encoder": [3, 4, 5], "decoder": [2]}),
@@ -160,7 +160,7 @@ TWO_STACKS = [
     ],
 )
 def test_the_top_blocks_of_each_stack_or_of_those_named(top, depths):
-    chosen = top_blocks(TWO_STACKS, top)
+    chosen = top_blocks(TWO_STACKS, top, "tune.adapter.blocks")
     assert chosen == [block for block in TWO_STACKS if block.depth in depths.get(block.stack, [])]
 
 
@@ -169,15 +169,15 @@ def test_the_top_blocks_of_each_stack_or_of_those_named(top, depths):
     [
         (
             6,
-            r"tune.adapter.blocks is 6, but this model has 5 blocks \(5 in its encoder, 2 in its decoder\); use 1 to 5",
+            r"tune.adapter.blocks is 6, but this model has 5 blocks \(5 in its encoder, 2 in its decoder\); use 0 to 5",
         ),
-        ({"decoder": 3}, "tune.adapter.blocks.decoder is 3, but this model has 2 blocks in its decoder; use 1 to 2"),
+        ({"decoder": 3}, "tune.adapter.blocks.decoder is 3, but this model has 2 blocks in its decoder; use 0 to 2"),
         ({"decodr": 1}, "tune.adapter.blocks names 'decodr', which is no stack of this model. Did you mean 'decoder'"),
     ],
 )
 def test_more_blocks_than_there_are_are_refused(top, told):
     with pytest.raises(RecipeError, match=told):
-        top_blocks(TWO_STACKS, top)
+        top_blocks(TWO_STACKS, top, "tune.adapter.blocks")
 
 
 def test_patterns_reach_convolutions_and_words_do_not():

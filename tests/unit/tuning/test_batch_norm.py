@@ -8,8 +8,7 @@ from torch import nn
 
 import hfft
 from hfft.errors import RecipeError
-from hfft.tuning.train_mode import StatisticsBefore, batch_norms, slow_down
-from hfft.tuning.warnings import batch_norm_doubts
+from hfft.tuning.train_mode import StatisticsBefore, batch_norm_warnings, batch_norms, slow_down
 from tests.laws.runs import assembled, tensors, train
 from tests.tiny import mobilenet_v2
 
@@ -44,12 +43,14 @@ def test_slowed_down_statistics_are_those_of_many_batches():
 
 def test_doubts_are_told_where_there_is_reason():
     model, cut = layers(0.1).train(), "statistics of each micro-batch of 4 rows, not those of all 8"
-    assert batch_norm_doubts(model, [], False, 8, 5, 8) == []
-    assert [cut in text for text in batch_norm_doubts(model, [], False, 4, 4, 8)] == [True]
-    assert ["with a single row" in text for text in batch_norm_doubts(model, [], False, 8, 1, 8)] == [True]
-    assert ["was 0.997 in 2 layers" in text for text in batch_norm_doubts(model, [0.997] * 2, False, 8, 5, 8)] == [True]
-    assert batch_norm_doubts(model.eval(), [0.997], True, 4, 1, 8) == []
-    assert batch_norm_doubts(nn.Linear(2, 2), [], True, 4, 4, 8) == [
+    assert batch_norm_warnings(model, [], False, 8, 5, 8) == []
+    assert [cut in text for text in batch_norm_warnings(model, [], False, 4, 4, 8)] == [True]
+    assert ["with a single row" in text for text in batch_norm_warnings(model, [], False, 8, 1, 8)] == [True]
+    assert ["was 0.997 in 2 layers" in text for text in batch_norm_warnings(model, [0.997] * 2, False, 8, 5, 8)] == [
+        True
+    ]
+    assert batch_norm_warnings(model.eval(), [0.997], True, 4, 1, 8) == []
+    assert batch_norm_warnings(nn.Linear(2, 2), [], True, 4, 4, 8) == [
         "tune.batch_norm has no effect: the model has no BatchNorm."
     ]
 

@@ -123,7 +123,9 @@ def test_stacks_decay_each_by_its_own_number_and_the_stem_by_the_least():
 
 
 def test_a_stack_that_is_not_there_is_refused():
-    with pytest.raises(RecipeError, match=r"tune\.layer_decay names 'decodr', .* Did you mean 'decoder'\? It has: enc"):
+    with pytest.raises(
+        RecipeError, match=r"tune\.layer_decay names 'decodr', .* Did you mean 'decoder'\? It has: 2 in its enc"
+    ):
         Rates(1.0, 0.0, layer_decay={"decodr": 0.5}).check({"encoder": 2, "decoder": 3})
 
 

@@ -17,8 +17,8 @@ from transformers import (
 )
 
 from hfft.errors import RecipeError
-from hfft.tuning.blocks import BlockMap, blocks, stack_sizes
-from hfft.tuning.reinit import reinitialise, top_blocks
+from hfft.tuning.blocks import BlockMap, blocks, stack_sizes, top_blocks
+from hfft.tuning.reinit import reinitialise
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, model
 
@@ -61,7 +61,7 @@ def state(made: PreTrainedModel) -> dict[str, torch.Tensor]:
 def test_the_top_starts_anew_and_the_rest_stays(name):
     made = trained(name)
     before, found = state(made), blocks(made)
-    chosen, block_of = top_blocks(found, 1), BlockMap(found)
+    chosen, block_of = top_blocks(found, 1, "tune.reinit.blocks"), BlockMap(found)
     assert {(block.stack, block.depth) for block in chosen} == set(stack_sizes(found).items())
     names = reinitialise(made, found, 1, False)
     after, start = state(made), state(type(made)(made.config))
@@ -146,3 +146,10 @@ def test_poolers_and_what_is_refused(name, top, pooler, names):
             reinitialise(made, blocks(made), top, pooler)
     else:
         assert reinitialise(made, blocks(made), top, pooler) == names
+
+
+def test_a_share_of_the_top_blocks_is_rounded_up():
+    made = trained("bert")
+    names = reinitialise(made, blocks(made), "34%", False)
+    assert {name.split(".")[3] for name in names} == {"1", "2"}
+    assert set(reinitialise(made, blocks(made), {"encoder": 2}, False)) == set(names)
