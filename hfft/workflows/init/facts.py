@@ -23,7 +23,7 @@ from hfft.tasks.token_classification.options import Options as TagOptions
 from hfft.tasks.token_classification.postprocess import how_read
 from hfft.tasks.token_classification.schemes import Span, refuse_misspelled, scheme_of
 from hfft.workflows.init.columns import Column
-from hfft.workflows.init.guess_sequences import LOOKED_AT
+from hfft.workflows.init.guess import LOOKED_AT
 from hfft.workflows.init.languages import language_of, tokens_of
 from hfft.workflows.init.sources import Split
 from hfft.workflows.init.state import Guess

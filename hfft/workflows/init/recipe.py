@@ -12,15 +12,14 @@ from typing import Any
 
 import yaml
 
-from hfft.errors import DataError, RecipeError, alternatives, near
+from hfft.errors import DataError, RecipeError, alternatives
 from hfft.io.run_folder import check_writable, write_text
 from hfft.recipe import Recipe
 from hfft.workflows.build import resolve
 from hfft.workflows.init.columns import Column, columns_of
 from hfft.workflows.init.facts import Facts, facts_of, needed
-from hfft.workflows.init.guess import guess
-from hfft.workflows.init.guess_sequences import languages_of
-from hfft.workflows.init.languages import LANGUAGES, factor, shown
+from hfft.workflows.init.guess import guess, languages_of
+from hfft.workflows.init.languages import factor, shown
 from hfft.workflows.init.models import Model, choose_model
 from hfft.workflows.init.settings import Setting, Settings, number, settings_of
 from hfft.workflows.init.sources import Source, Split, find_source, read_hub, read_split, shown_files
@@ -110,7 +109,7 @@ def _look(wanted: InitOptions, ask: Ask, say: Say) -> Found:
     made = _settled(columns, wanted, ask)
     if not source.hub:
         splits, source = _all_splits(source, made, splits, say)
-    languages = _languages(columns, wanted, made)
+    languages = languages_of(columns, wanted, made)
     facts = facts_of(made, splits, columns, languages)
     read = languages if made.task == "translation" else [facts.language]
     model = choose_model(made.task, wanted, read, _tokens(facts), list(facts.labels))
@@ -169,20 +168,6 @@ def _require_columns(split: Split, made: Guess) -> None:
             if outer not in split.rows.column_names:
                 columns = split.rows.column_names
                 raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, columns)}")
-
-
-def _languages(columns: Mapping[str, Column], wanted: InitOptions, made: Guess) -> list[str | None]:
-    """As far as they are known before the texts are read: of a translation both, else that of what is read."""
-    if made.task == "translation":
-        return languages_of(columns, wanted, made.options)
-    if wanted.language is not None and made.task == "image-classification":
-        raise RecipeError("--language has no effect on images: leave it out.")
-    if wanted.language is not None and wanted.language not in LANGUAGES:
-        raise RecipeError(
-            f"--language is '{wanted.language}', which is not in the table.{near(wanted.language, LANGUAGES)} It has: "
-            f"{', '.join(LANGUAGES)}."
-        )
-    return [wanted.language]
 
 
 def _tokens(facts: Facts) -> int:

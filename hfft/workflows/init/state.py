@@ -133,8 +133,6 @@ def check_options(wanted: InitOptions) -> None:
     elif not tasks:
         flags = " and ".join(f"--{name}" for name in _flags(wanted))
         raise RecipeError(f"{flags} do not go together: no task has all of these columns (hfft tasks lists them).")
-    if wanted.language is not None and tasks == ["image-classification"]:
-        raise RecipeError("--language has no effect on images: leave it out.")
 
 
 def tasks_of_flags(wanted: InitOptions) -> list[str]:
