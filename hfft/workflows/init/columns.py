@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 from datasets import ClassLabel, Dataset, Image, Value
 
@@ -15,23 +15,7 @@ from hfft.data.checks import FILM_ENDINGS, SOUND_ENDINGS, is_sound
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.workflows.init.languages import language_of_name
 
-Kind = Literal[
-    "text",
-    "class",
-    "flag",
-    "whole",
-    "number",
-    "lists",
-    "numbers",
-    "spans",
-    "languages",
-    "image",
-    "sound",
-    "nothing",
-    "other",
-]
-
-MEANINGS: dict[Kind, str] = {
+KINDS = {
     "text": "texts",
     "class": "classes with names",
     "flag": "true or false",
@@ -46,6 +30,7 @@ MEANINGS: dict[Kind, str] = {
     "nothing": "nothing",
     "other": "something that hfft cannot learn from",
 }
+"""What a column may hold, and what people call it."""
 
 SPAN_KEYS = {"start", "end", "label"}
 
@@ -56,7 +41,7 @@ class Column:
 
     Attributes:
         name: Its name; a dot leads into a nested one.
-        kind: What it holds.
+        kind: What it holds, one of `KINDS`.
         rows: How many rows there are.
         values: What is there, without missing and empty values; of images nothing.
         distinct: How many different values; 0 where that was not counted.
@@ -64,7 +49,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: str
     rows: int
     values: Sequence[Any] = field(default=(), repr=False)
     distinct: int = 0
@@ -77,7 +62,7 @@ class Column:
 
     def __str__(self) -> str:
         different = f", {self.distinct} of {len(self.values)} different" if self.distinct else ""
-        return f"'{self.name}' ({MEANINGS[self.kind]}{different})"
+        return f"'{self.name}' ({KINDS[self.kind]}{different})"
 
 
 def columns_of(rows: Dataset) -> dict[str, Column]:
@@ -159,7 +144,7 @@ def _number(text: str) -> float | None:
     return float(text)
 
 
-def _kind_of_numbers(values: Sequence[Any]) -> Kind:
+def _kind_of_numbers(values: Sequence[Any]) -> str:
     if all(isinstance(value, bool) for value in values):
         return "flag"
     if not all(isinstance(value, (int, float)) for value in values):

@@ -31,8 +31,6 @@ REASONS = {
 }
 """Why a task is taken, by task. Of equals the first is; that of writing stands for translations too."""
 
-LOOKED_AT = 500  # texts whose language is found
-
 SHORTER = 0.6  # a summary has at most this share of the words
 
 
@@ -144,7 +142,7 @@ def _written(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question 
 
 
 def _language(column: Column) -> str | None:
-    return language_of_name(column.name.rpartition(".")[2]) or language_of(column.values[:LOOKED_AT])
+    return language_of_name(column.name.rpartition(".")[2]) or language_of(column.values)
 
 
 def languages_of(columns: Columns, wanted: InitOptions, made: Guess) -> list[str | None]:
@@ -180,8 +178,7 @@ def _take(option: str, columns: Columns, wanted: InitOptions, made: Guess) -> No
         made.take(option, given[0] if len(given) == 1 else list(given), GIVEN)
         _delimiter(option, [columns[name] for name in given], made)
         return
-    taken = [name for value in made.options.values() for name in (value if isinstance(value, list) else [value])]
-    found = ranked(option, columns, [*wanted.columns, *taken])
+    found = ranked(option, columns, [*wanted.columns, *made.columns])
     if not found:
         raise DataError(f"No column is left that can be the one {role.what}. {_listed(columns)} Name it: --{option}.")
     if _several(option, found, columns, made):

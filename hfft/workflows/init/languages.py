@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 SURE = 0.9  # of the probability: below it stand words that are of no language, and languages that are not in the table
+
+LOOKED_AT = 500  # texts
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ LANGUAGES = {
 UNSPACED = ("zh", "ja", "th")  # languages that put no space between words
 
 
-def language_of(texts: Iterable[str]) -> str | None:
-    """The code of the language that most of the texts are in; None where that is not clear."""
-    code, _ = _identifier().classify(" ".join(texts))
+def language_of(texts: Sequence[str]) -> str | None:
+    """The code of the language that most of the first texts are in; None where that is not clear."""
+    code, _ = _identifier().classify(" ".join(texts[:LOOKED_AT]))
     return code if code in LANGUAGES else None
 
 

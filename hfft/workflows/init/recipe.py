@@ -17,7 +17,7 @@ from hfft.io.run_folder import check_writable, write_text
 from hfft.recipe import Recipe
 from hfft.workflows.build import resolve
 from hfft.workflows.init.columns import Column, columns_of
-from hfft.workflows.init.facts import Facts, facts_of, needed
+from hfft.workflows.init.facts import Facts, facts_of
 from hfft.workflows.init.guess import guess, languages_of
 from hfft.workflows.init.languages import factor, shown
 from hfft.workflows.init.models import Model, choose_model
@@ -143,14 +143,13 @@ def _settled(columns: Mapping[str, Column], wanted: InitOptions, ask: Ask) -> Gu
 def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say) -> tuple[dict[str, Split], Source]:
     """Reads eval and test. What was found beside train and lacks a column is left out, and that is said."""
     image = [made.options["image"]] if made.task == "image-classification" else []
-    used = [name for names in needed(made).values() for name in names]
-    read = {"train": read_split(source, "train", used, image) if image else splits["train"]}
+    read = {"train": read_split(source, "train", made.columns, image) if image else splits["train"]}
     files = {"train": source.files["train"]}
     for name in source.files:
         if name == "train":
             continue
         try:
-            split = read_split(source, name, used, image)
+            split = read_split(source, name, made.columns, image)
             _require_columns(split, made)
         except DataError as error:
             if name not in source.beside:
@@ -162,12 +161,10 @@ def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say)
 
 
 def _require_columns(split: Split, made: Guess) -> None:
-    for names in needed(made).values():
-        for name in names:
-            outer = name if name in split.rows.column_names else name.partition(".")[0]
-            if outer not in split.rows.column_names:
-                columns = split.rows.column_names
-                raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, columns)}")
+    there = split.rows.column_names
+    for name in made.columns:
+        if name not in there and name.partition(".")[0] not in there:
+            raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, there)}")
 
 
 def _tokens(facts: Facts) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hfft.data.label_warnings import WORDS
-from hfft.workflows.init.columns import Column, Kind
+from hfft.workflows.init.columns import Column
 from hfft.workflows.init.languages import language_of_name
 
 Columns = Mapping[str, Column]
@@ -43,7 +43,7 @@ class Role:
     what: str
     only: str
     best: str
-    kinds: Mapping[Kind, float]
+    kinds: Mapping[str, float]
     weigh: Callable[[Column, Columns, float], float]
     told: str = ""
     hinted: str = ""

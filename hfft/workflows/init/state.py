@@ -166,6 +166,12 @@ class Guess:
     reasons: dict[str, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are taken, which each split needs."""
+        taken = [self.options[option] for option in (*COLUMNS[self.task], "references") if option in self.options]
+        return [name for value in taken for name in (value if isinstance(value, list) else [value])]
+
     def take(self, option: str, value: Any, reason: str, sure: Sure = "certain") -> None:
         """Sets an option, with the reason and how sure it is."""
         self.options[option] = value
