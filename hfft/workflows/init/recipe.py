@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -323,24 +322,22 @@ def plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+class _OneLine(yaml.SafeDumper):
+    """Writes numbers as recipes have them, and texts with line ends in one line."""
+
+    def number(self, value: float) -> yaml.Node:
+        text = number(value)
+        return self.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
+
+    def text(self, value: str) -> yaml.Node:
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
+
+
+_OneLine.add_representer(float, _OneLine.number)
+_OneLine.add_representer(str, _OneLine.text)
+
+
 def flow(value: Any) -> str:
     """A value as YAML in one line."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{flow(key)}: {flow(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(flow, value))}]"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, str):
-        return _quoted(value)
-    return json.dumps(value)
-
-
-def _quoted(text: str) -> str:
-    """A text as YAML, in quotes only where it needs them."""
-    bare = text and not set(text) & set(",[]{}#\"'\\|>&*!%@`") and ": " not in text and not text.endswith(":")
-    try:
-        same = bare and text.isprintable() and yaml.safe_load(text) == text and yaml.safe_load(f"[{text}]") == [text]
-    except (yaml.YAMLError, ValueError):  # a date that no calendar has
-        same = False
-    return text if same else json.dumps(text, ensure_ascii=not text.isprintable())
+    text = yaml.dump(value, Dumper=_OneLine, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("...\n").strip()
