@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 from datasets import ClassLabel, Dataset, Image, Value
 
@@ -15,23 +15,7 @@ from hfft.data.checks import FILM_ENDINGS, SOUND_ENDINGS, is_sound
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.workflows.init.languages import language_of_name
 
-Kind = Literal[
-    "text",
-    "class",
-    "flag",
-    "whole",
-    "number",
-    "lists",
-    "numbers",
-    "spans",
-    "languages",
-    "image",
-    "sound",
-    "nothing",
-    "other",
-]
-
-MEANINGS: dict[Kind, str] = {
+KINDS = {
     "text": "texts",
     "class": "classes with names",
     "flag": "true or false",
@@ -40,17 +24,15 @@ MEANINGS: dict[Kind, str] = {
     "lists": "lists",
     "numbers": "lists of numbers",
     "spans": "spans of characters",
-    "languages": "texts by language",
+    "languages": "texts of a language",
     "image": "images",
     "sound": "sounds or films",
     "nothing": "nothing",
     "other": "something that hfft cannot learn from",
 }
+"""What a column may hold, and what people call it."""
 
 SPAN_KEYS = {"start", "end", "label"}
-
-IDS = re.compile(r"(id|idx|index|guid|uuid|key|url|date|time|timestamp|unnamed.*|.*[ _.\-]id|)", re.IGNORECASE)
-"""Names of columns that tell rows apart, and have nothing to learn from."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +41,19 @@ class Column:
 
     Attributes:
         name: Its name; a dot leads into a nested one.
-        kind: What it holds.
+        kind: What it holds, one of `KINDS`.
         rows: How many rows there are.
         values: What is there, without missing and empty values; of images nothing.
         distinct: How many different values; 0 where that was not counted.
         words: Of a text, in the median.
-        parts: Of a column by language: the languages.
     """
 
     name: str
-    kind: Kind
+    kind: str
     rows: int
     values: Sequence[Any] = field(default=(), repr=False)
     distinct: int = 0
     words: float = 0.0
-    parts: tuple[str, ...] = ()
 
     @property
     def repeats(self) -> bool:
@@ -82,12 +62,22 @@ class Column:
 
     def __str__(self) -> str:
         different = f", {self.distinct} of {len(self.values)} different" if self.distinct else ""
-        return f"'{self.name}' ({MEANINGS[self.kind]}{different})"
+        return f"'{self.name}' ({KINDS[self.kind]}{different})"
 
 
 def columns_of(rows: Dataset) -> dict[str, Column]:
-    """Looks at every column."""
-    return {name: _column(rows, name) for name in rows.column_names}
+    """Looks at every column; of one that holds texts by language, at each of these."""
+    found = [column for name in rows.column_names for column in _columns(rows, name)]
+    return {column.name: column for column in found}
+
+
+def _columns(rows: Dataset, name: str) -> list[Column]:
+    values = [value for value in rows[name] if value] if isinstance(rows.features[name], dict) else []
+    keys = list(values[0]) if values else []
+    if not keys or not all(isinstance(values[0][key], str | None) and language_of_name(key) for key in keys):
+        return [_column(rows, name)]
+    texts = {key: [value[key] for value in values if value[key]] for key in keys}
+    return [Column(f"{name}.{key}", "languages", len(rows), texts[key], *_spread(texts[key])) for key in keys]
 
 
 def _column(rows: Dataset, name: str) -> Column:
@@ -103,7 +93,7 @@ def _column(rows: Dataset, name: str) -> Column:
         return Column(name, "class", len(rows), given, len(set(given)))
     first = given[0]
     if isinstance(first, dict):
-        return _nested(name, given, len(rows))
+        return Column(name, "spans" if set(first) >= SPAN_KEYS else "other", len(rows), given)
     if isinstance(first, (list, tuple)):
         return _lists(name, given, len(rows))
     if isinstance(first, str):
@@ -116,15 +106,6 @@ def _is_image(feature: Any) -> bool:
     if isinstance(feature, dict):
         return {"path"} <= feature.keys() <= {"bytes", "path"}
     return isinstance(feature, Image) or (isinstance(feature, Value) and feature.dtype in ("binary", "large_binary"))
-
-
-def _nested(name: str, given: list[dict[str, Any]], rows: int) -> Column:
-    keys = tuple(given[0])
-    if set(keys) >= SPAN_KEYS:
-        return Column(name, "spans", rows, given)
-    if all(isinstance(value, str | None) for value in given[0].values()) and all(map(language_of_name, keys)):
-        return Column(name, "languages", rows, given, parts=keys)
-    return Column(name, "other", rows)
 
 
 def _lists(name: str, given: list[Any], rows: int) -> Column:
@@ -149,7 +130,12 @@ def _texts(name: str, given: list[str], rows: int) -> Column:
     numbers = [_number(value) for value in given]
     if all(number is not None for number in numbers):
         return Column(name, _kind_of_numbers(numbers), rows, given, distinct)
-    return Column(name, "text", rows, given, distinct, median(len(value.split()) for value in given))
+    return Column(name, "text", rows, given, *_spread(given))
+
+
+def _spread(texts: Sequence[str]) -> tuple[int, float]:
+    """How many different ones there are, and their words in the median."""
+    return len(set(texts)), median(len(text.split()) for text in texts) if texts else 0.0
 
 
 def _number(text: str) -> float | None:
@@ -158,19 +144,9 @@ def _number(text: str) -> float | None:
     return float(text)
 
 
-def _kind_of_numbers(values: Sequence[Any]) -> Kind:
+def _kind_of_numbers(values: Sequence[Any]) -> str:
     if all(isinstance(value, bool) for value in values):
         return "flag"
     if not all(isinstance(value, (int, float)) for value in values):
         return "other"
     return "whole" if all(float(value).is_integer() for value in values) else "number"
-
-
-def text_columns(columns: Mapping[str, Column], taken: Sequence[str] = ()) -> list[Column]:
-    """Columns of texts, the longest first, but for those of ids."""
-    found = [
-        column
-        for column in columns.values()
-        if column.kind == "text" and column.name not in taken and not IDS.fullmatch(column.name)
-    ]
-    return sorted(found, key=lambda column: -column.words)

@@ -22,7 +22,6 @@ from hfft.tasks.token_classification.documents import read_answered
 from hfft.tasks.token_classification.options import Options as TagOptions
 from hfft.tasks.token_classification.schemes import Span, how_read, refuse_misspelled, scheme_of
 from hfft.workflows.init.columns import Column
-from hfft.workflows.init.guess_sequences import LOOKED_AT
 from hfft.workflows.init.languages import language_of, tokens_of
 from hfft.workflows.init.sources import Split
 from hfft.workflows.init.state import Guess
@@ -114,13 +113,6 @@ def facts_of(
     return facts
 
 
-def needed(guess: Guess) -> dict[str, list[str]]:
-    """The columns that a split needs, by the setting that names them."""
-    options = ("text", "label", "image", "tokens", "tags", "source", "target", "references")
-    given = {option: guess.options[option] for option in options if option in guess.options}
-    return {f"task.{option}": value if isinstance(value, list) else [value] for option, value in given.items()}
-
-
 def _answers(guess: Guess, splits: Mapping[str, Split], columns: Mapping[str, Column], facts: Facts) -> None:
     names = guess.options["label"]
     one = columns[names] if isinstance(names, str) else None
@@ -182,7 +174,7 @@ def _texts(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, language: st
         for name in names:
             checks.require_texts(held[name], split, name, "--text")
     texts = [" ".join(parts) for parts in zip(*(rows["train"][name] for name in names), strict=True)]
-    facts.language = language or language_of(texts[:LOOKED_AT])
+    facts.language = language or language_of(texts)
     facts.lengths["text"] = _lengths(texts, facts.language)
 
 
@@ -196,9 +188,9 @@ def _pairs(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, languages: S
     if not targets:
         raise DataError(f"--target: no training row has a text in '{options['target']}'.")
     read, written = (*languages, *languages)[:2]
-    facts.language = read or language_of(train.sources[:LOOKED_AT])
+    facts.language = read or language_of(train.sources)
     facts.lengths["source"] = _lengths(train.sources, facts.language)
-    facts.lengths["target"] = _lengths(targets, written or language_of(targets[:LOOKED_AT]))
+    facts.lengths["target"] = _lengths(targets, written or language_of(targets))
 
 
 def _tags(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, language: str | None) -> None:
@@ -220,7 +212,7 @@ def _tags(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, language: str
     if not facts.labels:
         raise DataError(f"--tags: no training row has a tag other than O in '{guess.options['tags']}'.")
     texts = [given if train.whole else " ".join(given) for given in train.given]
-    facts.language = language or language_of(texts[:LOOKED_AT])
+    facts.language = language or language_of(texts)
     facts.lengths["tokens"] = _lengths(texts, facts.language)
 
 

@@ -1,20 +1,37 @@
-"""What `hfft init` takes data for: the task, the label, the text."""
+"""What `hfft init` takes data for: the task whose roles the columns fill best, and which column is what."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hfft.data.checks import NO_TASK
-from hfft.data.label_warnings import WORDS, delimiter_of
-from hfft.errors import DataError, alternatives
-from hfft.workflows.init.columns import IDS, Column, text_columns
-from hfft.workflows.init.guess_sequences import guess_words, guess_writing, named_pair, translated_pair, word_columns
-from hfft.workflows.init.state import GIVEN, Guess, InitOptions, Question, Sure, tasks_of_flags
+from hfft.data.label_warnings import delimiter_of
+from hfft.errors import DataError, RecipeError, alternatives, near
+from hfft.workflows.init.columns import Column
+from hfft.workflows.init.languages import LANGUAGES, language_of, language_of_name
+from hfft.workflows.init.roles import (
+    AHEAD,
+    CLEAR,
+    IDS,
+    ROLES,
+    STRONG,
+    SUMMARIES,
+    Columns,
+    named_by_language,
+    ranked,
+)
+from hfft.workflows.init.state import COLUMNS, GIVEN, Guess, InitOptions, Question, tasks_of_flags
 
-Columns = Mapping[str, Column]
+REASONS = {
+    "image-classification": "there are images",
+    "token-classification": "there are words with a tag each, or texts with spans",
+    "text-classification": "there are texts and what looks like a label",
+    "summarization": "there are texts, and others that are written from them",
+}
+"""Why a task is taken, by task. Of equals the first is; that of writing stands for translations too."""
 
-ONLY: tuple[str, Sure] = ("the only column of images", "certain")
+SHORTER = 0.6  # a summary has at most this share of the words
 
 
 def guess(columns: Columns, wanted: InitOptions) -> Guess:
@@ -24,40 +41,45 @@ def guess(columns: Columns, wanted: InitOptions) -> Guess:
         DataError: A column that was named is not there, or nothing that can be learnt was found.
     """
     _require(columns, wanted)
+    task, reason, question = _task(columns, wanted)
+    made = Guess(task)
+    made.reasons["name"] = reason
+    if question is not None:
+        made.questions.append(question)
+    for option in _options(task):
+        _take(option, columns, wanted, made)
+    if "target" in made.options:
+        _references(columns, made)
+    return made
+
+
+def _options(task: str) -> list[str]:
+    """The options that name a task's columns, in the order in which they are guessed: texts from what is left."""
+    return sorted(COLUMNS[task], key=lambda option: option == "text")
+
+
+def _require(columns: Columns, wanted: InitOptions) -> None:
+    for flag in ROLES:
+        for name in wanted.given(flag):
+            if name not in columns:
+                raise DataError(
+                    f"--{flag} is '{name}', but the data has no such column.{alternatives(name, list(columns))}"
+                )
+            if flag == "text" and columns[name].kind == "image":
+                raise DataError(f"--text is {columns[name]}: that is to be named with --image.")
+            if flag == "image" and columns[name].kind != "image":
+                raise DataError(f"--image is {columns[name]}, which is no column of images, or of names of images.")
     sounds = [column.name for column in columns.values() if column.kind == "sound"]
     if sounds and not any(wanted.given(flag) for flag in ("text", "image", "tokens", "source")):
         raise DataError(
             f"'{sounds[0]}' holds sounds or films, but {NO_TASK}. To learn from other columns, name one: --text COLUMN."
         )
     if len(columns) == 1:
-        raise DataError(_nothing(columns))
-    task, reason, question = _task(columns, wanted)
-    made = Guess(task)
-    made.reasons["name"] = reason
-    if question is not None:
-        made.questions.append(question)
-    if task == "image-classification":
-        _image(columns, wanted, made)
-        guess_label(columns, wanted, made, taken=[made.options["image"]])
-    elif task == "text-classification":
-        labels = guess_label(columns, wanted, made, taken=wanted.text)
-        guess_texts(columns, wanted, made, taken=labels)
-    elif task == "token-classification":
-        guess_words(columns, wanted, made)
-    else:
-        guess_writing(columns, wanted, made)
-    return made
-
-
-def _require(columns: Columns, wanted: InitOptions) -> None:
-    for flag in ("text", "label", "source", "target", "tokens", "tags", "image"):
-        for name in wanted.given(flag):
-            outer, _, inner = name.partition(".")
-            nested = outer in columns and inner in columns[outer].parts
-            if name not in columns and not nested:
-                raise DataError(
-                    f"--{flag} is '{name}', but the data has no such column.{alternatives(name, list(columns))}"
-                )
+        (column,) = columns.values()
+        raise DataError(
+            f"The data has one column, {column}: a model learns from two, such as a text and its label. If others "
+            "stand in it, they may be separated otherwise: .csv files by commas, .tsv files by tabs."
+        )
 
 
 def _task(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
@@ -65,250 +87,201 @@ def _task(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | N
     possible = tasks_of_flags(wanted)
     if len(possible) == 1:
         return possible[0], GIVEN if wanted.task else "as the columns that were named say", None
-    pair = None if wanted.text or wanted.label else translated_pair(columns) or named_pair(columns)
-    if pair is None and possible == ["summarization", "translation"]:  # --source or --target was given
-        return _kind_of_writing(columns, wanted)
-    images = [column.name for column in columns.values() if column.kind == "image"]
-    if images and "image-classification" in possible and not wanted.text:
-        return "image-classification", f"'{images[0]}' holds images", None
-    if word_columns(columns) is not None and not wanted.given("label"):
-        return "token-classification", "there are words with a tag each, or texts with spans", None
-    labels, texts = label_candidates(columns, wanted.text), text_columns(columns)
-    if pair is not None:
-        source, target, task, reason = pair
-        strong = [column.name for score, column in labels if score >= 4 and column.name not in (source, target)]
-        if not strong or not set(possible) & {"text-classification"}:
-            return task, reason, None
-        why = f"'{source}' and '{target}' look like {task}, but '{strong[0]}' looks like a label"
-        choices = ("text-classification", task)
-        return choices[0], f"'{strong[0]}' looks like a label", Question("task", "The task", choices[0], choices, why)
-    if wanted.text or wanted.label or (labels and texts):
-        return "text-classification", "there are texts and what looks like a label", None
-    if len(texts) >= 2 and not labels:
-        return _kind_of_writing(columns, wanted)
-    raise DataError(_nothing(columns))
-
-
-def _kind_of_writing(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
-    made = Guess("summarization")
-    guess_writing(columns, wanted, made)
-    source, target = (made.options[side] for side in ("source", "target"))
-    words = [_words(columns, name) for name in (source, target)]
-    task = "summarization" if words[1] < 0.5 * words[0] else "translation"
-    why = f"'{target}' has {words[1]:g} words in the median where '{source}' has {words[0]:g}"
-    return task, why, Question("task", "The task", task, ("summarization", "translation"), why)
-
-
-def _words(columns: Columns, name: str) -> float:
-    outer, _, inner = name.partition(".")
-    if name in columns:
-        return columns[name].words
-    values = [value[inner] for value in columns[outer].values if value.get(inner)]
-    return sum(len(value.split()) for value in values) / max(1, len(values))
-
-
-def _image(columns: Columns, wanted: InitOptions, made: Guess) -> None:
-    images = [column.name for column in columns.values() if column.kind == "image"]
-    if wanted.image is not None:
-        if columns[wanted.image].kind != "image":
-            raise DataError(f"--image is {columns[wanted.image]}, which is no column of images, or of names of images.")
-        made.take("image", wanted.image, GIVEN)
-    elif not images:
-        raise DataError(f"No column holds images or names of image files. {_listed(columns)} Name it with --image.")
-    else:
-        made.take("image", images[0], *ONLY if len(images) == 1 else ("the first", "unclear"))
-        if len(images) > 1:
-            why = f"several columns hold images: {', '.join(images)}"
-            made.questions.append(Question("image", "The column of the image", images[0], tuple(images), why))
-
-
-def _nothing(columns: Columns) -> str:
-    if len(columns) == 1:
-        (column,) = columns.values()
-        return (
-            f"The data has one column, {column}: a model learns from two, such as a text and its label. If others "
-            "stand in it, they may be separated otherwise: .csv files by commas, .tsv files by tabs."
+    found = [(*_weakest(task, columns, wanted), task) for task in REASONS if task in possible]
+    found = sorted((strength for strength in found if strength[0] > 0), key=lambda strength: -strength[0])
+    if not found:
+        raise DataError(
+            f"No column looks like something to learn. {_listed(columns)} Name the columns: --text and --label, "
+            "--source and --target, --tokens and --tags, or --image and --label."
         )
-    return (
-        f"No column looks like something to learn. {_listed(columns)} Name the columns: --text and --label, --source "
-        "and --target, --tokens and --tags, or --image and --label."
+    (_, names, task), *others = found
+    if not others or others[0][0] < STRONG:
+        return _written(columns, wanted) if task == "summarization" else (task, REASONS[task], None)
+    _, other_names, other = others[0]
+    either = [_written(columns, wanted)[0] if one == "summarization" else one for one in (task, other)]
+    why = f"{names} look like {either[0]}, but {other_names} like {either[1]}"
+    return either[0], why, Question("task", "The task", either[0], tuple(either), why)
+
+
+def _weakest(task: str, columns: Columns, wanted: InitOptions) -> tuple[float, str]:
+    """How much speaks for a task: as much as for the role that is filled worst; and by which columns."""
+    points, names = [], []
+    for option in _options(task):
+        given = wanted.given(option)
+        best = [(STRONG, columns[name]) for name in given] or ranked(option, columns, [*wanted.columns, *names])
+        if not best:
+            return 0.0, ""
+        points.append(best[0][0])
+        names.append(best[0][1].name)
+    return min(points), " and ".join(f"'{name}'" for name in names)
+
+
+def _written(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
+    """Whether texts are translated or, in one language, written anew, which a summary stands for."""
+    made = Guess("summarization")
+    for option in _options("summarization"):
+        _take(option, columns, wanted, made)
+    sides = [columns[made.options[option]] for option in ("source", "target")]
+    source, target = sides
+    if {source.name, target.name} <= {*named_by_language(columns)}:
+        return "translation", "they are named by languages", None
+    given = (wanted.language or "").split("-")
+    languages = given if len(given) == 2 else [_language(side) for side in sides]
+    shorter = target.words < SHORTER * source.words
+    if re.fullmatch(SUMMARIES, target.name.lower()) and (shorter or languages[0] == languages[1]):
+        return "summarization", "by the name of what is written", None
+    if None not in languages and languages[0] != languages[1]:
+        return "translation", "they are in two languages", None
+    known = " and ".join(LANGUAGES[code].name if code else "an unknown language" for code in dict.fromkeys(languages))
+    words = f"'{target.name}' has {target.words:g} words in the median where '{source.name}' has {source.words:g}"
+    why = f"{words}; {known}"
+    told = wanted.target is not None or ROLES["target"].named(target)
+    if told and (shorter or None not in languages):
+        return "summarization", why, None
+    return "summarization", why, Question("task", "The task", "summarization", ("summarization", "translation"), why)
+
+
+def _language(column: Column) -> str | None:
+    return language_of_name(column.name.rpartition(".")[2]) or language_of(column.values)
+
+
+def languages_of(columns: Columns, wanted: InitOptions, made: Guess) -> list[str | None]:
+    """As far as they are known before the texts are read: of a translation both, else that of what is read.
+
+    Raises:
+        RecipeError: Those that were given are unknown, or have no effect.
+    """
+    pair = made.task == "translation"
+    if wanted.language is None:
+        return [_language(columns[made.options[side]]) for side in ("source", "target")] if pair else [None]
+    if made.task == "image-classification":
+        raise RecipeError("--language has no effect on images: leave it out.")
+    codes = wanted.language.split("-")
+    wrong = [code for code in codes if code not in LANGUAGES]
+    if wrong or len(codes) != 1 + pair:
+        what = "those of source and target, such as en-de" if pair else "one"
+        raise RecipeError(
+            f"--language is '{wanted.language}'; {made.task} wants {what}, of {', '.join(LANGUAGES)}."
+            f"{near(wrong[0], LANGUAGES) if wrong else ''}"
+        )
+    return list(codes)
+
+
+def _take(option: str, columns: Columns, wanted: InitOptions, made: Guess) -> None:
+    """Takes the column of a role, or several, and asks where that is unclear.
+
+    Raises:
+        DataError: None fits.
+    """
+    given, role = wanted.given(option), ROLES[option]
+    if given:
+        made.take(option, given[0] if len(given) == 1 else list(given), GIVEN)
+        _delimiter(option, [columns[name] for name in given], made)
+        return
+    found = ranked(option, columns, [*wanted.columns, *made.columns])
+    if not found:
+        raise DataError(f"No column is left that can be the one {role.what}. {_listed(columns)} Name it: --{option}.")
+    if _several(option, found, columns, made):
+        return
+    points, best = found[0]
+    rivals = [column.name for other, column in found if other > points - AHEAD]
+    vague = _vague(best, columns) if option == "label" else ""
+    unclear = len(rivals) > 1 or bool(vague) or (option == "label" and points < CLEAR)
+    sure = "unclear" if unclear else "certain" if len(found) == 1 or points > STRONG else "likely"
+    made.take(option, best.name, _reason(option, best, len(found), columns), sure)
+    if unclear:
+        text, why = f"The column {role.what}", f"it may be {' or '.join(rivals)}"
+        if option == "text":
+            text = f"{text}, or the two of a pair with a comma"
+            why = f"there are several columns of texts: {', '.join(rivals)}"
+        elif len(rivals) == 1:
+            why = f"only {best} could be one{vague}"
+        choices = tuple(column.name for _, column in found)
+        made.questions.append(Question(option, text, best.name, choices, why, option == "text"))
+    _delimiter(option, [best], made)
+
+
+def _reason(option: str, best: Column, candidates: int, columns: Columns) -> str:
+    if option in ("source", "target") and best.name in named_by_language(columns):
+        return "named by a language; the first column is read"
+    role = ROLES[option]
+    reason = role.only if candidates == 1 else "by its name" if role.named(best) else role.best
+    return f"{reason}: {best.distinct} different values" if option == "label" and best.distinct else reason
+
+
+def _several(option: str, found: Sequence[tuple[float, Column]], columns: Columns, made: Guess) -> bool:
+    """Takes a pair of texts, or marks that are a label each; whether there are such."""
+    if option == "text":
+        pair = pair_of([column.name for _, column in found])
+        if pair is not None:
+            made.take("text", list(pair), "a pair, by their names", "likely")
+        return pair is not None
+    marks = [column.name for _, column in found if _is_mark(column)] if option == "label" else []
+    if len(marks) < 3 or found[0][0] >= STRONG:
+        return False
+    made.take("label", marks, f"{len(marks)} columns of 0 and 1: each is a label", "unclear")
+    why = f"{', '.join(marks)} hold nothing but 0 and 1"
+    text = "The column of the label, or several with commas"
+    made.questions.append(Question("label", text, ",".join(marks), tuple(columns), why, True))
+    return True
+
+
+def _is_mark(column: Column) -> bool:
+    marks = {"0", "1", "0.0", "1.0"}
+    return column.kind == "flag" or (
+        column.kind == "whole" and {str(value).strip() for value in column.values} <= marks
     )
+
+
+def _vague(best: Column, columns: Columns) -> str:
+    """Why a column of texts without a label's name may just repeat, as the titles of articles do; empty if it may not.
+
+    So it is where something else seems to be the answer: one that cannot be learnt from, or one about two texts.
+    """
+    if best.kind != "text" or ROLES["label"].named(best):
+        return ""
+    lost = [column.name for column in columns.values() if column.kind == "other" and not IDS.fullmatch(column.name)]
+    if lost:
+        return f", but its name does not say so, and '{lost[0]}', which may be the answer, cannot be learnt from"
+    pair = pair_of([column.name for _, column in ranked("text", columns, [best.name])])
+    return f", but its name does not say so beside the texts {' and '.join(pair)}" if pair else ""
+
+
+def _delimiter(option: str, taken: Sequence[Column], made: Guess) -> None:
+    """Takes a delimiter where texts look like several labels in one."""
+    if option != "label" or len(taken) > 1 or taken[0].kind != "text":
+        return
+    found = delimiter_of(taken[0].values)
+    if found is not None:
+        made.take("delimiter", found[0], f"{found[1]} labels stand between them, several in some rows", "likely")
+
+
+def _references(columns: Columns, made: Guess) -> None:
+    """Takes a column of lists that hold the target in every row: several right answers."""
+    target = columns[made.options["target"]]
+    for column in columns.values():
+        if column.kind != "lists" or len(column.values) != len(target.values):
+            continue
+        if all(text in texts for text, texts in zip(target.values, column.values, strict=True)):
+            made.take("references", column.name, "lists of right answers, the target among them")
+            return
 
 
 def _listed(columns: Columns) -> str:
     return f"The data has: {'; '.join(map(str, columns.values()))}."
 
 
-STRONG = re.compile(
-    "labels?|class|classes|category|categories|intent|sentiment|emotions?|topics?|gold|y|entailment|.*label"
-)
-
-WEAK = re.compile(
-    "target|tags?|rating|stars|score|similarity|genres?|type|polarity|stance|spam|toxic|team|department|relation|answer|"
-    "price|language|gender|tone|style|priority|status"
-)
-
-
-def label_candidates(columns: Mapping[str, Column], taken: Sequence[str]) -> list[tuple[float, Column]]:
-    """Columns that may be the label, the likeliest first, each with its score; from 4 on it is as good as certain."""
-    found = []
-    for column in columns.values():
-        score = 0.0 if column.name in taken or IDS.fullmatch(column.name) else _score(column)
-        if score > 0:
-            found.append((score, column))
-    return sorted(found, key=lambda pair: -pair[0])
-
-
-def _score(column: Column) -> float:
-    named = _named(column)
-    if column.kind in ("nothing", "other", "image", "languages", "spans"):
-        return 0
-    if column.kind == "text" and column.words >= WORDS and not named:
-        return 0
-    if column.kind in ("class", "numbers"):
-        return named + 3
-    if column.kind == "number":
-        return named + 1
-    if column.kind == "flag" or column.repeats or (column.kind == "lists" and column.distinct > 1):
-        return named + (1.5 if column.kind == "whole" else 2)
-    return named  # all different, or all the same: only where its name says so, to be told that
-
-
-def _named(column: Column) -> float:
-    """How much the name says that it is a label: 3, 1.5 or nothing."""
-    plain = re.sub(r"[^a-z]", "", column.name.lower())
-    return 3 if STRONG.fullmatch(plain) else 1.5 if WEAK.fullmatch(plain) else 0
-
-
-def guess_label(columns: Mapping[str, Column], wanted: InitOptions, made: Guess, taken: Sequence[str]) -> list[str]:
-    """Takes the column, or columns, of the label. Gives their names.
-
-    Raises:
-        DataError: There is none.
-    """
-    if wanted.label:
-        names = list(wanted.label)
-        made.take("label", names[0] if len(names) == 1 else names, GIVEN)
-        if len(names) == 1:
-            _read_delimiter(columns[names[0]], made)
-        return names
-    found = label_candidates(columns, taken)
-    flags = _marks([column for _, column in found])
-    if len(flags) >= 3 and found[0][0] < 4:
-        made.take("label", flags, f"{len(flags)} columns of 0 and 1: each is a label", "unclear")
-        why = f"{', '.join(flags)} hold nothing but 0 and 1"
-        text = "The column of the label, or several with commas"
-        made.questions.append(Question("label", text, ",".join(flags), tuple(columns), why, True))
-        return flags
-    if not found:
-        raise DataError(
-            f"No column looks like a label. The data has: {'; '.join(map(str, columns.values()))}. Name it with "
-            "--label."
-        )
-    score, best = found[0]
-    rivals = [column.name for other, column in found if other > score - 1]
-    vague = _why_vague(best, columns)
-    unclear = score < 2 or (len(rivals) > 1 and score < 4) or bool(vague)
-    sure = "unclear" if unclear else "certain" if score >= 4 and len(rivals) == 1 else "likely"
-    made.take("label", best.name, _why(best, len(found)), sure)
-    if unclear:
-        why = f"it may be {' or '.join(rivals)}" if len(rivals) > 1 else f"only {best} could be one{vague}"
-        choices = tuple(column.name for _, column in found)
-        made.questions.append(Question("label", "The column of the label", best.name, choices, why))
-    _read_delimiter(best, made)
-    return [best.name]
-
-
-def _why_vague(best: Column, columns: Mapping[str, Column]) -> str:
-    """Why a column of texts without a label's name may just repeat, as the titles of articles do; empty if it may not.
-
-    So it is where something else seems to be the answer: one that cannot be learnt from, or one about two texts.
-    """
-    if best.kind != "text" or _named(best):
-        return ""
-    lost = [column.name for column in columns.values() if column.kind == "other" and not IDS.fullmatch(column.name)]
-    if lost:
-        return f", but its name does not say so, and '{lost[0]}', which may be the answer, cannot be learnt from"
-    pair = pair_of([column.name for column in text_columns(columns, [best.name])])
-    return f", but its name does not say so beside the texts {' and '.join(pair)}" if pair else ""
-
-
-def _marks(found: Sequence[Column]) -> list[str]:
-    return [
-        column.name
-        for column in found
-        if column.kind == "flag"
-        or (column.kind == "whole" and {str(value).strip() for value in column.values} <= MARKS)
-    ]
-
-
-MARKS = {"0", "1", "0.0", "1.0"}
-
-
-def _why(column: Column, candidates: int) -> str:
-    if column.kind == "class":
-        return "a class with names"
-    alone = "the only column that can be a label" if candidates == 1 else "by its name and its values"
-    return f"{alone}: {column.distinct} different values" if column.distinct else alone
-
-
-def _read_delimiter(column: Column, made: Guess) -> None:
-    """Takes a delimiter where texts look like several labels in one."""
-    if column.kind != "text":
-        return
-    found = delimiter_of(column.values)
-    if found is not None:
-        made.take("delimiter", found[0], f"{found[1]} labels stand between them, several in some rows", "likely")
-
-
-CERTAIN = ("text", "sentence")
-
 PAIRS = (
     ("premise", "hypothesis"),
     ("question", "sentence"),
     ("question", "passage"),
     ("question", "context"),
+    ("question", "answer"),
     ("query", "passage"),
     ("query", "document"),
 )
 
 FIRST, SECOND = (re.compile(rf"(.*?)[ _\-]?({ends})", re.IGNORECASE) for ends in ("1|a|one", "2|b|two"))
-
-MUCH = 0.5  # of the words of the longest text: what has as many may be meant as well
-
-
-def guess_texts(columns: Mapping[str, Column], wanted: InitOptions, made: Guess, taken: Sequence[str]) -> None:
-    """Takes the column of the text, or two.
-
-    Raises:
-        DataError: There is none, or one that was named holds images.
-    """
-    for name in wanted.text:
-        if name in columns and columns[name].kind == "image":
-            raise DataError(f"--text is {columns[name]}: that is to be named with --image.")
-    if wanted.text:
-        made.take("text", wanted.text[0] if len(wanted.text) == 1 else list(wanted.text), GIVEN)
-        return
-    found = text_columns(columns, taken)
-    if not found:
-        raise DataError(
-            f"No column is left for the text beside the label {' and '.join(taken)}. The data has: "
-            f"{'; '.join(map(str, columns.values()))}. Name it with --text."
-        )
-    pair = pair_of([column.name for column in found])
-    if pair is not None:
-        made.take("text", list(pair), "a pair, by their names", "likely")
-        return
-    named = [column for column in found if column.name.lower() in CERTAIN]
-    best = named[0] if named else found[0]
-    rivals = [column.name for column in found if column.words >= MUCH * best.words]
-    alone = "the only column of texts" if len(found) == 1 else "by its name" if named else "the longest texts"
-    unclear = not named and len(rivals) > 1
-    made.take("text", best.name, alone, "unclear" if unclear else "certain" if len(found) == 1 else "likely")
-    if unclear:
-        text = "The column of the text, or the two of a pair with a comma"
-        why = f"there are several columns of texts: {', '.join(rivals)}"
-        made.questions.append(Question("text", text, best.name, tuple(column.name for column in found), why, True))
 
 
 def pair_of(names: Sequence[str]) -> tuple[str, str] | None:

@@ -1,18 +1,16 @@
-"""Which language texts are in, coarsely: by the script, and where several share one by their commonest words.
-
-Only few languages are told apart, and where two are near each other none is named: a multilingual model is then right.
-"""
+"""Which language texts are in, by py3langid, and what models call it; about how many tokens a text has."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-SHARE = 0.08  # of the words that must be common words of a language
+SURE = 0.9  # of the probability: below it stand words that are of no language, and languages that are not in the table
 
-AHEAD = 1.4  # times as many as of the next language
+LOOKED_AT = 500  # texts
 
 
 @dataclass(frozen=True)
@@ -24,107 +22,66 @@ class Language:
         name: In English.
         flores: As NLLB's tokenizer calls it.
         mbart: As mBART-50's does; None where it lacks it.
-        common: Some of its commonest words, where its script alone does not tell.
     """
 
     code: str
     name: str
     flores: str
     mbart: str | None = None
-    common: frozenset[str] = frozenset()
-
-
-def _language(code: str, name: str, flores: str, mbart: str | None = None, common: str = "") -> Language:
-    return Language(code, name, flores, mbart, frozenset(common.split()))
 
 
 LANGUAGES = {
     language.code: language
     for language in (
-        _language(
-            "en", "English", "eng_Latn", "en_XX", "the of and to is in that it for you was with on are this i my"
-        ),
-        _language(
-            "de", "German", "deu_Latn", "de_DE", "der die und das ist nicht ein eine ich zu mit den auf sich von"
-        ),
-        _language("fr", "French", "fra_Latn", "fr_XX", "le la les et des est une un du dans que pour pas je vous il"),
-        _language("es", "Spanish", "spa_Latn", "es_XX", "el la los las y que en un una es por con del se para no"),
-        _language("it", "Italian", "ita_Latn", "it_IT", "il di che la e un una per non sono del della con è gli"),
-        _language("pt", "Portuguese", "por_Latn", "pt_XX", "o a os as que e do da em um uma não para com é"),
-        _language("nl", "Dutch", "nld_Latn", "nl_XX", "de het een van en is dat niet op te zijn voor met ik"),
-        _language("sv", "Swedish", "swe_Latn", "sv_SE", "och att det som en är på för inte av till den med jag ett"),
-        _language("da", "Danish", "dan_Latn", None, "og at det som en er på for ikke af til den med jeg et"),
-        _language("fi", "Finnish", "fin_Latn", "fi_FI", "ja on ei että se oli hän mutta kun niin ovat myös"),
-        _language("pl", "Polish", "pol_Latn", "pl_PL", "i w na nie z się do to że jest po jak co o"),
-        _language("cs", "Czech", "ces_Latn", "cs_CZ", "a je se na v že to s z do ve by jsem jako"),
-        _language("ro", "Romanian", "ron_Latn", "ro_RO", "și în de la a nu cu o este că pe din un se"),
-        _language("hu", "Hungarian", "hun_Latn", None, "a az és nem hogy egy is van ez volt de meg"),
-        _language("tr", "Turkish", "tur_Latn", "tr_TR", "ve bir bu da de için ile çok ne gibi var mı"),
-        _language("vi", "Vietnamese", "vie_Latn", "vi_VN", "và là của có không được cho người một các trong"),
-        _language("id", "Indonesian", "ind_Latn", "id_ID", "yang dan di ini itu dengan untuk tidak dari dalam saya"),
-        _language("ru", "Russian", "rus_Cyrl", "ru_RU", "и в не на что с я по как это он но к из у"),
-        _language("uk", "Ukrainian", "ukr_Cyrl", "uk_UA", "і в не на що з я як це та він у до є"),
-        _language("bg", "Bulgarian", "bul_Cyrl", None, "и в не на че с да е за се от по са"),
-        _language("el", "Greek", "ell_Grek"),
-        _language("ar", "Arabic", "arb_Arab", "ar_AR", "في من على أن إلى ما لا هذا التي الذي"),
-        _language("fa", "Persian", "pes_Arab", "fa_IR", "و در به از که این را با است برای"),
-        _language("he", "Hebrew", "heb_Hebr", "he_IL"),
-        _language("hi", "Hindi", "hin_Deva", "hi_IN", "है के में की से और को का नहीं यह"),
-        _language("th", "Thai", "tha_Thai", "th_TH"),
-        _language("ja", "Japanese", "jpn_Jpan", "ja_XX"),
-        _language("ko", "Korean", "kor_Hang", "ko_KR"),
-        _language("zh", "Chinese", "zho_Hans", "zh_CN"),
+        Language("en", "English", "eng_Latn", "en_XX"),
+        Language("de", "German", "deu_Latn", "de_DE"),
+        Language("fr", "French", "fra_Latn", "fr_XX"),
+        Language("es", "Spanish", "spa_Latn", "es_XX"),
+        Language("it", "Italian", "ita_Latn", "it_IT"),
+        Language("pt", "Portuguese", "por_Latn", "pt_XX"),
+        Language("nl", "Dutch", "nld_Latn", "nl_XX"),
+        Language("sv", "Swedish", "swe_Latn", "sv_SE"),
+        Language("da", "Danish", "dan_Latn"),
+        Language("fi", "Finnish", "fin_Latn", "fi_FI"),
+        Language("pl", "Polish", "pol_Latn", "pl_PL"),
+        Language("cs", "Czech", "ces_Latn", "cs_CZ"),
+        Language("ro", "Romanian", "ron_Latn", "ro_RO"),
+        Language("hu", "Hungarian", "hun_Latn"),
+        Language("tr", "Turkish", "tur_Latn", "tr_TR"),
+        Language("vi", "Vietnamese", "vie_Latn", "vi_VN"),
+        Language("id", "Indonesian", "ind_Latn", "id_ID"),
+        Language("ru", "Russian", "rus_Cyrl", "ru_RU"),
+        Language("uk", "Ukrainian", "ukr_Cyrl", "uk_UA"),
+        Language("bg", "Bulgarian", "bul_Cyrl"),
+        Language("el", "Greek", "ell_Grek"),
+        Language("ar", "Arabic", "arb_Arab", "ar_AR"),
+        Language("fa", "Persian", "pes_Arab", "fa_IR"),
+        Language("he", "Hebrew", "heb_Hebr", "he_IL"),
+        Language("hi", "Hindi", "hin_Deva", "hi_IN"),
+        Language("th", "Thai", "tha_Thai", "th_TH"),
+        Language("ja", "Japanese", "jpn_Jpan", "ja_XX"),
+        Language("ko", "Korean", "kor_Hang", "ko_KR"),
+        Language("zh", "Chinese", "zho_Hans", "zh_CN"),
     )
 }
 
 UNSPACED = ("zh", "ja", "th")  # languages that put no space between words
 
-SCRIPTS = {
-    "ja": "\u3040-\u30ff",
-    "ko": "\uac00-\ud7af\u1100-\u11ff",
-    "th": "\u0e00-\u0e7f",
-    "he": "\u0590-\u05ff",
-    "el": "\u0370-\u03ff",
-    "Han": "\u4e00-\u9fff\u3400-\u4dbf",
-    "Cyrillic": "\u0400-\u04ff",
-    "Arabic": "\u0600-\u06ff",
-    "Devanagari": "\u0900-\u097f",
-    "Latin": "A-Za-z\u00c0-\u024f\u1e00-\u1eff",
-}
-"""The characters of scripts; one named as a language is that language's alone."""
 
-OF_SCRIPT = {"Cyrillic": ("ru", "uk", "bg"), "Arabic": ("ar", "fa"), "Devanagari": ("hi",)}
-
-ELSEWHERE = {"el", "he", "th", "ja", "ko", "zh", *(code for codes in OF_SCRIPT.values() for code in codes)}
+def language_of(texts: Sequence[str]) -> str | None:
+    """The code of the language that most of the first texts are in; None where that is not clear."""
+    code, _ = _identifier().classify(" ".join(texts[:LOOKED_AT]))
+    return code if code in LANGUAGES else None
 
 
-def language_of(texts: Iterable[str]) -> str | None:
-    """The code of the language that most of the texts are in; None where that is not clear."""
-    whole = " ".join(texts).lower()
-    counts = {script: len(re.findall(f"[{span}]", whole)) for script, span in SCRIPTS.items()}
-    letters = sum(counts.values())
-    if not letters:
-        return None
-    if counts["ja"] > 0.1 * letters and counts["ja"] + counts["Han"] > 0.5 * letters:
-        return "ja"
-    script = max(counts, key=lambda name: counts[name])
-    if counts[script] < 0.5 * letters:
-        return None
-    if script == "Han":
-        return "zh"
-    if script in LANGUAGES:
-        return script
-    codes = OF_SCRIPT.get(script) or tuple(code for code in LANGUAGES if code not in ELSEWHERE)
-    return _by_common_words(re.findall(r"[^\W\d_]+", whole), codes)
+@cache
+def _identifier() -> Any:
+    """The model, which knows the languages of the table alone and says `und` where it is not sure."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # it reads its model in about a second
 
-
-def _by_common_words(words: Sequence[str], codes: Sequence[str]) -> str | None:
-    counts = Counter(words)
-    found = {code: sum(counts[word] for word in LANGUAGES[code].common) for code in codes}
-    (best, most), *rest = sorted(found.items(), key=lambda pair: -pair[1])
-    if most < SHARE * len(words) or most < 3 or (rest and most < AHEAD * rest[0][1]):
-        return None
-    return best
+    made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=SURE)
+    made.set_languages(LANGUAGES)
+    return made
 
 
 _BY_NAME = {

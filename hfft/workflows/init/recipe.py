@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,15 +11,14 @@ from typing import Any
 
 import yaml
 
-from hfft.errors import DataError, RecipeError, alternatives, near
+from hfft.errors import DataError, RecipeError, alternatives
 from hfft.io.run_folder import check_writable, write_text
 from hfft.recipe import Recipe
 from hfft.workflows.build import resolve
 from hfft.workflows.init.columns import Column, columns_of
-from hfft.workflows.init.facts import Facts, facts_of, needed
-from hfft.workflows.init.guess import guess
-from hfft.workflows.init.guess_sequences import languages_of
-from hfft.workflows.init.languages import LANGUAGES, factor, shown
+from hfft.workflows.init.facts import Facts, facts_of
+from hfft.workflows.init.guess import guess, languages_of
+from hfft.workflows.init.languages import factor, shown
 from hfft.workflows.init.models import Model, choose_model
 from hfft.workflows.init.settings import Setting, Settings, number, settings_of
 from hfft.workflows.init.sources import Source, Split, find_source, read_hub, read_split, shown_files
@@ -110,7 +108,7 @@ def _look(wanted: InitOptions, ask: Ask, say: Say) -> Found:
     made = _settled(columns, wanted, ask)
     if not source.hub:
         splits, source = _all_splits(source, made, splits, say)
-    languages = _languages(columns, wanted, made)
+    languages = languages_of(columns, wanted, made)
     facts = facts_of(made, splits, columns, languages)
     read = languages if made.task == "translation" else [facts.language]
     model = choose_model(made.task, wanted, read, _tokens(facts), list(facts.labels))
@@ -144,14 +142,13 @@ def _settled(columns: Mapping[str, Column], wanted: InitOptions, ask: Ask) -> Gu
 def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say) -> tuple[dict[str, Split], Source]:
     """Reads eval and test. What was found beside train and lacks a column is left out, and that is said."""
     image = [made.options["image"]] if made.task == "image-classification" else []
-    used = [name for names in needed(made).values() for name in names]
-    read = {"train": read_split(source, "train", used, image) if image else splits["train"]}
+    read = {"train": read_split(source, "train", made.columns, image) if image else splits["train"]}
     files = {"train": source.files["train"]}
     for name in source.files:
         if name == "train":
             continue
         try:
-            split = read_split(source, name, used, image)
+            split = read_split(source, name, made.columns, image)
             _require_columns(split, made)
         except DataError as error:
             if name not in source.beside:
@@ -163,26 +160,10 @@ def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say)
 
 
 def _require_columns(split: Split, made: Guess) -> None:
-    for names in needed(made).values():
-        for name in names:
-            outer = name if name in split.rows.column_names else name.partition(".")[0]
-            if outer not in split.rows.column_names:
-                columns = split.rows.column_names
-                raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, columns)}")
-
-
-def _languages(columns: Mapping[str, Column], wanted: InitOptions, made: Guess) -> list[str | None]:
-    """As far as they are known before the texts are read: of a translation both, else that of what is read."""
-    if made.task == "translation":
-        return languages_of(columns, wanted, made.options)
-    if wanted.language is not None and made.task == "image-classification":
-        raise RecipeError("--language has no effect on images: leave it out.")
-    if wanted.language is not None and wanted.language not in LANGUAGES:
-        raise RecipeError(
-            f"--language is '{wanted.language}', which is not in the table.{near(wanted.language, LANGUAGES)} It has: "
-            f"{', '.join(LANGUAGES)}."
-        )
-    return [wanted.language]
+    there = split.rows.column_names
+    for name in made.columns:
+        if name not in there and name.partition(".")[0] not in there:
+            raise DataError(f"--{split.name}: {split.place} has no column '{name}'.{alternatives(name, there)}")
 
 
 def _tokens(facts: Facts) -> int:
@@ -341,24 +322,22 @@ def plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+class _OneLine(yaml.SafeDumper):
+    """Writes numbers as recipes have them, and texts with line ends in one line."""
+
+    def number(self, value: float) -> yaml.Node:
+        text = number(value)
+        return self.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
+
+    def text(self, value: str) -> yaml.Node:
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
+
+
+_OneLine.add_representer(float, _OneLine.number)
+_OneLine.add_representer(str, _OneLine.text)
+
+
 def flow(value: Any) -> str:
     """A value as YAML in one line."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{flow(key)}: {flow(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(flow, value))}]"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, str):
-        return _quoted(value)
-    return json.dumps(value)
-
-
-def _quoted(text: str) -> str:
-    """A text as YAML, in quotes only where it needs them."""
-    bare = text and not set(text) & set(",[]{}#\"'\\|>&*!%@`") and ": " not in text and not text.endswith(":")
-    try:
-        same = bare and text.isprintable() and yaml.safe_load(text) == text and yaml.safe_load(f"[{text}]") == [text]
-    except (yaml.YAMLError, ValueError):  # a date that no calendar has
-        same = False
-    return text if same else json.dumps(text, ensure_ascii=not text.isprintable())
+    text = yaml.dump(value, Dumper=_OneLine, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("...\n").strip()

@@ -218,8 +218,8 @@ def read_split(source: Source, name: str, named: Iterable[str], file_columns: Se
     if len(files) == 1 and single.is_file() and single.stat().st_size > LARGE and single.suffix != ".json":
         table, total, exact = _first_rows(single, flag)
     else:
-        if len(files) == 1 and single.is_file():
-            _require_table(single, flag)
+        if len(files) == 1 and single.is_file() and single.suffix.lower() == ".csv":
+            _require_commas(single, flag)
         table, total, exact = read_files(files, ".", flag, file_columns), None, True
     rows = table.rows
     split = Split(name, rows, len(rows) if total is None else total, exact, place, table.findings(name, named))
@@ -230,17 +230,13 @@ def read_split(source: Source, name: str, named: Iterable[str], file_columns: Se
     return split
 
 
-def _require_table(path: Path, flag: str) -> None:
+def _require_commas(path: Path, flag: str) -> None:
+    """Raises DataError where other signs part the names of the columns: a comma in a row would be taken for one."""
     with open(path, "rb") as file:
         first = file.readline(FIRST_LINE)
-    if not first:
-        raise DataError(f"{flag}: {path} is empty.")
-    if path.suffix.lower() == ".csv" and b"," not in first:
-        for delimiter, name, fix in ((b"\t", "tabs", "name it .tsv"), (b";", "';'", "write ',' in their place")):
-            if delimiter in first:
-                raise DataError(
-                    f"{flag}: the first line of {path} has {name} and no commas: {fix}, for .csv has commas."
-                )
+    for delimiter, name, fix in ((b"\t", "tabs", "name it .tsv"), (b";", "';'", "write ',' in their place")):
+        if delimiter in first and b"," not in first:
+            raise DataError(f"{flag}: the first line of {path} has {name} and no commas: {fix}, for .csv has commas.")
 
 
 def _require_header(path: Path, rows: Dataset, flag: str) -> None:

@@ -133,8 +133,6 @@ def check_options(wanted: InitOptions) -> None:
     elif not tasks:
         flags = " and ".join(f"--{name}" for name in _flags(wanted))
         raise RecipeError(f"{flags} do not go together: no task has all of these columns (hfft tasks lists them).")
-    if wanted.language is not None and tasks == ["image-classification"]:
-        raise RecipeError("--language has no effect on images: leave it out.")
 
 
 def tasks_of_flags(wanted: InitOptions) -> list[str]:
@@ -167,6 +165,12 @@ class Guess:
     options: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are taken, which each split needs."""
+        taken = [self.options[option] for option in (*COLUMNS[self.task], "references") if option in self.options]
+        return [name for value in taken for name in (value if isinstance(value, list) else [value])]
 
     def take(self, option: str, value: Any, reason: str, sure: Sure = "certain") -> None:
         """Sets an option, with the reason and how sure it is."""

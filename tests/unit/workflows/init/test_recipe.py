@@ -138,7 +138,7 @@ def test_long_texts_are_read_in_windows(tmp_path):
 def test_the_windows_of_a_text_count_in_what_is_held_at_once(tmp_path):
     # Each has 1.3 x 1200 = 1560 tokens: a window of 510, and then (1560 - 510) / (510 - 64) = 2.4, so 3 more.
     tiny.write_csv(tmp_path / "train.csv", [{**row, "text": "the house " * 600} for row in labelled()])
-    recipe, text, _ = started("train.csv", model="FacebookAI/roberta-base")
+    recipe, text, _ = started("train.csv", model="FacebookAI/roberta-base", language="en")
     assert recipe.train.micro_batch_size == 4  # times 4 windows of 512: 8192 tokens
     assert "4 a text in the mean, estimated" in text
     assert "99 have 1560 at most, estimated at 1.3 a word; hfft plan counts them" in text
@@ -305,7 +305,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "no-rows": ("text,label\n", {}, r"data\.csv has no rows"),
     "no-header": ("so good,yes\nso bad,no\nvery good,yes\n", {}, "looks like a row.*Put a line with names above it"),
     "one-column": ("text\na b\nc d\n", {}, "one column, 'text'"),
-    "semicolons": ("text;label\na;b\n", {}, "has ';' and no commas"),
+    "semicolons": ("text;label\na, c;b\n", {}, "has ';' and no commas"),
     "zeros": ("te\0xt,label\na,b\n", {}, "zero bytes"),
     "one-label": ("text,label\na b,x\nc d,x\n", {}, "only one label, 'x'"),
     "id": ("text,label\na b,11\nc d,12\ne f,13\n", {}, r"different value in each of its 3 rows.*\(an id\)"),
