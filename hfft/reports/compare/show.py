@@ -11,10 +11,10 @@ from hfft.io.console import Console
 from hfft.reports.compare.changes import Changed
 from hfft.reports.compare.forest import forest
 from hfft.reports.compare.result import Comparison, Side
-from hfft.reports.compare.verdicts import ALIKE, BETTER, UNKNOWN, WORSE, p_text
+from hfft.reports.compare.verdicts import p_text
 from hfft.reports.html.chart_series import Strip, strip
 from hfft.reports.html.markup import filled
-from hfft.reports.html.parts import SELECTED, Badge, Cell, Figure, Note, Section, Table
+from hfft.reports.html.parts import Cell, Figure, Section, Table
 from hfft.tasks.scores import interval_text
 
 FEW = 5  # examples
@@ -140,9 +140,6 @@ def _seeds(side: Side) -> str:
     return f" (mean over the seeds {', '.join(map(str, side.seeds))})" if len(side.seeds) > 1 else ""
 
 
-KINDS = {BETTER: "good", WORSE: "bad", ALIKE: "plain", UNKNOWN: "plain", None: "plain"}
-
-
 def comparison_page(found: Comparison) -> str:
     """The page of a comparison."""
     first = found.runs[0].name
@@ -153,8 +150,8 @@ def comparison_page(found: Comparison) -> str:
         kind=found.task,
         lead=f"{names} beside {first}, on the same {found.examples} examples of the {found.split} split.",
         sections=[_overview(found), *(_section(found, number) for number in range(len(found.against))), _cost(found)],
-        verdicts=[(Badge(one.verdict or "no verdict", KINDS[one.verdict]), one.said) for one in found.against],
-        notes=[Note(text) for text in found.notes],
+        against=found.against,
+        notes=found.notes,
     )
 
 
@@ -179,7 +176,7 @@ def _section(found: Comparison, number: int) -> Section:
     one, first = found.against[number], found.runs[0].name
     content = {
         "said": one.said,
-        "warnings": [Note(text, "warning") for text in one.warnings],
+        "warnings": one.warnings,
         "differences": _differences(found, number),
         "counts": counts_said(one.changed, first, one.name),
         "settings": _pairs("Settings that differ", one.settings, first, one.name),
@@ -247,4 +244,4 @@ def _number(entry: dict[str, Any]) -> Cell:
 
 def _marked(text: str, entry: dict[str, Any]) -> Cell:
     """A score as text, with a mark where weights or thresholds were chosen by it."""
-    return Cell(text, badge=SELECTED if entry.get("selected") else None)
+    return Cell(text, badge="selected" if entry.get("selected") else "")

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hfft.reports.html.numbers import score_text, value_text
-from hfft.reports.html.parts import Cell, Section, Table, Text
+from hfft.reports.html.parts import Cell, Section, Table
 
 Example = Mapping[str, Any]
-
-LONG = 700  # a text of more letters is folded
 
 TINTS = 6
 
@@ -26,16 +24,14 @@ def gallery(found: Mapping[str, Any], id_: str, labels: Sequence[str] = ()) -> S
         id_: The section's anchor.
         labels: Names of spans, so that a label has the same colour in all galleries.
     """
-    examples, kind = found["examples"], found.get("kind", "texts")
-    content: dict[str, Any] = {"kind": kind, "note": found.get("note", "")}
+    kind = found.get("kind", "texts")
+    examples = [{**example, "about": _about(example, kind)} for example in found["examples"]]
+    content = {"kind": kind, "note": found.get("note", ""), "examples": examples}
     if kind == "numbers":
         content["table"] = _numbers(examples)
-    elif kind == "tags":
+    if kind == "tags":
         tints = {name: number % TINTS for number, name in enumerate(labels)}
         content["examples"] = [_tagged(example, tints) for example in examples]
-    else:
-        given = {"pictures": _picture, "writing": _writing}.get(kind, _given)
-        content["examples"] = [given(example) for example in examples]
     return Section(id_, found["title"], "examples", content)
 
 
@@ -57,31 +53,46 @@ def answer_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value_text("", value)
 
 
-def _given(example: Example) -> dict[str, Any]:
-    """A text with truth and answer."""
-    return {"texts": _input(example), "about": _about(example), **_verdict(example)}
-
-
-def _verdict(example: Example) -> dict[str, Any]:
-    """The answer, whether it is right, and the truth where it is not the same; both with their probabilities."""
-    right = _right(example)
-    return {
-        "right": right,
-        "answer": (answer_text(example.get("answer")), _probability_text(example.get("score"))),
-        "truth": None if right else (answer_text(example.get("truth")), _probability_text(example.get("truth_score"))),
-    }
-
-
-def _writing(example: Example) -> dict[str, Any]:
-    """Source, truth and answer, which stand side by side."""
-    sides = [("source", _input(example)), *((side, _texts(example.get(side))) for side in ("truth", "answer"))]
-    scores = (f"{name} {score_text(value, 3)}" for name, value in example.get("scores", {}).items())
-    return {"sides": [side for side in sides if side[1]], "about": _about(example, *scores)}
-
-
-def _texts(value: Any) -> list[Text]:
+def texts(value: Any) -> list[str]:
     """What was written, or should have been: a text, or several that are all right."""
-    return [_text(part) for part in value] if isinstance(value, (list, tuple)) else [_text(value)]
+    return [answer_text(part) for part in value] if isinstance(value, (list, tuple)) else [answer_text(value)]
+
+
+def inputs(example: Example) -> list[str]:
+    """What was given: a text, a pair of texts, or words."""
+    given = example.get("input")
+    if given is None:
+        return []
+    if isinstance(given, (list, tuple)) and len(given) != 2:
+        return [" ".join(map(str, given))]
+    return texts(given)
+
+
+def probability_text(probability: float | None) -> str:
+    """A probability as people read it beside an answer: of two digits; nothing where there is none."""
+    if probability is None:
+        return ""
+    if 0.995 <= probability < 1:
+        return ">0.99"
+    return "<0.01" if 0 < probability < 0.01 else score_text(probability, 2)
+
+
+def is_right(example: Example) -> bool | None:
+    """Whether answer and truth are the same; None where there is no truth, or none that could be the same."""
+    truth, answer = example.get("truth"), example.get("answer")
+    if truth is None or isinstance(truth, float):
+        return None
+    if isinstance(truth, list) and isinstance(answer, list):
+        return sorted(map(str, truth)) == sorted(map(str, answer))
+    return truth == answer
+
+
+def _about(example: Example, kind: str) -> str:
+    """An example's number, as the files of predictions have it, what there is to add, and why it is here."""
+    named = kind == "pictures" and example.get("input") is not None
+    name = answer_text(example["input"]) if named else ""
+    scores = (f"{metric} {score_text(value, 3)}" for metric, value in example.get("scores", {}).items())
+    return " · ".join(part for part in (f"#{example['id']}", name, *scores, example.get("note")) if part)
 
 
 def _tagged(example: Example, tints: Mapping[str, int]) -> dict[str, Any]:
@@ -94,7 +105,7 @@ def _tagged(example: Example, tints: Mapping[str, int]) -> dict[str, Any]:
         ("answer", _sentence(words, answer, truth, tints)),
     ]
     differs = any(part.get("differs") for _, parts in lines for part in parts)
-    return {"lines": lines, "differs": differs, "about": _about(example)}
+    return {**example, "lines": lines, "differs": differs}
 
 
 def _spaced(words: Sequence[str], tight: Sequence[int]) -> list[str]:
@@ -130,20 +141,6 @@ def _sentence(
     return [*parts, {"text": "".join(words[at:])}]
 
 
-def _picture(example: Example) -> dict[str, Any]:
-    """A picture with what it is and what was answered."""
-    truth, answer = answer_text(example.get("truth")), answer_text(example.get("answer"))
-    source = example.get("picture", "")
-    name = answer_text(example["input"]) if example.get("input") is not None else ""
-    return {
-        # Only pictures that are in the page: anything else would have to be fetched.
-        "picture": source if source.startswith("data:image/") else "",
-        "alternative": f"Example {example['id']}: truth {truth}, answer {answer}",
-        "about": _about(example, name),
-        **_verdict(example),
-    }
-
-
 def _numbers(examples: Sequence[Example]) -> Table:
     """Numbers with their truths and how far they are off."""
     rows = []
@@ -152,49 +149,9 @@ def _numbers(examples: Sequence[Example]) -> Table:
         off = example.get("note", "")
         if isinstance(truth, (int, float)) and isinstance(answer, (int, float)):
             off = score_text(answer - truth)
-        given = Cell(texts=_input(example))
+        given = Cell(texts=inputs(example))
         rows.append((given, answer_text(truth), answer_text(answer), off, f"#{example['id']}"))
     return Table(("input", "truth", "answer", "answer less truth", "example"), rows)
-
-
-def _input(example: Example) -> list[Text]:
-    """What was given: a text, a pair of texts, or words."""
-    given = example.get("input")
-    if given is None:
-        return []
-    if isinstance(given, (list, tuple)):
-        return _texts(given if len(given) == 2 else " ".join(map(str, given)))
-    return [_text(given)]
-
-
-def _text(value: Any) -> Text:
-    """A text with its beginning where it is long."""
-    shown = answer_text(value)
-    return Text(shown, shown[: LONG // 2].rsplit(None, 1)[0] if len(shown) > LONG else "")
-
-
-def _about(example: Example, *more: str) -> str:
-    """An example's number, as the files of predictions have it, what there is to add, and why it is here."""
-    return " · ".join(part for part in (f"#{example['id']}", *more, example.get("note")) if part)
-
-
-def _probability_text(probability: float | None) -> str:
-    """A probability as people read it beside an answer: of two digits."""
-    if probability is None:
-        return ""
-    if 0.995 <= probability < 1:
-        return ">0.99"
-    return "<0.01" if 0 < probability < 0.01 else score_text(probability, 2)
-
-
-def _right(example: Example) -> bool | None:
-    """Whether answer and truth are the same; None where there is no truth, or none that could be the same."""
-    truth, answer = example.get("truth"), example.get("answer")
-    if truth is None or isinstance(truth, float):
-        return None
-    if isinstance(truth, list) and isinstance(answer, list):
-        return sorted(map(str, truth)) == sorted(map(str, answer))
-    return truth == answer
 
 
 def _spans(example: Example, side: str) -> Sequence[Example]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hfft.reports.html.examples import answer_text, inputs, is_right, probability_text, texts
+from hfft.reports.html.numbers import range_text, score_text
+
 
 def filled(template: str, **values: Any) -> str:
     """The text of a template with values in it.
@@ -21,7 +24,7 @@ def filled(template: str, **values: Any) -> str:
 @cache
 def environment() -> Environment:
     """The templates, in which a name that is not given is an error."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("hfft.reports.html"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -29,6 +32,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {
+        "answer": answer_text,
+        "between": range_text,
+        "inputs": inputs,
+        "is_right": is_right,
+        "probability": probability_text,
+        "score": score_text,
+        "texts": texts,
+    }
+    return made
 
 
 def _short(value: Any) -> Any:

@@ -8,13 +8,11 @@ from typing import Any
 from hfft.reports.html.curves import curves_section
 from hfft.reports.html.markup import filled
 from hfft.reports.html.numbers import NOTHING, flat, share_text
-from hfft.reports.html.parts import Badge, Cell, Fact, Note, Section, Table
+from hfft.reports.html.parts import Cell, Section, Table
 from hfft.reports.html.scores import headline, scores_section, seeds_section
 from hfft.reports.html.splits import split_sections
 
 Facts = Mapping[str, Any]
-
-WARNINGS = 3  # so many stand at the top; the data checks have them all
 
 SHOWN_LABELS = 12  # more labels than this are folded away
 
@@ -37,6 +35,7 @@ def render(facts: Mapping[str, Any]) -> str:
         cost_section(facts),
         repeat_section(facts),
     ]
+    checks = facts.get("checks", {})
     return filled(
         "report.html",
         title=str(facts.get("name", "A run")),
@@ -44,41 +43,12 @@ def render(facts: Mapping[str, Any]) -> str:
         lead=facts.get("summary", ""),
         sections=[section for section in sections if section is not None],
         cards=headline(facts),
-        alerts=_alerts(facts),
-        glance=_glance(facts),
+        finished=facts.get("finished", True),
+        ended=facts.get("ended"),
+        warnings=[*checks.get("remarks", ()), *checks.get("warnings", ())],
+        findings=checks.get("findings", ()),
+        glance=[*facts.get("facts", ()), *([("Weights kept", facts["weights"])] if facts.get("weights") else [])],
     )
-
-
-def _alerts(facts: Facts) -> list[Note]:
-    """What a reader must know before the numbers: an early end, odd answers, warnings, examples of train in test."""
-    checks = facts.get("checks", {})
-    alerts = []
-    if facts.get("finished") is False:
-        alerts.append(Note("This run has not finished.", "warning"))
-    if facts.get("ended"):
-        alerts.append(Note(f"The run ended early: {facts['ended']}", "warning"))
-    warnings = [*checks.get("remarks", ()), *checks.get("warnings", ())]
-    alerts += [Note(warning, "warning") for warning in warnings[:WARNINGS]]
-    if len(warnings) > WARNINGS:
-        alerts.append(Note(f"{len(warnings) - WARNINGS} more warnings", "warning", "#checks"))
-    findings = checks.get("findings", ())
-    for finding in findings:
-        if finding["kind"] == "shared":
-            told = f"{finding['split']}: {finding['count']:,} of {finding['total']:,} rows {finding['text']}"
-            alerts.append(Note(told, "warning"))
-    others = sum(finding["kind"] != "shared" for finding in findings)
-    if others:
-        words = "1 thing that is" if others == 1 else f"{others} things that are"
-        alerts.append(Note(f"The data checks found {words} worth a look.", link="#checks"))
-    return alerts
-
-
-def _glance(facts: Facts) -> list[Fact]:
-    """The facts of the run at a glance; those that fill a line of their own come last."""
-    found = [Fact(name, value) for name, value in facts.get("facts", ())]
-    if facts.get("weights"):
-        found.append(Fact("Weights kept", facts["weights"]))
-    return sorted(found, key=lambda fact: fact.wide)
 
 
 def checks_section(facts: Facts) -> Section | None:
@@ -87,11 +57,11 @@ def checks_section(facts: Facts) -> Section | None:
     if not checks:
         return None
     splits, findings = checks.get("splits", {}), checks.get("findings", ())
-    notes = [Note(warning, "warning") for warning in checks.get("warnings", ())]
-    notes += [Note(remark) for remark in checks.get("remarks", ())]
+    warnings, remarks = checks.get("warnings", ()), checks.get("remarks", ())
     content = {
-        "notes": notes,
-        "nothing": "findings" in checks and not findings and not notes,
+        "warnings": warnings,
+        "remarks": remarks,
+        "nothing": "findings" in checks and not (findings or warnings or remarks),
         "findings": _findings(findings) if findings else None,
         "splits": _split_table(splits) if splits else None,
         "labels": _label_counts(splits),
@@ -104,7 +74,7 @@ def _findings(findings: Any) -> Table:
     """What was found, row counts first."""
     rows = [
         (
-            Cell(finding["split"], badge=Badge(finding["kind"])),
+            Cell(finding["split"], badge=finding["kind"]),
             f"{finding['count']:,} of {finding['total']:,}",
             share_text(finding["count"] / finding["total"]) if finding["total"] else NOTHING,
             finding["text"],
@@ -154,8 +124,8 @@ def parameters_section(facts: Facts) -> Section | None:
 
 def cost_section(facts: Facts) -> Section | None:
     """Time and memory."""
-    cost = [Fact(name, value) for name, value in flat(facts.get("cost", {}))]
-    return Section("cost", "Time and memory", "facts", cost) if cost else None
+    cost = facts.get("cost")
+    return Section("cost", "Time and memory", "facts", flat(cost)) if cost else None
 
 
 def repeat_section(facts: Facts) -> Section | None:

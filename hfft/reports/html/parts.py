@@ -10,8 +10,6 @@ from typing import Any
 from hfft.reports.html.chart_series import Strip
 from hfft.reports.html.charts import Chart
 
-WIDE = 90  # letters of a fact
-
 
 @dataclass(frozen=True)
 class Section:
@@ -35,33 +33,13 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Badge:
-    """A word set apart; `kind` is plain, good, bad or warning."""
-
-    word: str
-    kind: str = "plain"
-
-
-SELECTED = Badge("selected", "warning")
-"""The mark of a score that runs high."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text of an example. `beginning` is not empty where it is long: it is shown, and the whole is folded."""
-
-    whole: str
-    beginning: str = ""
-
-
-@dataclass(frozen=True)
 class Cell:
     """A cell of a table in which more stands than a value.
 
     Attributes:
         text: The value.
         link: Where the text leads.
-        badge: Stands beside the text.
+        badge: A word beside the text, set apart.
         small: Stands below it.
         strip: Is all there is in the cell.
         code: Whether the text is to be read by machines.
@@ -70,11 +48,11 @@ class Cell:
 
     text: str = ""
     link: str = ""
-    badge: Badge | None = None
+    badge: str = ""
     small: str = ""
     strip: Strip | None = None
     code: bool = False
-    texts: Sequence[Text] = ()
+    texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -111,28 +89,6 @@ class Figure:
     title: str = ""
     caption: str = ""
     numbers: Table | None = None
-
-
-@dataclass(frozen=True)
-class Note:
-    """A remark set off from the text: a `note`, or a `warning` of what may make the reader doubt the numbers."""
-
-    text: str
-    kind: str = "note"
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A name and what it stands for."""
-
-    name: str
-    value: Any
-
-    @property
-    def wide(self) -> bool:
-        """Whether it has a line of its own."""
-        return len(str(self.value)) > WIDE
 
 
 def slugs(names: Iterable[str], prefix: str = "") -> list[str]:

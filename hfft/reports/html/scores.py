@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from hfft.metrics.intervals import WHY_NONE
 from hfft.reports.html.numbers import NOTHING, domain_of, entry_cell, entry_strip, range_text, score_text
-from hfft.reports.html.parts import SELECTED, Badge, Cell, Section, Table
+from hfft.reports.html.parts import Cell, Section, Table
 
 Facts = Mapping[str, Any]
 
@@ -85,7 +85,7 @@ def _score_table(facts: Facts, metrics: Sequence[str]) -> Table:
     for split in scores:
         count = facts.get("examples", {}).get(split)
         examples = f"{count:,} examples" if count is not None else ""
-        columns += [Cell(split, badge=selected_badge(is_selected(facts, split)), small=examples), ""]
+        columns += [Cell(split, badge=_mark(is_selected(facts, split)), small=examples), ""]
     rows = []
     for metric in metrics:
         domain = domain_of(found[metric] for found in scores.values() if metric in found)
@@ -120,7 +120,7 @@ def seeds_section(facts: Facts) -> Section | None:
         there = [value for value in values if value is not None]
         whole = [mean(there) if there else None, stdev(there) if len(there) > 1 else None]
         entry = facts.get("scores", {}).get(split, {}).get(metric, {})
-        named = Cell(f"{split} {metric}", badge=selected_badge(entry.get("selected", False)))
+        named = Cell(f"{split} {metric}", badge=_mark(entry.get("selected", False)))
         rows.append((named, *map(score_text, [*values, *whole])))
     titles = ("", *(_seed_title(run) for run in seeds), "mean", "spread (standard deviation)")
     content = {"best_by": facts.get("best_by"), "table": Table(titles, rows, "Scores by seed")}
@@ -129,7 +129,7 @@ def seeds_section(facts: Facts) -> Section | None:
 
 def _seed_title(run: Facts) -> Cell:
     """The name of a seed's run, with a link to its own report and a mark where it is the best."""
-    best = Badge("best", "good") if run.get("best") else None
+    best = "best" if run.get("best") else ""
     return Cell(f"seed {run['seed']}", link=quote(run.get("report", "")), badge=best)
 
 
@@ -209,9 +209,9 @@ def is_selected(facts: Facts, split: str) -> bool:
     return any(entry.get("selected") for entry in entries)
 
 
-def selected_badge(selected: bool) -> Badge | None:
-    """The mark of a score that runs high; nothing where it does not."""
-    return SELECTED if selected else None
+def _mark(selected: bool) -> str:
+    """The word beside a score that runs high."""
+    return "selected" if selected else ""
 
 
 def _confidence(facts: Facts) -> str:

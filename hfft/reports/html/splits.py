@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from hfft.reports.html.chart_series import histogram, reliability, scatter, strip
 from hfft.reports.html.charts import Words, tick_text
 from hfft.reports.html.examples import gallery, span_labels
-from hfft.reports.html.numbers import range_text, score_text, share_text
+from hfft.reports.html.numbers import score_text, share_text
 from hfft.reports.html.parts import Cell, Figure, Section, Table, slugs
 from hfft.reports.html.scores import is_selected, labels_part, slices_part
 
@@ -52,37 +51,6 @@ def _split_section(name: str, found: Facts, id_: str, metric: str | None, select
     return Section(id_, f"The {name} split", "chosen" if selected else "", None, parts, selected)
 
 
-@dataclass(frozen=True)
-class Share:
-    """A cell of a confusion matrix.
-
-    Attributes:
-        count: How many examples of the row's truth had the column's answer.
-        share: Of all of the row's.
-        right: Whether truth and answer are the same.
-    """
-
-    count: int
-    share: float
-    right: bool
-
-    @property
-    def percent(self) -> str:
-        """The share as text."""
-        return "<1%" if 0 < self.share < 0.005 else f"{100 * self.share:.0f}%"
-
-    @property
-    def shade(self) -> str:
-        """How dark the cell is."""
-        return f"{shade(self.share):.3f}"
-
-    @property
-    def kinds(self) -> str:
-        """What the style is to know of the cell."""
-        known = {"right": self.right, "full": self.share >= FULL, "none": not self.count}
-        return " ".join(kind for kind, is_so in known.items() if is_so)
-
-
 def shade(share: float) -> float:
     """How dark a cell is, from 0 to 1; between `FULL` and what lies below it is a step, so that its text can be read.
 
@@ -98,7 +66,7 @@ def _confusion_part(found: Facts, id_: str) -> Section:
     others = matrix.get("other_answers", ())
     content = {
         "labels": matrix["labels"],
-        "rows": _shares(matrix["labels"], matrix["counts"], others),
+        "rows": _rows(matrix["labels"], matrix["counts"], others),
         "others": bool(others),
         "left_out": matrix.get("left_out", 0),
         "note": matrix.get("note", ""),
@@ -107,9 +75,9 @@ def _confusion_part(found: Facts, id_: str) -> Section:
     return Section(id_, "Confusion", "confusion", content)
 
 
-def _shares(
+def _rows(
     labels: Sequence[str], counts: Sequence[Sequence[int]], others: Sequence[int]
-) -> list[tuple[str, list[Share]]]:
+) -> list[tuple[str, list[dict[str, Any]]]]:
     """The rows of a confusion matrix, whose cells are the darker the larger their share of the row.
 
     Args:
@@ -121,9 +89,19 @@ def _shares(
     for place, (name, row) in enumerate(zip(labels, counts, strict=True)):
         whole_row = [*row, others[place]] if others else row
         whole = sum(whole_row) or 1
-        cells = [Share(count, count / whole, column == place) for column, count in enumerate(whole_row)]
-        rows.append((name, cells))
+        rows.append((name, [_cell(count, count / whole, column == place) for column, count in enumerate(whole_row)]))
     return rows
+
+
+def _cell(count: int, share: float, right: bool) -> dict[str, Any]:
+    """A cell of the matrix; `right` says that truth and answer are the same."""
+    kinds = {"right": right, "full": share >= FULL, "none": not count}
+    return {
+        "count": count,
+        "percent": "<1%" if 0 < share < 0.005 else f"{100 * share:.0f}%",
+        "shade": f"{shade(share):.3f}",
+        "kinds": " ".join(kind for kind, is_so in kinds.items() if is_so),
+    }
 
 
 def _confused(pairs: Sequence[Facts]) -> Table:
@@ -139,7 +117,6 @@ def _confused(pairs: Sequence[Facts]) -> Table:
 
 def _calibration_part(found: Facts, id_: str) -> Section:
     """The reliability diagram with the expected calibration error."""
-    ece = found["ece"]
     filled = [part for part in found["bins"] if part["examples"]]
     told = "; ".join(
         f"{part['examples']} examples at {share_text(part['confidence'])}: {share_text(part['accuracy'])} right"
@@ -159,9 +136,7 @@ def _calibration_part(found: Facts, id_: str) -> Section:
     caption = ": how often answers of a given probability were right"
     content = {
         "kind": found.get("kind", "the answer's probability"),
-        "ece": score_text(ece["value"], 3),
-        "between": range_text(ece, 3),
-        "selected": ece.get("selected", False),
+        "ece": found["ece"],
         "figure": Figure(reliability(words, filled), "Reliability", caption, numbers),
         "note": found.get("note", ""),
     }
