@@ -10,10 +10,11 @@ from hfft.errors import shortened
 from hfft.io.console import Console
 from hfft.reports.compare.changes import Changed
 from hfft.reports.compare.forest import forest
-from hfft.reports.compare.result import Against, Comparison, Side
-from hfft.reports.compare.verdicts import ALIKE, BETTER, UNKNOWN, WORSE, p_text
-from hfft.reports.html.chart_series import strip
-from hfft.reports.html.components import Html, Section, badge, figure, join, note, page, table, tag
+from hfft.reports.compare.result import Comparison, Side
+from hfft.reports.compare.verdicts import p_text
+from hfft.reports.html.chart_series import Strip, strip
+from hfft.reports.html.markup import filled
+from hfft.reports.html.parts import Cell, Figure, Section, Table
 from hfft.tasks.scores import interval_text
 
 FEW = 5  # examples
@@ -139,21 +140,19 @@ def _seeds(side: Side) -> str:
     return f" (mean over the seeds {', '.join(map(str, side.seeds))})" if len(side.seeds) > 1 else ""
 
 
-KINDS = {BETTER: "good", WORSE: "bad", ALIKE: "plain", UNKNOWN: "plain", None: "plain"}
-
-
 def comparison_page(found: Comparison) -> str:
     """The page of a comparison."""
-    first = found.runs[0]
-    names = [one.name for one in found.against]
-    verdicts = [
-        tag("p", badge(one.verdict or "no verdict", KINDS[one.verdict]), " ", tag("span", one.said, dir="auto"))
-        for one in found.against
-    ]
-    notes = [note(text) for text in found.notes]
-    lead = f"{', '.join(names)} beside {first.name}, on the same {found.examples} examples of the {found.split} split."
-    sections = [_overview(found), *(_section(found, number) for number in range(len(found.against)))]
-    return page("Comparison of runs", lead, [*sections, _cost(found)], join([*verdicts, *notes]), found.task)
+    first = found.runs[0].name
+    names = ", ".join(one.name for one in found.against)
+    return filled(
+        "comparison.html",
+        title="Comparison of runs",
+        kind=found.task,
+        lead=f"{names} beside {first}, on the same {found.examples} examples of the {found.split} split.",
+        sections=[_overview(found), *(_section(found, number) for number in range(len(found.against))), _cost(found)],
+        against=found.against,
+        notes=found.notes,
+    )
 
 
 def _overview(found: Comparison) -> Section:
@@ -165,73 +164,75 @@ def _overview(found: Comparison) -> Section:
         [name, *(_number(side.scores[name]) for side in found.runs)]
         for name in sorted(found.runs[0].scores, key=lambda name: name != found.headline)
     ]
-    scores = table(["", *(side.name for side in found.runs)], rows, caption=f"Scores of the {found.split} split")
-    covers = [tag("p", text) for text in dict.fromkeys(one.covers for one in found.against)]
-    return Section("overview", "Differences", join([figure(chart, caption), *covers, scores]))
+    content = {
+        "figure": Figure(chart, caption=caption),
+        "covers": list(dict.fromkeys(one.covers for one in found.against)),
+        "scores": Table(["", *(side.name for side in found.runs)], rows, f"Scores of the {found.split} split"),
+    }
+    return Section("overview", "Differences", "differences", content)
 
 
 def _section(found: Comparison, number: int) -> Section:
     one, first = found.against[number], found.runs[0].name
-    columns = ["", first, one.name, "difference", f"{100 * found.confidence:g}% interval", "", "p"]
+    content = {
+        "said": one.said,
+        "warnings": one.warnings,
+        "differences": _differences(found, number),
+        "counts": counts_said(one.changed, first, one.name),
+        "settings": _pairs("Settings that differ", one.settings, first, one.name),
+        "machine": _pairs("Versions and machine", one.machine, first, one.name),
+    }
+    examples = [_example(example, first, one.name) for example in one.changed.examples]
+    parts = [Section(f"run-{number}-examples", "Examples that changed", "changed", examples)] if examples else []
+    return Section(f"run-{number}", f"{one.name} beside {first}", "against", content, parts)
+
+
+def _differences(found: Comparison, number: int) -> Table:
+    one, first = found.against[number], found.runs[0].name
     rows = []
     for name, row in difference_rows(found, number).items():
         sides = (found.runs[0], found.runs[number + 1])
         values = [_marked(text, side.scores[name]) for text, side in zip(row[1:3], sides, strict=True)]
-        rows.append([row[0], *values, *row[3:5], _strip(found, number, name), row[5]])
+        rows.append([row[0], *values, *row[3:5], Cell(strip=_strip(found, number, name)), row[5]])
+    columns = ["", first, one.name, "difference", f"{100 * found.confidence:g}% interval", "", "p"]
     tests = ", ".join(dict.fromkeys(each.test for each in one.differences.values()))
-    body = [
-        *(note(text, "warning") for text in one.warnings),
-        table(columns, rows, caption=f"Scores of {one.name} less those of {first}; p values by {tests}, not corrected"),
-        tag("p", counts_said(one.changed, first, one.name)),
-        _pairs("Settings that differ", one.settings, first, one.name),
-        _pairs("Versions and machine", one.machine, first, one.name),
-    ]
-    parts = [Section(f"run-{number}-examples", "Examples that changed", _examples(one, first))]
-    shown = parts if one.changed.examples else []
-    return Section(f"run-{number}", f"{one.name} beside {first}", join(body), one.said, shown)
+    return Table(columns, rows, f"Scores of {one.name} less those of {first}; p values by {tests}, not corrected")
 
 
-def _strip(found: Comparison, number: int, metric: str) -> Html:
+def _strip(found: Comparison, number: int, metric: str) -> Strip | None:
     """The difference as a strip, on the same scale for all runs; 0 lies in its middle."""
     all_of = [one.differences[metric] for one in found.against]
     reach = max((abs(end) for each in all_of for end in (each.low, each.high) if not math.isnan(end)), default=0.0)
     each = all_of[number]
     if not reach or math.isnan(each.low):
-        return Html("")
+        return None
     title = f"{metric}: {each.value:+.4f} ({each.low:+.4f} to {each.high:+.4f}); no difference is in the middle"
     return strip(title, each.value, (each.low, each.high), (-reach, reach))
 
 
-def _pairs(caption: str, rows: Sequence[tuple[str, Any, Any]], first: str, other: str) -> Html:
-    if not rows:
-        return Html("")
+def _pairs(caption: str, rows: Sequence[tuple[str, Any, Any]], first: str, other: str) -> Table | None:
     cells = [[key, *(worded(value) for value in values)] for key, *values in rows]
-    return table(["", first, other], cells, caption=caption, words=(0, 1, 2))
+    return Table(["", first, other], cells, caption, words=(0, 1, 2)) if cells else None
 
 
-def _examples(one: Against, first: str) -> Html:
-    entries = []
-    for example in one.changed.examples:
-        better = one.name if example["better"] == "other" else first
-        told = [("truth", example["truth"]), (first, example["first"]), (one.name, example["other"])]
-        answers = (
-            tag("span", tag("span", name, class_="what"), " ", tag("b", worded(value)), dir="auto")
-            for name, value in told
-        )
-        asked = worded(example["input"]) if example["input"] is not None else ""
-        heading = tag("p", asked, class_="example-text", dir="auto") if asked else ""
-        under = tag("p", f"#{example['id']}; better in {better}", class_="under")
-        entries.append(tag("li", heading, tag("p", *answers, class_="verdict"), under))
-    return tag("ul", *entries, class_="examples")
+def _example(example: dict[str, Any], first: str, other: str) -> dict[str, Any]:
+    """An example with its truth and both answers."""
+    told = [("truth", example["truth"]), (first, example["first"]), (other, example["other"])]
+    better = other if example["better"] == "other" else first
+    return {
+        "input": worded(example["input"]) if example["input"] is not None else "",
+        "answers": [(name, worded(value)) for name, value in told],
+        "about": f"#{example['id']}; better in {better}",
+    }
 
 
 def _cost(found: Comparison) -> Section:
     columns = ["", *(side.name for side in found.runs)]
     seeds = ["seeds", *(", ".join(map(str, side.seeds)) for side in found.runs)]
-    return Section("cost", "Cost", table(columns, [seeds, *cost_rows(found.runs)], caption="What the runs took"))
+    return Section("cost", "Cost", "table", Table(columns, [seeds, *cost_rows(found.runs)], "What the runs took"))
 
 
-def _number(entry: dict[str, Any]) -> Html:
+def _number(entry: dict[str, Any]) -> Cell:
     """A score with its interval, or the values of its seeds."""
     beside = ""
     if "values" in entry:
@@ -241,6 +242,6 @@ def _number(entry: dict[str, Any]) -> Html:
     return _marked(f"{entry['value']:.4f}{beside}", entry)
 
 
-def _marked(text: str, entry: dict[str, Any]) -> Html:
+def _marked(text: str, entry: dict[str, Any]) -> Cell:
     """A score as text, with a mark where weights or thresholds were chosen by it."""
-    return join([text, *([" ", badge("selected", "warning")] if entry.get("selected") else [])])
+    return Cell(text, badge="selected" if entry.get("selected") else "")

@@ -1,4 +1,4 @@
-"""Lines, bars and strips as SVG."""
+"""What charts show, as places in their drawings: lines, histograms, reliability diagrams, scatter plots, strips."""
 
 from __future__ import annotations
 
@@ -7,26 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hfft.reports.html.charts import (
-    COLOURS,
-    DASHES,
-    Box,
-    Scale,
-    Words,
-    axes,
-    drawing,
-    label,
-    legend,
-    line,
-    line_sample,
-    nice_bounds,
-    path,
-    sample,
-    tick_text,
-)
-from hfft.reports.html.components import EMPTY, Html, join, tag, void
+from hfft.reports.html.charts import Box, Chart, Plot, Scale, Words, nice_bounds, path, tick_text
+
+COLOURS = 6
+
+DASHES = ("", "6 3", "2 3", "9 3 2 3")
 
 MARKERS = 40  # lines of at most so many points show them
+
+CROWDED = 12  # bars beyond this many have no room for their numbers
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,17 @@ class Marks:
     best: int | None = None
 
 
-def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log: bool = False) -> Html:
+@dataclass(frozen=True)
+class Strip:
+    """A value between 0 and 100 as a small bar from `zero` and a line across, with its interval where it has one."""
+
+    title: str
+    zero: float
+    value: float
+    bounds: tuple[float, float] | None
+
+
+def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log: bool = False) -> Chart:
     """Lines over steps, with a legend where it is not plain what they are.
 
     Args:
@@ -70,42 +69,19 @@ def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log:
         marks: What happened on the way.
         log: Whether the vertical axis goes by powers of ten; values that are not above 0 are gaps then.
     """
-    box = Box()
-    x, y = _scales(lines, box, log)
-    parts = axes(words, box, x, y) + _phases(marks, box, x)
-    if marks.best is not None:
-        parts += [
-            line(x(marks.best), 18, x(marks.best), box.bottom, "best"),
-            label(min(max(x(marks.best), 50), box.right - 36), 13, f"best: step {marks.best:,}", "middle", "strong"),
-        ]
-    for number, curve in _numbered(lines):
-        parts.append(_curve(curve, number, x, y))
-        parts += _ring(curve, number, marks.best, x, y)
-    parts += [void("path", d=f"M{x(step):g} {box.bottom - 1:g}l-4 7h8z", class_="skip") for step in marks.skips]
-    shown = drawing(words, parts, box.bottom + 36)
-    return join([shown, _legend(lines, marks)])
+    plot = _plot(words, lines, log)
+    curves, number = [], 0
+    for line in lines:
+        curves.append(_curve(line, number, marks.best, plot))
+        number += 0 if line.faint else 1  # a faint one looks like the line that it stands behind
+    return Chart("lines", plot, {"curves": curves, "marks": marks, "phases": _phases(marks, plot)})
 
 
-def style(number: int, faint: bool = False) -> tuple[str, str]:
-    """The class and the dash pattern of the line with that number: no two of the first twelve are alike."""
-    if faint:
-        return f"line faint stroke-{number % COLOURS}", ""
-    return f"line stroke-{number % COLOURS}", DASHES[number % len(DASHES)]
-
-
-def _numbered(lines: Sequence[Line]) -> list[tuple[int, Line]]:
-    """The lines with the numbers of their styles: faint ones look like the line that they stand behind."""
-    numbered, number = [], 0
-    for curve in lines:
-        numbered.append((number, curve))
-        number += 0 if curve.faint else 1
-    return numbered
-
-
-def _scales(lines: Sequence[Line], box: Box, log: bool) -> tuple[Scale, Scale]:
+def _plot(words: Words, lines: Sequence[Line], log: bool) -> Plot:
     """The axes that hold every line."""
-    steps = [step for curve in lines for step in curve.steps] or [0.0, 1.0]
-    values = [value for curve in lines for value in curve.values if value is not None and _is_there(value, log)]
+    box = Box()
+    steps = [step for line in lines for step in line.steps] or [0.0, 1.0]
+    values = [value for line in lines for value in line.values if value is not None and _is_there(value, log)]
     values = values or [0.1, 1.0]
     if log:
         low, high = min(values), max(values)
@@ -114,7 +90,8 @@ def _scales(lines: Sequence[Line], box: Box, log: bool) -> tuple[Scale, Scale]:
         low, high = 0.0, 1.0  # a score that stays where it is
     else:
         low, high = nice_bounds(min(values), max(values))
-    return Scale(min(steps), max(steps), box.left, box.right, whole=True), Scale(low, high, box.bottom, box.top, log)
+    x = Scale(min(steps), max(steps), box.left, box.right, whole=True)
+    return Plot(words, box, x, Scale(low, high, box.bottom, box.top, log))
 
 
 def _is_there(value: float, log: bool) -> bool:
@@ -122,66 +99,38 @@ def _is_there(value: float, log: bool) -> bool:
     return math.isfinite(value) and (value > 0 or not log)
 
 
-def _curve(curve: Line, number: int, x: Scale, y: Scale) -> Html:
-    """One line; its points are shown where they are few."""
+def _curve(line: Line, number: int, best: int | None, plot: Plot) -> dict[str, Any]:
+    """One line as it is drawn: its points where they are few, and a ring at the best step.
+
+    No two of the first twelve look alike.
+    """
     points = [
-        (x(step), y(value)) if value is not None and _is_there(value, y.log) else None
-        for step, value in zip(curve.steps, curve.values, strict=True)
+        (plot.x(step), plot.y(value)) if value is not None and _is_there(value, plot.y.log) else None
+        for step, value in zip(line.steps, line.values, strict=True)
     ]
-    class_, dash = style(number, curve.faint)
-    drawn = void("path", d=path(points), class_=class_, stroke_dasharray=dash or None)
     there = [point for point in points if point is not None]
-    dots = there if len(there) <= MARKERS and not curve.faint else []
-    circles = (void("circle", cx=f"{px:g}", cy=f"{py:g}", r=2.2, class_=f"fill-{number % COLOURS}") for px, py in dots)
-    return tag("g", tag("title", curve.name), drawn, *circles)
+    return {
+        "line": line,
+        "colour": number % COLOURS,
+        "dash": "" if line.faint else DASHES[number % len(DASHES)],
+        "path": path(points),
+        "dots": there if len(there) <= MARKERS and not line.faint else [],
+        "ring": None if line.faint or best is None else dict(zip(line.steps, points, strict=True)).get(best),
+    }
 
 
-def _ring(curve: Line, number: int, best: int | None, x: Scale, y: Scale) -> list[Html]:
-    """A ring around the value of the chosen step, where the line has one there."""
-    if best is None or best not in curve.steps or curve.faint:
-        return []
-    value = curve.values[list(curve.steps).index(best)]
-    if value is None or not _is_there(value, y.log):
-        return []
-    return [void("circle", cx=x(best), cy=y(value), r=4.5, class_=f"ring stroke-{number % COLOURS}")]
-
-
-def _phases(marks: Marks, box: Box, x: Scale) -> list[Html]:
-    """Vertical lines, numbered above the plot; numbers that would touch move a line up."""
-    parts, last, row = [], -math.inf, 0
-    for number, (step, _) in enumerate(marks.phases, start=1):
-        place = min(max(x(step), box.left), box.right)
+def _phases(marks: Marks, plot: Plot) -> list[tuple[float, float]]:
+    """Where the numbers of phases stand above the plot; those that would touch move a line up."""
+    places, last, row = [], -math.inf, 0
+    for step, _ in marks.phases:
+        place = min(max(plot.x(step), plot.box.left), plot.box.right)
         row = (row + 1) % 2 if place - last < 14 else 0
         last = place
-        parts += [
-            line(place, box.top, place, box.bottom, "mark"),
-            label(place, box.top - 4 - 11 * row, str(number), "middle"),
-        ]
-    return parts
+        places.append((place, plot.box.top - 4 - 11 * row))
+    return places
 
 
-def _legend(lines: Sequence[Line], marks: Marks) -> Html:
-    """The lines where there are several, and the marks."""
-    entries = []
-    if len(lines) > 1:
-        entries = [(line_sample(*style(number, curve.faint)), curve.name) for number, curve in _numbered(lines)]
-    if marks.phases:
-        dashed = line_sample("mark")
-        entries += [
-            (dashed, f"{number}: from step {step}, {what}") for number, (step, what) in enumerate(marks.phases, start=1)
-        ]
-    if marks.skips:
-        count = len(marks.skips)
-        entries.append(
-            (sample(void("path", d="M14 2l-5 8h10z", class_="skip")), f"{count} skipped step{'s' if count > 1 else ''}")
-        )
-    return legend(entries) if entries else EMPTY
-
-
-CROWDED = 12  # bars beyond this many have no room for their numbers
-
-
-def histogram(words: Words, edges: Sequence[float], series: Sequence[tuple[str, Sequence[int]]]) -> Html:
+def histogram(words: Words, edges: Sequence[float], series: Sequence[tuple[str, Sequence[int]]]) -> Chart:
     """How many fall between each two edges: the first kind as bars, the others as outlines over them.
 
     Args:
@@ -193,26 +142,28 @@ def histogram(words: Words, edges: Sequence[float], series: Sequence[tuple[str, 
     most = max((count for _, counts in series for count in counts), default=1)
     x = Scale(edges[0], edges[-1], box.left, box.right)
     y = Scale(0, nice_bounds(0, max(most, 1))[1], box.bottom, box.top, whole=True)
-    parts = axes(words, box, x, y)
-    samples = []
-    for number, (name, counts) in enumerate(series):
-        if number == 0:
-            bars = (_bar(x(low), x(high), y(count), box.bottom) for low, high, count in _bins(edges, counts) if count)
-            parts.append(tag("g", tag("title", name), *bars))
-            samples.append((sample(void("path", d="M2 1H26V11H2z", class_="bar fill-0")), name))
-        else:
-            dash = None if number == 1 else "5 3"
-            drawn = void(
-                "path", d=_outline(edges, counts, x, y), class_=f"outline stroke-{number}", stroke_dasharray=dash
-            )
-            parts.append(tag("g", tag("title", name), drawn))
-            outline = void("path", d="M2 11V2H26V11", class_=f"outline stroke-{number}", stroke_dasharray=dash)
-            samples.append((sample(outline), name))
-    shown = drawing(words, parts, box.bottom + 36)
-    return join([shown, legend(samples) if len(series) > 1 else None])
+    (name, first), *others = series
+    bars = [(x(low), x(high), y(count)) for low, high, count in _bins(edges, first) if count]
+    outlines = [
+        (name, _outline(edges, counts, x, y), "5 3" if number else "") for number, (name, counts) in enumerate(others)
+    ]
+    return Chart("histogram", Plot(words, box, x, y), {"name": name, "bars": bars, "outlines": outlines})
 
 
-def reliability(words: Words, bins: Sequence[Mapping[str, Any]]) -> Html:
+def _bins(edges: Sequence[float], counts: Sequence[int]) -> list[tuple[float, float, int]]:
+    """Lower edge, upper edge and count of each bin."""
+    return list(zip(edges[:-1], edges[1:], counts, strict=True))
+
+
+def _outline(edges: Sequence[float], counts: Sequence[int], x: Scale, y: Scale) -> str:
+    """The upper edge of bars as one line."""
+    points = [(x(edges[0]), y(0))]
+    for low, high, count in _bins(edges, counts):
+        points += [(x(low), y(count)), (x(high), y(count))]
+    return path([*points, (x(edges[-1]), y(0))])
+
+
+def reliability(words: Words, bins: Sequence[Mapping[str, Any]]) -> Chart:
     """How often answers were right against how sure the model was of them, with the number of examples below.
 
     A well calibrated model's points lie on the diagonal; below it the model is too sure of itself.
@@ -224,77 +175,50 @@ def reliability(words: Words, bins: Sequence[Mapping[str, Any]]) -> Html:
     box, foot = Box(bottom=252), 324.0
     x, y = Scale(0, 1, box.left, box.right), Scale(0, 1, box.bottom, box.top)
     filled = [part for part in bins if part.get("examples")]
-    most = max((part["examples"] for part in filled), default=1)
-    height = Scale(0, most, foot, foot - 30)
-    upper = Words(words.id, words.title, words.description, "", words.y)
-    parts = [*axes(upper, box, x, y), line(x(0), y(0), x(1), y(1), "diagonal")]
-    for part in filled:
-        left, right = x(part["low"]), x(part["high"])
-        parts.append(_bar(left, right, y(part["accuracy"]), box.bottom))
-        parts.append(_bar(left, right, height(part["examples"]), foot, "bar fill-1"))
-        if len(filled) <= CROWDED:
-            parts.append(
-                label((left + right) / 2, height(part["examples"]) - 3, tick_text(part["examples"], 100), "middle")
-            )
-    points = [(x(part["confidence"]), y(part["accuracy"])) for part in filled]
-    parts += [void("circle", cx=f"{px:g}", cy=f"{py:g}", r=3.2, class_="fill-0") for px, py in points]
-    parts += [
-        line(box.left, foot, box.right, foot, "axis"),
-        label(box.right, foot + 16, words.x, "end"),
+    height = Scale(0, max((part["examples"] for part in filled), default=1), foot, foot - 30)
+    pillars = [
+        {
+            "left": x(part["low"]),
+            "right": x(part["high"]),
+            "accuracy": y(part["accuracy"]),
+            "examples": height(part["examples"]),
+            "number": tick_text(part["examples"], 100) if len(filled) <= CROWDED else "",
+        }
+        for part in filled
     ]
-    entries = [
-        (sample(void("path", d="M2 1H26V11H2z", class_="bar fill-0")), "how many of the answers were right"),
-        (sample(void("path", d="M1 11L27 1", class_="diagonal")), "what a well calibrated model would have"),
-        (sample(void("path", d="M2 1H26V11H2z", class_="bar fill-1")), "number of examples"),
-    ]
-    return join([drawing(words, parts, foot + 22), legend(entries)])
+    dots = [(x(part["confidence"]), y(part["accuracy"])) for part in filled]
+    return Chart("reliability", Plot(words, box, x, y), {"foot": foot, "pillars": pillars, "dots": dots})
 
 
-def strip(title: str, value: float, bounds: tuple[float | None, float | None], domain: tuple[float, float]) -> Html:
+def scatter(words: Words, truths: Sequence[float], answers: Sequence[float]) -> Chart:
+    """Answers against truths, on axes alike; on the diagonal an answer is right.
+
+    Args:
+        words: What the chart says of itself.
+        truths: To the right.
+        answers: Upwards.
+    """
+    box = Box(bottom=306)
+    low, high = nice_bounds(min([*truths, *answers], default=0.0), max([*truths, *answers], default=1.0))
+    x, y = Scale(low, high, box.left, box.right), Scale(low, high, box.bottom, box.top)
+    dots = [(x(truth), y(answer)) for truth, answer in zip(truths, answers, strict=True)]
+    return Chart("scatter", Plot(words, box, x, y), {"dots": dots})
+
+
+def strip(title: str, value: float, bounds: tuple[float | None, float | None], domain: tuple[float, float]) -> Strip:
     """A value with its interval as a small bar for the cell of a table, beside the numbers themselves.
 
     Args:
         title: What it is, with the numbers; shown where the mouse rests.
-        value: The value: a bar from the domain's lower end, and a line across.
+        value: The value.
         bounds: Of the interval, or None.
         domain: What the whole width stands for; the same in all rows.
     """
     scale = Scale(domain[0], domain[1], 0, 100)
-    at = [min(max(scale(part), 0.0), 100.0) for part in (value, *(part for part in bounds if part is not None))]
-    zero = min(max(scale(0.0), 0.0), 100.0)
-    parts = [
-        line(0, 8, 100, 8, "track"),
-        void("rect", x=f"{min(zero, at[0]):g}", y=3, width=f"{abs(at[0] - zero):.4g}", height=10, class_="bar"),
-        line(at[1], 8, at[2], 8, "range") if len(at) == 3 else "",
-        line(at[0], 1, at[0], 15, "value"),
-    ]
-    return tag(
-        "svg",
-        tag("title", title),
-        *parts,
-        class_="strip",
-        viewBox="0 0 100 16",
-        preserveAspectRatio="none",
-        aria_hidden="true",
-    )
+    low, high = (None if bound is None else _within(scale(bound)) for bound in bounds)
+    between = None if low is None or high is None else (low, high)
+    return Strip(title, _within(scale(0.0)), _within(scale(value)), between)
 
 
-def _bins(edges: Sequence[float], counts: Sequence[int]) -> list[tuple[float, float, int]]:
-    """Lower edge, upper edge and count of each bin."""
-    return list(zip(edges[:-1], edges[1:], counts, strict=True))
-
-
-def _bar(left: float, right: float, top: float, bottom: float, class_: str = "bar fill-0") -> Html:
-    """A bar with a hair of air to its neighbours."""
-    width = max(right - left - 1, 0.8)
-    return void(
-        "rect", x=f"{left + 0.5:g}", y=f"{top:g}", width=f"{width:.4g}", height=f"{bottom - top:.4g}", class_=class_
-    )
-
-
-def _outline(edges: Sequence[float], counts: Sequence[int], x: Scale, y: Scale) -> str:
-    """The upper edge of bars as one line."""
-    points = [(x(edges[0]), y(0))]
-    for low, high, count in _bins(edges, counts):
-        points += [(x(low), y(count)), (x(high), y(count))]
-    return path([*points, (x(edges[-1]), y(0))])
+def _within(place: float) -> float:
+    return min(max(place, 0.0), 100.0)

@@ -1,20 +1,13 @@
-"""Charts as SVG: scales, axes, points."""
+"""Scales, ticks and paths of charts, in units of the drawing; `templates/charts.html` draws them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from hfft.reports.html.components import Html, join, tag, void
+from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
-
-WIDTH = 400
-
-COLOURS = 6
-
-DASHES = ("", "6 3", "2 3", "9 3 2 3")
 
 
 @dataclass(frozen=True)
@@ -63,6 +56,12 @@ class Scale:
         ticks = nice_ticks(self.low, self.high, count)
         return [tick for tick in ticks if tick == round(tick)] if self.whole else ticks
 
+    def marks(self, count: int) -> list[tuple[float, str]]:
+        """The places of the ticks, and what stands there."""
+        ticks = self.ticks(count)
+        step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.0
+        return [(self(tick), tick_text(tick, 0.0 if self.log else step or abs(tick))) for tick in ticks]
+
 
 @dataclass(frozen=True)
 class Box:
@@ -72,6 +71,31 @@ class Box:
     top: float = 32
     right: float = 388
     bottom: float = 212
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What charts with two axes have in common."""
+
+    words: Words
+    box: Box
+    x: Scale
+    y: Scale
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as a macro of `templates/charts.html` draws it.
+
+    Attributes:
+        kind: The macro's name.
+        plot: The axes.
+        shapes: What the macro draws there, as places, by the names it knows.
+    """
+
+    kind: str
+    plot: Plot
+    shapes: Mapping[str, Any]
 
 
 def nice_step(span: float, count: int) -> float:
@@ -147,66 +171,6 @@ def tick_text(value: float, step: float = 0.0) -> str:
     return words.replace("-", MINUS, 1) if words.startswith("-") else words
 
 
-def drawing(words: Words, parts: Sequence[Html], height: float) -> Html:
-    """The SVG element with its title and description, which screen readers say in its place."""
-    title, description = f"{words.id}-title", f"{words.id}-desc"
-    return tag(
-        "svg",
-        tag("title", words.title, id=title),
-        tag("desc", words.description, id=description),
-        *parts,
-        class_="chart",
-        viewBox=f"0 0 {WIDTH} {height:g}",
-        role="img",
-        aria_labelledby=f"{title} {description}",
-    )
-
-
-def axes(words: Words, box: Box, x: Scale, y: Scale) -> list[Html]:
-    """Grid lines, ticks with their values, and the names of the axes."""
-    parts = []
-    rows, columns = y.ticks(5), x.ticks(6)
-    step = rows[1] - rows[0] if len(rows) > 1 else 0.0
-    for tick in rows:
-        parts.append(line(box.left, y(tick), box.right, y(tick), "grid"))
-        parts.append(label(box.left - 6, y(tick) + 4, tick_text(tick, 0.0 if y.log else step or abs(tick)), "end"))
-    step = columns[1] - columns[0] if len(columns) > 1 else 0.0
-    for tick in columns:
-        parts.append(line(x(tick), box.bottom, x(tick), box.bottom + 4, "axis"))
-        parts.append(label(x(tick), box.bottom + 17, tick_text(tick, step or 1.0), "middle"))
-    parts.append(line(box.left, box.bottom, box.right, box.bottom, "axis"))
-    if words.y:
-        parts.append(label(4, 12, words.y, "start"))
-    if words.x:
-        parts.append(label(box.right, box.bottom + 32, words.x, "end"))
-    return parts
-
-
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
-    """A straight line."""
-    return void("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", class_=class_)
-
-
-def label(x: float, y: float, words: str, anchor: str = "start", class_: str | None = None) -> Html:
-    """A text that begins, ends or is centred at a place."""
-    return tag("text", words, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, class_=class_)
-
-
-def legend(entries: Sequence[tuple[Html, str]]) -> Html:
-    """What the lines and marks of a chart mean, below it: samples with their names."""
-    return tag("ul", *(tag("li", sample, tag("span", name, dir="auto")) for sample, name in entries), class_="legend")
-
-
-def sample(inside: Html) -> Html:
-    """A sample of a line or a mark for the legend: 28 units wide, 12 high."""
-    return tag("svg", tag("title", "sample"), inside, viewBox="0 0 28 12", aria_hidden="true")
-
-
-def line_sample(class_: str, dash: str = "") -> Html:
-    """A sample of a line."""
-    return sample(void("path", d="M1 6H27", class_=class_, stroke_dasharray=dash or None))
-
-
 def path(points: Sequence[tuple[float, float] | None]) -> str:
     """The way through points as SVG writes it; None is a gap, a point between two gaps is drawn as a dot."""
     words, pen = [], "M"
@@ -218,23 +182,3 @@ def path(points: Sequence[tuple[float, float] | None]) -> str:
         words.append(f"{pen}{point[0]:g} {point[1]:g}{'h0' if alone else ''}")
         pen = "L"
     return "".join(words)
-
-
-def scatter(words: Words, truths: Sequence[float], answers: Sequence[float]) -> Html:
-    """Answers against truths, on axes alike; on the diagonal an answer is right.
-
-    Args:
-        words: What the chart says of itself.
-        truths: To the right.
-        answers: Upwards.
-    """
-    box = Box(bottom=306)
-    low, high = nice_bounds(min([*truths, *answers], default=0.0), max([*truths, *answers], default=1.0))
-    x, y = Scale(low, high, box.left, box.right), Scale(low, high, box.bottom, box.top)
-    parts = [*axes(words, box, x, y), line(x(low), y(low), x(high), y(high), "diagonal")]
-    parts += [
-        void("circle", cx=f"{x(truth):g}", cy=f"{y(answer):g}", r=3, class_="dot fill-0")
-        for truth, answer in zip(truths, answers, strict=True)
-    ]
-    diagonal = sample(void("path", d="M1 11L27 1", class_="diagonal"))
-    return join([drawing(words, parts, box.bottom + 36), legend([(diagonal, "where answer and truth are the same")])])

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hfft.reports.html.chart_series import strip
+from hfft.reports.html.chart_series import Strip, strip
 from hfft.reports.html.charts import MINUS, nice_bounds, tick_text
-from hfft.reports.html.components import EMPTY, Html, join, tag, void
+from hfft.reports.html.parts import Cell
 
 Entry = Mapping[str, Any]
 
@@ -41,18 +41,17 @@ def range_text(entry: Entry, decimals: int = 4) -> str:
     return "" if low is None or high is None else f"{score_text(low, decimals)} to {score_text(high, decimals)}"
 
 
-def entry_cell(entry: Entry | None, decimals: int = 4) -> Html | str:
+def entry_cell(entry: Entry | None, decimals: int = 4) -> Cell | str:
     """A value with its interval below, for the cell of a table."""
     if entry is None:
         return NOTHING
-    between = range_text(entry, decimals)
-    return join([score_text(entry["value"], decimals), join([void("br"), tag("small", between)]) if between else None])
+    return Cell(score_text(entry["value"], decimals), small=range_text(entry, decimals))
 
 
-def entry_strip(title: str, entry: Entry | None, domain: tuple[float, float]) -> Html:
-    """A value with its interval as a small bar."""
+def entry_strip(title: str, entry: Entry | None, domain: tuple[float, float]) -> Strip | None:
+    """A value with its interval as a small bar; None where there is no value."""
     if entry is None or entry["value"] is None:
-        return EMPTY
+        return None
     between = range_text(entry)
     words = f"{title}: {score_text(entry['value'])}{f' ({between})' if between else ''}"
     return strip(words, entry["value"], (entry.get("low"), entry.get("high")), domain)

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from hfft.reports.html.chart_series import histogram, reliability, strip
-from hfft.reports.html.charts import Words, scatter, tick_text
-from hfft.reports.html.components import EMPTY, Html, Section, figure, figures, join, scroll_box, table, tag, void
+from hfft.reports.html.chart_series import histogram, reliability, scatter, strip
+from hfft.reports.html.charts import Words, tick_text
 from hfft.reports.html.examples import gallery, span_labels
-from hfft.reports.html.numbers import range_text, score_text, share_text
-from hfft.reports.html.scores import CHOSEN_HERE, is_selected, labels_part, selected_badge, slices_part, split_ids
+from hfft.reports.html.numbers import score_text, share_text
+from hfft.reports.html.parts import Cell, Figure, Section, Table, slugs
+from hfft.reports.html.scores import is_selected, labels_part, slices_part
 
 Facts = Mapping[str, Any]
 
 FULL = 0.5  # from this share on a cell is so dark that its text turns light
 
-OTHER = "other labels"
+ROWS = 25  # of the table of numbers below a scatter plot
 
 
 def split_sections(facts: Facts) -> list[Section]:
@@ -26,7 +26,7 @@ def split_sections(facts: Facts) -> list[Section]:
     metric = facts.get("headline", {}).get("metric")
     return [
         _split_section(name, found, id_, metric, is_selected(facts, name))
-        for (name, found), id_ in zip(splits.items(), split_ids(list(splits)), strict=True)
+        for (name, found), id_ in zip(splits.items(), slugs(splits, "split-"), strict=True)
     ]
 
 
@@ -48,63 +48,7 @@ def _split_section(name: str, found: Facts, id_: str, metric: str | None, select
     names = span_labels(found)
     for number, shown in enumerate(found.get("galleries", ())):
         parts.append(gallery(shown, f"{id_}-examples-{number}", names))
-    mark, lead = (selected_badge(True), CHOSEN_HERE) if selected else (EMPTY, "")
-    return Section(id_, f"The {name} split", lead=lead, parts=parts, mark=mark)
-
-
-def _confusion_part(found: Facts, id_: str) -> Section:
-    """The confusion matrix, and the pairs that are confused most."""
-    matrix = found["confusion"]
-    lead = "Rows are truths, columns answers. A cell says how many examples, and their share of the row."
-    others = matrix.get("other_answers", ())
-    body = [confusion_table(matrix["labels"], matrix["counts"], others)]
-    if matrix.get("left_out"):
-        left_out = matrix["left_out"]
-        what = "1 label with fewer examples has" if left_out == 1 else f"{left_out} labels with fewer examples have"
-        column = f" As answers {'it is' if left_out == 1 else 'they are'} in the column {OTHER}." if others else ""
-        body.append(tag("p", f"{what} no row.{column}", class_="quiet small"))
-    if matrix.get("note"):
-        body.append(tag("p", matrix["note"], class_="quiet small"))
-    if found.get("confused"):
-        most = max(pair["count"] for pair in found["confused"])
-        rows = [
-            (
-                pair["truth"],
-                pair["answer"],
-                pair["count"],
-                strip(f"{pair['truth']} answered as {pair['answer']}", pair["count"], (None, None), (0, most)),
-            )
-            for pair in found["confused"]
-        ]
-        body.append(
-            table(("truth", "answered as", "examples", ""), rows, caption="The most confused pairs", words=(0, 1))
-        )
-    return Section(id_, "Confusion", join(body), lead)
-
-
-def confusion_table(labels: Sequence[str], counts: Sequence[Sequence[int]], others: Sequence[int] = ()) -> Html:
-    """A confusion matrix as a table whose cells are the darker the larger their share of the row.
-
-    Args:
-        labels: Of rows and columns.
-        counts: How many of the row's truth had the column's answer.
-        others: How many of each row's truth had an answer without a column; empty where every answer has one.
-    """
-    head = tag(
-        "tr",
-        tag("th", join(["truth ↓", void("br"), "answer →"]), scope="col"),
-        *(tag("th", tag("span", name, dir="auto"), scope="col", title=name) for name in labels),
-        tag("th", tag("span", tag("i", OTHER)), scope="col", title="labels without a column") if others else EMPTY,
-    )
-    rows = []
-    for place, (name, row) in enumerate(zip(labels, counts, strict=True)):
-        whole_row = [*row, others[place]] if others else row
-        whole = sum(whole_row)
-        shares = [count / whole if whole else 0.0 for count in whole_row]
-        both = enumerate(zip(whole_row, shares, strict=True))
-        cells = (_cell(count, share, place == column) for column, (count, share) in both)
-        rows.append(tag("tr", tag("th", name, scope="row", dir="auto", title=name), *cells))
-    return scroll_box(tag("table", tag("thead", head), tag("tbody", *rows), class_="matrix"), "Confusion matrix")
+    return Section(id_, f"The {name} split", "chosen" if selected else "", None, parts, selected)
 
 
 def shade(share: float) -> float:
@@ -116,29 +60,63 @@ def shade(share: float) -> float:
     return 0.5 + share / 2 if share >= FULL else 0.9 * share
 
 
-def _cell(count: int, share: float, right: bool) -> Html:
-    """A cell of the matrix."""
-    classes = [*(["right"] if right else []), *(["full"] if share >= FULL else []), *(["none"] if not count else [])]
-    inside = (
-        join([f"{count:,}", tag("small", "<1%" if 0 < share < 0.005 else f"{100 * share:.0f}%")])
-        if count
-        else Html("·")
-    )
-    return tag("td", inside, class_=" ".join(classes) or None, style=f"--shade: {shade(share):.3f}" if count else None)
+def _confusion_part(found: Facts, id_: str) -> Section:
+    """The confusion matrix, and the pairs that are confused most."""
+    matrix = found["confusion"]
+    others = matrix.get("other_answers", ())
+    content = {
+        "labels": matrix["labels"],
+        "rows": _rows(matrix["labels"], matrix["counts"], others),
+        "others": bool(others),
+        "left_out": matrix.get("left_out", 0),
+        "note": matrix.get("note", ""),
+        "confused": _confused(found["confused"]) if found.get("confused") else None,
+    }
+    return Section(id_, "Confusion", "confusion", content)
+
+
+def _rows(
+    labels: Sequence[str], counts: Sequence[Sequence[int]], others: Sequence[int]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The rows of a confusion matrix, whose cells are the darker the larger their share of the row.
+
+    Args:
+        labels: Of rows and columns.
+        counts: How many of the row's truth had the column's answer.
+        others: How many of each row's truth had an answer without a column; empty where every answer has one.
+    """
+    rows = []
+    for place, (name, row) in enumerate(zip(labels, counts, strict=True)):
+        whole_row = [*row, others[place]] if others else row
+        whole = sum(whole_row) or 1
+        rows.append((name, [_cell(count, count / whole, column == place) for column, count in enumerate(whole_row)]))
+    return rows
+
+
+def _cell(count: int, share: float, right: bool) -> dict[str, Any]:
+    """A cell of the matrix; `right` says that truth and answer are the same."""
+    kinds = {"right": right, "full": share >= FULL, "none": not count}
+    return {
+        "count": count,
+        "percent": "<1%" if 0 < share < 0.005 else f"{100 * share:.0f}%",
+        "shade": f"{shade(share):.3f}",
+        "kinds": " ".join(kind for kind, is_so in kinds.items() if is_so),
+    }
+
+
+def _confused(pairs: Sequence[Facts]) -> Table:
+    """The pairs that are confused most."""
+    most = max(pair["count"] for pair in pairs)
+    rows = []
+    for pair in pairs:
+        title = f"{pair['truth']} answered as {pair['answer']}"
+        drawn = Cell(strip=strip(title, pair["count"], (None, None), (0, most)))
+        rows.append((pair["truth"], pair["answer"], pair["count"], drawn))
+    return Table(("truth", "answered as", "examples", ""), rows, "The most confused pairs", words=(0, 1))
 
 
 def _calibration_part(found: Facts, id_: str) -> Section:
     """The reliability diagram with the expected calibration error."""
-    ece, kind = found["ece"], found.get("kind", "the answer's probability")
-    between = range_text(ece, 3)
-    lead = join(
-        [
-            f"Whether probabilities can be believed: here {kind}. Expected calibration error (ECE): "
-            f"{score_text(ece['value'], 3)}{f' ({between})' if between else ''}",
-            join([" ", selected_badge(True)]) if ece.get("selected") else EMPTY,
-            "; 0 is perfect. Below the diagonal the model is too sure of itself.",
-        ]
-    )
     filled = [part for part in found["bins"] if part["examples"]]
     told = "; ".join(
         f"{part['examples']} examples at {share_text(part['confidence'])}: {share_text(part['accuracy'])} right"
@@ -154,10 +132,15 @@ def _calibration_part(found: Facts, id_: str) -> Section:
         )
         for part in filled
     ]
-    numbers = table(("probability", "examples", "mean probability", "right"), rows, caption="By probability")
-    caption = join([tag("strong", "Reliability"), Html(": how often answers of a given probability were right")])
-    remark = tag("p", found["note"], class_="quiet small") if found.get("note") else EMPTY
-    return Section(id_, "Calibration", join([figure(reliability(words, filled), caption, numbers), remark]), lead)
+    numbers = Table(("probability", "examples", "mean probability", "right"), rows, "By probability")
+    caption = ": how often answers of a given probability were right"
+    content = {
+        "kind": found.get("kind", "the answer's probability"),
+        "ece": found["ece"],
+        "figure": Figure(reliability(words, filled), "Reliability", caption, numbers),
+        "note": found.get("note", ""),
+    }
+    return Section(id_, "Calibration", "calibration", content)
 
 
 def _distributions_part(found: Sequence[Facts], id_: str) -> Section:
@@ -172,9 +155,9 @@ def _distributions_part(found: Sequence[Facts], id_: str) -> Section:
             (f"{tick_text(low, step)} to {tick_text(high, step)}", *(f"{counts[place]:,}" for _, counts in series))
             for place, (low, high) in enumerate(pairwise(edges))
         ]
-        numbers = table((part.get("unit") or "value", *(name for name, _ in series)), rows, caption=part["name"])
-        shown.append(figure(histogram(words, edges, series), tag("strong", part["name"]), numbers))
-    return Section(id_, "Distributions", figures(shown))
+        numbers = Table((part.get("unit") or "value", *(name for name, _ in series)), rows, part["name"])
+        shown.append(Figure(histogram(words, edges, series), part["name"], numbers=numbers))
+    return Section(id_, "Distributions", "figures", {"figures": shown})
 
 
 def _peak(edges: Sequence[float], counts: Sequence[int]) -> str:
@@ -189,15 +172,10 @@ def _numbers_part(found: Sequence[Facts], id_: str, left_out: int) -> Section:
     for number, part in enumerate(part for part in found if part["truth"]):
         told = f"{len(part['truth'])} examples; truths from {min(part['truth']):g} to {max(part['truth']):g}."
         words = Words(f"{id_}-{number}", f"{part['name']}: answers against truths", told, "truth", "answer")
-        rows = [
-            (score_text(truth), score_text(answer), score_text(answer - truth))
-            for truth, answer in list(zip(part["truth"], part["answer"], strict=True))[:25]
-        ]
-        numbers = table(("truth", "answer", "difference"), rows, caption="The first examples", words=())
+        pairs = list(zip(part["truth"], part["answer"], strict=True))[:ROWS]
+        rows = [tuple(map(score_text, (truth, answer, answer - truth))) for truth, answer in pairs]
+        numbers = Table(("truth", "answer", "difference"), rows, "The first examples", words=())
         drawn = scatter(words, part["truth"], part["answer"])
-        shown.append(figure(drawn, join([tag("strong", part["name"]), Html(": answer against truth")]), numbers))
-    lead = (
-        f"The {len(found)} of {len(found) + left_out} numbers with the largest errors, each by the standard deviation "
-        "of its truths. The scores of all of them are in the table above."
-    )
-    return Section(id_, "Answers against truths", figures(shown), lead if left_out else "")
+        shown.append(Figure(drawn, part["name"], ": answer against truth", numbers))
+    content = {"figures": shown, "drawn": len(found), "left_out": left_out}
+    return Section(id_, "Answers against truths", "numbers", content)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from hfft.reports.html.chart_series import Line, Marks, histogram, line_chart, reliability, strip
-from hfft.reports.html.charts import Scale, Words, log_ticks, nice_bounds, nice_ticks, path, scatter, tick_text
+from hfft.reports.html.chart_series import Line, Marks, histogram, line_chart, reliability, scatter, strip
+from hfft.reports.html.charts import Scale, Words, log_ticks, nice_bounds, nice_ticks, path, tick_text
+from hfft.reports.html.markup import environment
 
 WORDS = Words("c", "A <title>", "What is & what is not.", "step", "loss")
+
+
+def svg(chart: Any, kind: str = "") -> str:
+    """A chart as it stands in a page."""
+    macros = environment().get_template("charts.html").module
+    return str(getattr(macros, kind or chart.kind)(chart))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,7 @@ def test_paths_have_gaps() -> None:
 
 def test_a_line_chart_by_hand() -> None:
     # The plot reaches from 46 to 388 and from 212 up to 32; the axis from 0 to 2.
-    drawn = line_chart(WORDS, [Line("loss", [1, 2, 3], [2.0, 1.0, 0.0])])
+    drawn = svg(line_chart(WORDS, [Line("loss", [1, 2, 3], [2.0, 1.0, 0.0])]))
     assert 'd="M46 32L217 122L388 212"' in drawn
     assert re.findall(r'text-anchor="middle">([^<]+)<', drawn) == ["1", "2", "3"]
     assert '<title id="c-title">A &lt;title&gt;</title>' in drawn
@@ -69,7 +77,7 @@ def test_a_line_chart_by_hand() -> None:
 
 
 def test_lines_differ_without_colour() -> None:
-    drawn = line_chart(WORDS, [Line(f"block {number}", [1, 2], [1.0, 2.0]) for number in range(12)])
+    drawn = svg(line_chart(WORDS, [Line(f"block {number}", [1, 2], [1.0, 2.0]) for number in range(12)]))
     styles = re.findall(r'<path d="M1 6H27" class="line (stroke-\d)"(?: stroke-dasharray="([^"]+)")?', drawn)
     assert len(set(styles)) == 12
     assert len({dash for _, dash in styles}) == 4
@@ -77,9 +85,8 @@ def test_lines_differ_without_colour() -> None:
 
 def test_marks_of_a_line_chart() -> None:
     marks = Marks([(2, "encoder 2 learns"), (3, "all <learn>")], skips=[1, 3], best=2)
-    drawn = line_chart(
-        WORDS, [Line("raw", [1, 2, 3], [3, 2, 1], faint=True), Line("smooth", [1, 2, 3], [3, 2, 1])], marks
-    )
+    lines = [Line("raw", [1, 2, 3], [3, 2, 1], faint=True), Line("smooth", [1, 2, 3], [3, 2, 1])]
+    drawn = svg(line_chart(WORDS, lines, marks))
     assert "best: step 2" in drawn
     assert drawn.count('class="ring stroke-0"') == 1, "the faint line has no ring, and the other one its colour"
     assert "1: from step 2, encoder 2 learns" in drawn
@@ -89,20 +96,20 @@ def test_marks_of_a_line_chart() -> None:
 
 
 def test_what_has_no_place_on_an_axis_is_a_gap() -> None:
-    drawn = line_chart(WORDS, [Line("lr", [1, 2, 3, 4, 5], [0.0, 0.1, 1.0, None, float("nan")])], log=True)
+    drawn = svg(line_chart(WORDS, [Line("lr", [1, 2, 3, 4, 5], [0.0, 0.1, 1.0, None, float("nan")])], log=True))
     assert 'd="M131.5 212L217 32"' in drawn
     assert "nan" not in drawn.lower()
-    assert "<svg" in line_chart(WORDS, [Line("nothing", [], [])])
+    assert "<svg" in svg(line_chart(WORDS, [Line("nothing", [], [])]))
 
 
 def test_a_score_that_stays_has_an_axis_of_scores() -> None:
-    drawn = line_chart(WORDS, [Line("f1", [1, 2], [1.0, 1.0])])
+    drawn = svg(line_chart(WORDS, [Line("f1", [1, 2], [1.0, 1.0])]))
     assert ">1.0</text>" in drawn
     assert ">1.2</text>" not in drawn
 
 
 def test_a_histogram_by_hand() -> None:
-    drawn = histogram(WORDS, [0, 1, 2], [("answers", [4, 2]), ("right answers", [2, 0])])
+    drawn = svg(histogram(WORDS, [0, 1, 2], [("answers", [4, 2]), ("right answers", [2, 0])]))
     # 171 units for each bin, with half a unit of air on both sides; the axis reaches to 4, 45 units for one.
     assert '<rect x="46.5" y="32" width="170" height="180" class="bar fill-0"/>' in drawn
     assert '<rect x="217.5" y="122" width="170" height="90" class="bar fill-0"/>' in drawn
@@ -111,28 +118,28 @@ def test_a_histogram_by_hand() -> None:
 
 
 def test_counts_have_whole_ticks() -> None:
-    drawn = histogram(WORDS, [0, 1], [("answers", [1])])
+    drawn = svg(histogram(WORDS, [0, 1], [("answers", [1])]))
     assert re.findall(r'text-anchor="end">([\d.]+)<', drawn) == ["0", "1"]
 
 
 def test_a_reliability_diagram_by_hand() -> None:
     full = {"low": 0.5, "high": 1.0, "confidence": 0.75, "accuracy": 0.5, "examples": 8}
     empty = {"low": 0.0, "high": 0.5, "confidence": None, "accuracy": None, "examples": 0}
-    drawn = reliability(WORDS, [empty, full])
+    drawn = svg(reliability(WORDS, [empty, full]))
     assert 'cx="302.5" cy="142"' in drawn
     assert ">8</text>" in drawn
     assert drawn.count('class="bar fill-0"') == 2, "one bar, and its sample"
 
 
 def test_a_strip_stays_within_its_domain() -> None:
-    drawn = strip("f1 <0.5>", 0.5, (-0.25, 2.0), (0, 1))
+    drawn = svg(strip("f1 <0.5>", 0.5, (-0.25, 2.0), (0, 1)), "strip")
     assert 'x1="0" y1="8" x2="100" y2="8" class="range"' in drawn
     assert 'x1="50"' in drawn
     assert "<title>f1 &lt;0.5&gt;</title>" in drawn
-    assert "range" not in strip("count", 3, (None, None), (0, 5))
+    assert "range" not in svg(strip("count", 3, (None, None), (0, 5)), "strip")
 
 
 def test_a_scatter_has_axes_alike() -> None:
-    drawn = scatter(WORDS, [0, 4], [1, 5])
+    drawn = svg(scatter(WORDS, [0, 4], [1, 5]))
     assert 'x1="46" y1="306" x2="388" y2="32" class="diagonal"' in drawn
     assert drawn.count('class="dot fill-0"') == 2

@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
 
-from hfft.reports.html.components import Section, details, note, page, table
+from hfft.reports.html.markup import filled
 from hfft.reports.html.page import render
+from hfft.reports.html.parts import Section, Table
 
 Facts = dict[str, Any]
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -410,13 +412,13 @@ def test_large_facts_make_a_page_of_a_few_megabytes() -> None:
 
 
 def test_the_shell_serves_other_pages() -> None:
-    body = table(("run", "accuracy"), [("<a>", 0.5), ("all", 0.6)], caption="Runs", last_is_total=True)
-    html = page("Two runs", "Which is better?", [Section("a", "A", body), Section("b", "B", note("n", "warning"))])
+    body = Table(("run", "accuracy"), [("<a>", 0.5), ("all", 0.6)], "Runs", last_is_total=True)
+    sections = [Section("a", "A", "table", body), Section("b", "B")]
+    html = filled("page.html", title="Two runs", kind="", lead="Which is better?", sections=sections)
     reader = read(html)
     assert '<th class="words short" dir="auto" scope="row">&lt;a&gt;</th>' in html
     assert '<tr class="total">' in html
     assert reader.values("href") == ["data:,", "#a", "#b"]
-    assert "nav" not in read(page("One", "", [Section("a", "A")])).names
-    assert details("more", "<x>", opened=True, printed=False) == (
-        '<details open class="screen-only"><summary>more</summary><div class="inside">&lt;x&gt;</div></details>'
-    )
+    assert "nav" not in read(filled("page.html", title="One", kind="", lead="", sections=sections[:1])).names
+    with pytest.raises(UndefinedError, match="'sections' is undefined"):
+        filled("page.html", title="One", kind="", lead="")

@@ -54,7 +54,7 @@ def _contrast(one: str, two: str) -> float:
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_contrast_is_enough_to_read(mode: str) -> None:
-    style = files("hfft.reports.html").joinpath("style.css").read_text(encoding="utf-8")
+    style = files("hfft.reports.html").joinpath("templates/style.css").read_text(encoding="utf-8")
     roots = [
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", root))
         for root in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
