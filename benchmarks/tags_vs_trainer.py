@@ -10,14 +10,13 @@ recipes/minilm_wnut17.yaml wants them. With every seed each tool trains once, in
              at the recipe's length; the same epochs, batch size, learning rate, warm-up, schedule, weight decay and
              precision; as in the recipe the weights of the epoch with the best F1 on validation.jsonl are kept
 
-What is scored are each tool's own answers to test.jsonl, in the precision of training: hfft's file of predictions, and
-those of `Trainer.predict`, with O for words that were cut off. Entities are counted by seqeval in its default mode;
-intervals draw documents.
+What is scored are the answers of each saved model to test.jsonl, by `hfft evaluate`, which reads long texts in windows:
+so it does with those of both tools. Entities are counted as seqeval counts them.
 
 What differs, and whom it helps, beyond what vs_trainer.py says of logging and seeds:
 
 - Batches. hfft puts texts of like length together, Trainer mixes them.
-- Long texts. hfft reads them in windows and joins the answers, Trainer cuts them off.
+- Long texts. hfft learns from them in windows, Trainer cuts them off, while training and to choose the best epoch.
 - Clocks. Evaluations are in neither `seconds`; in Trainer's are the weights that it saves after each epoch.
 """
 
@@ -26,16 +25,26 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measure import Kind, Outcome, Scored, Tool, Trained, backbone_of, fitted, measured_in, trainer_arguments
-from seeded import report_seeded, seeded_options, seeded_parser, tools_for
-from vs_trainer import ROOT, train_all
+from datasets import Dataset
+from measure import (
+    ROOT,
+    Tool,
+    accelerate_settings,
+    backbone_of,
+    rows_of,
+    train_all,
+    train_hfft,
+    train_trainer,
+    with_head,
+)
+from report import parsed, parser_of, report, settings_of
+from seqeval.metrics import f1_score
+from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, TrainingArguments
 
-from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
 
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl")
@@ -52,137 +61,71 @@ KEEP_BEST = {
 
 
 def recipe_for(options: argparse.Namespace) -> Recipe:
-    """recipes/minilm_wnut17.yaml on another folder, and what the options change of it."""
-    changes = {"data.train": options.rows and f"'train[:{options.rows}]'", "train.epochs": options.epochs}
-    model = {"model": options.model and json.dumps(options.model)}
-    return Recipe.load(
-        ROOT / "recipes" / "minilm_wnut17.yaml",
-        f"data.root={json.dumps(str(options.data.absolute()))}",
-        *(f"{name}={value}" for name, value in {**changes, **model}.items() if value is not None),
-    )
+    """recipes/minilm_wnut17.yaml on another folder, without test, and what the options change of it."""
+    changes = {
+        "data.root": json.dumps(str(options.data.absolute())),
+        "data.files": "{train: train.jsonl, eval: validation.jsonl}",
+        "data.train": options.rows and f"'train[:{options.rows}]'",
+        "train.epochs": options.epochs,
+        "model": options.model and json.dumps(options.model),
+    }
+    given = (f"{name}={value}" for name, value in changes.items() if value is not None)
+    return Recipe.load(ROOT / "recipes" / "minilm_wnut17.yaml", *given)
 
 
-def measured(tool: Tool, recipe: Recipe) -> list[Outcome]:
-    """Trains in this process, which should be fresh, and scores the answers to test.jsonl."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [measured_in(Path(folder), tool, recipe, TAGS)[0]]
-
-
-def train_trainer(recipe: Recipe, folder: Path, settings: dict[str, Any]) -> Trained:
-    """Trains with transformers.Trainer, and writes its answers to test.jsonl where hfft writes its own."""
-    import torch
-    from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
-
-    began = time.perf_counter()
-    set_seed(recipe.train.seed)  # a new head's weights
-    pretrained, column = backbone_of(recipe), recipe.task.options["tags"]
-    tokenizer, rows = pretrained.tokenizer(), {name: read_rows(recipe, name) for name in FILES}
-    names = sorted({tag for part in rows.values() for row in part for tag in row[column]})
-    pieces = {name: in_pieces(recipe, tokenizer, rows[name], names) for name in FILES}
-    model = AutoModelForTokenClassification.from_pretrained(
-        pretrained.place,
-        num_labels=len(names),
-        id2label=dict(enumerate(names)),
-        label2id={name: number for number, name in enumerate(names)},
-        dtype=torch.float32,
-    )
-    trainer = Trainer(
-        model,
-        trainer_arguments(recipe, folder, {**settings, **KEEP_BEST}),
+def tag_trainer(recipe: Recipe, arguments: TrainingArguments) -> Trainer:
+    """A Trainer for tags of words, as run_ner.py makes it."""
+    tokenizer, rows = backbone_of(recipe).tokenizer(), rows_of(recipe)
+    names = sorted({tag for part in rows.values() for tags in part[recipe.task.options["tags"]] for tag in tags})
+    pieces = {split: in_pieces(recipe, tokenizer, rows[split], names) for split in ("train", "eval")}
+    return Trainer(
+        with_head(AutoModelForTokenClassification, recipe, names),
+        arguments,
         DataCollatorForTokenClassification(tokenizer),
-        train_dataset=pieces["train.jsonl"],
-        eval_dataset=pieces["validation.jsonl"],
+        train_dataset=pieces["train"],
+        eval_dataset=pieces["eval"],
+        processing_class=tokenizer,
         compute_metrics=lambda made: {"f1": f1_of(made.predictions, made.label_ids, names)},
     )
-    trained = fitted(trainer, tokenizer, recipe, folder, began)
-    answered = trainer.predict(pieces["test.jsonl"])  # type: ignore[arg-type]
-    answers = tags_of(answered.predictions, answered.label_ids, names)
-    places, truths = pieces["test.jsonl"]["words"], [row[column] for row in rows["test.jsonl"]]
-    write_answers(RunFolder(folder).predictions("test"), answers, places, truths)
-    return trained
 
 
-def read_rows(recipe: Recipe, name: str) -> list[dict[str, list[str]]]:
-    """Reads a file of `data.root`; of train.jsonl what `data.train` names."""
-    lines = Path(recipe.data.root, name).read_text(encoding="utf-8").splitlines()
-    count = recipe.data.train.removeprefix("train").strip("[:]") if name == "train.jsonl" else ""
-    return [json.loads(line) for line in lines[: int(count) if count else None]]
-
-
-def in_pieces(recipe: Recipe, tokenizer: Any, rows: Sequence[dict[str, list[str]]], names: list[str]) -> Any:
-    """Token ids, with the number of a word's tag at its first piece and IGNORED elsewhere, as run_ner.py has them.
-
-    The column `words` has the numbers of the words that have a first piece, where answers are put: Trainer drops it.
-    """
-    from datasets import Dataset
-
+def in_pieces(recipe: Recipe, tokenizer: Any, rows: Any, names: list[str]) -> Dataset:
+    """Token ids, with the number of a word's tag at its first piece and IGNORED elsewhere, as run_ner.py has them."""
     options = recipe.task.options
-    number = {name: index for index, name in enumerate(names)}
-    words = [row[options["tokens"]] for row in rows]
+    words, tags = ([row[options[column]] for row in rows] for column in ("tokens", "tags"))
     encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=options["max_length"])
-    labels, seen = [], []
-    for index, row in enumerate(rows):
-        places, tags = encoded.word_ids(index), row[options["tags"]]
+    labels = []
+    for index, told in enumerate(tags):
+        places = encoded.word_ids(index)
         first = [word is not None and word != before for word, before in zip(places, [None, *places], strict=False)]
-        labels.append([number[tags[word]] if at else IGNORED for word, at in zip(places, first, strict=True)])
-        seen.append([word for word, at in zip(places, first, strict=True) if at])
-    return Dataset.from_dict({**encoded, "labels": labels, "words": seen})
-
-
-def tags_of(logits: Any, labels: Any, names: list[str]) -> list[list[str]]:
-    """The tags answered at first pieces, those that `labels` does not ignore."""
-    best = logits.argmax(-1)
-    return [[names[tag] for tag in row[known]] for row, known in zip(best, labels != IGNORED, strict=True)]
+        labels.append([names.index(told[word]) if at else IGNORED for word, at in zip(places, first, strict=True)])
+    return Dataset.from_dict({**encoded, "labels": labels})
 
 
 def f1_of(logits: Any, labels: Any, names: list[str]) -> float:
-    """Entity F1 over the words that were not cut off."""
-    truths = [[names[tag] for tag in row[row != IGNORED]] for row in labels]
-    return entity_f1(tags_of(logits, labels, names), truths).value
-
-
-def entity_f1(answers: Sequence[list[str]], truths: Sequence[list[str]]) -> Scored:
-    """Counts entities document by document; 2 x right / (answered + there are) of all is seqeval's micro F1."""
-    from seqeval.metrics.sequence_labeling import get_entities
-
-    found = [(set(get_entities(tags)), set(get_entities(truth))) for tags, truth in zip(answers, truths, strict=True)]
-    return Scored("entity F1", [2 * len(a & b) for a, b in found], [len(a) + len(b) for a, b in found])
-
-
-def write_answers(
-    file: Path, answers: Sequence[list[str]], places: Sequence[list[int]], truths: Sequence[list[str]]
-) -> None:
-    """Writes answers as hfft does: `places` are the words they are of; O for words cut off or without a token."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "w", encoding="utf-8") as opened:
-        for tags, words, truth in zip(answers, places, truths, strict=True):
-            answer = dict(zip(words, tags, strict=True))
-            row = {"answer": [answer.get(word, "O") for word in range(len(truth))], "truth": truth}
-            opened.write(f"{json.dumps(row)}\n")
-
-
-def scored(model: Path, recipe: Recipe) -> Scored:
-    """Scores the answers to test.jsonl that lie beside the saved model."""
-    lines = RunFolder(model.parent).predictions("test").read_text(encoding="utf-8").splitlines()
-    truths = [row[recipe.task.options["tags"]] for row in read_rows(recipe, "test.jsonl")]
-    return entity_f1([json.loads(line)["answer"] for line in lines], truths)
-
-
-TAGS = Kind("AutoModelForTokenClassification", "tokenizer", scored)
+    """Entity F1 over the words that were not cut off, by seqeval."""
+    answers, truths = (
+        [[names[tag] for tag in row[known]] for row, known in zip(numbers, labels != IGNORED, strict=True)]
+        for numbers in (logits.argmax(-1), labels)
+    )
+    return f1_score(truths, answers)  # type: ignore[return-value]  # of one average it is a number
 
 
 def main() -> None:
     """Reads the options, trains, compares."""
-    parser = seeded_parser("hfft beside transformers.Trainer on tags of words, on the CPU.", FILES)
+    parser = parser_of("hfft beside transformers.Trainer on tags of words, on the CPU.", FILES, rows=None, epochs=None)
     parser.add_argument("--model", help="another model than the recipe's")
-    parser.add_argument("--rows", type=int, help="training rows, the first of the file; default: all")
-    parser.add_argument("--epochs", type=int, help="default: the recipe's")
-    options = seeded_options(parser, FILES)
-    recipe = recipe_for(options)
-    outcomes = train_all(tools_for(options.precision, train_trainer), recipe, options.seeds, measured)
-    title = f"{recipe.model.shown} on {options.data.absolute().name}, {options.precision}"
-    setup = {"rows": options.rows, "epochs": recipe.train.epochs, "batch_size": recipe.train.batch_size}
-    report_seeded(outcomes, PAIRS, title, setup, options)
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of training")
+    options = parsed(parser, FILES)
+    recipe, bf16 = recipe_for(options), options.precision == "bf16"
+    tools = (
+        Tool("hfft", train_hfft, accelerate_settings("cpu_bf16.yaml" if bf16 else "cpu.yaml")),
+        Tool("Trainer", partial(train_trainer, tag_trainer), {"use_cpu": True, "bf16": bf16, **KEEP_BEST}),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = train_all(tools, lambda *_: recipe, options.seeds, Path(folder), "test.jsonl")
+        title = f"{recipe.model.shown} on {options.data.absolute().name}, {options.precision}"
+        report(outcomes, PAIRS, {"title": title, **settings_of(tools, options)}, Path(folder), options)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import sys
@@ -12,12 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from seqeval.metrics import f1_score
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from hfft.recipe import Recipe
-from tests.laws.forked import FORKING
 from tests.tiny import (
     bert,
     mobilenet_v2,
@@ -41,68 +40,43 @@ def script(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def outcome(tool: str, seed: int, seconds: float, correct: list[bool], saving: float = 0.0) -> Any:
-    return script("measure").Outcome(
+def outcome(tool: str, seed: int, seconds: float, saving: float = 0.0) -> Any:
+    measure = script("measure")
+    return measure.Outcome(
         tool=tool,
         seed=seed,
         steps=2,
         samples=100,
-        seconds=seconds,
-        train_seconds=seconds,
-        whole_seconds=seconds + saving,
+        times=measure.Times(seconds, seconds, seconds + saving),
         resident_bytes=2**20,
         device_bytes=None,
-        scored=script("measure").Scored("accuracy", [int(right) for right in correct], [1] * len(correct)),
         environment={},
+        metric="accuracy",
+        score=0.75,
+        answers=[],
     )
 
 
 def three_rounds() -> list[Any]:
-    made = [outcome("ours", seed, 10.0, [True, True, False, True], saving=10.0) for seed in range(3)]
-    right = [True, False, False, True]
-    return [*made, *(outcome("theirs", seed, seconds, right) for seed, seconds in ((2, 40.0), (0, 20.0), (1, 10.0)))]
+    made = [outcome("ours", seed, 10.0, saving=10.0) for seed in range(3)]
+    return [*made, *(outcome("theirs", seed, seconds) for seed, seconds in ((2, 40.0), (0, 20.0), (1, 10.0)))]
 
 
 def test_ratios_are_taken_round_by_round():
-    found = script("comparison").comparison(three_rounds(), "ours", "theirs")
-    assert found["speed_ratio"] == {"value": 2.0, "low": 1.0, "high": 4.0}
-    assert found["whole_speed_ratio"] == {"value": 1.0, "low": 0.5, "high": 2.0}
-
-
-def test_scores_differ_example_by_example():
-    comparison = script("comparison")
-    difference = comparison.score_difference(three_rounds(), "ours", "theirs")
-    assert difference.value == 0.25
-    assert difference.low == 0.0  # one example in four makes the difference: often none of the drawn ones
-    assert 0.5 <= difference.high <= 0.75
-    assert comparison.score_difference(three_rounds(), "ours", "ours") == comparison.Spread(0.0, 0.0, 0.0)
-
-
-def test_an_f1_is_that_of_all_counts_of_a_resample():
-    comparison, measure = script("comparison"), script("measure")
-    counts = measure.Scored("entity F1", [2, 0, 4], [3, 2, 4])
-    made = [replace(outcome("ours", seed, 1.0, []), scored=counts) for seed in range(2)]
-    found = comparison.score(made, "ours")
-    assert found.value == counts.value == pytest.approx(6 / 9)  # no mean of 2/3, 0 and 1
-    assert (found.low, found.high) == (0.0, 1.0)  # the worst document three times, the best three times
-
-
-@pytest.mark.parametrize(("right", "verdict"), [(60, "worse"), (90, "not worse"), (95, "not worse")])
-def test_the_last_line_says_whether_a_tool_is_worse(right, verdict):
-    made = [outcome("ours", 0, 1.0, [i < right for i in range(100)])]
-    made.append(outcome("theirs", 0, 1.0, [i >= 8 for i in range(100)]))
-    line = script("vs_trainer").closing_line(script("comparison").comparison(made, "ours", "theirs"))
-    assert line.endswith(f": {verdict} beyond the interval.")
+    report = script("report")
+    made = report.speed_ratios(three_rounds(), "ours", "theirs", lambda one: one.times.seconds)
+    whole = report.speed_ratios(three_rounds(), "ours", "theirs", lambda one: one.times.whole_seconds)
+    assert report.median(made) == {"value": 2.0, "low": 1.0, "high": 4.0}
+    assert report.median(whole) == {"value": 1.0, "low": 0.5, "high": 2.0}
 
 
 def run(name: str, monkeypatch, *arguments: str) -> Any:
-    """Runs a script as from the command line, with an output file, and gives what that says.
-
-    The processes in which it trains are forked from one that has imported everything, as those of the laws are.
-    """
+    """Runs a script as from the command line, all of it in this process, and gives what its output file says."""
     output = Path(arguments[1], "found.json")
-    monkeypatch.setattr(script("measure"), "get_context", lambda _: FORKING)
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments, "--seeds", "3", "--output", str(output)])
+    monkeypatch.setattr(script("measure"), "apart", lambda function, *given: function(*given))
+    monkeypatch.setenv("HFFT_CACHE", "")  # which the script sets
+    always = ("--seeds", "3", "--precision", "fp32", "--output", str(output))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments, *always])
     script(name).main()
     return json.loads(output.read_text(encoding="utf-8"))
 
@@ -115,17 +89,18 @@ def test_images_are_compared_head_first(tmp_path, monkeypatch, capsys):
     found = run("images_vs_trainer", monkeypatch, "--data", str(tmp_path), "--model", str(tmp_path / "model"), *counts)
     assert [(made["tool"], made["samples"], made["seed"]) for made in found["runs"]] == [
         ("hfft head only", 24, 3),
-        ("hfft full", 12, 3),
         ("Trainer head only", 24, 3),
-        ("Trainer full", 12, 3),
         ("Trainer mended head only", 24, 3),
+        ("hfft full", 12, 3),
+        ("Trainer full", 12, 3),
         ("Trainer mended full", 12, 3),
     ]
-    assert all(len(made["scored"]["correct"]) == 20 for made in found["runs"])
+    assert all(len(made["answers"]) == 20 for made in found["runs"])
     assert [pair["beside"] for pair in found["comparisons"]] == [
         *("Trainer head only", "Trainer mended head only", "Trainer full", "Trainer mended full")
     ]
-    assert capsys.readouterr().out.count("beyond the interval.") == 4
+    assert all(pair["scores"]["headline"] == "accuracy" for pair in found["comparisons"])
+    assert capsys.readouterr().out.count("with hfft's saving)") == 4
 
 
 def test_tags_are_compared(tmp_path, monkeypatch, capsys):
@@ -136,20 +111,12 @@ def test_tags_are_compared(tmp_path, monkeypatch, capsys):
     model = ("--model", str(tmp_path / "model"), "--rows", "32", "--epochs", "1")
     found = run("tags_vs_trainer", monkeypatch, "--data", str(tmp_path), *model)
     assert [(made["tool"], made["samples"]) for made in found["runs"]] == [("hfft", 32), ("Trainer", 32)]
-    assert all(len(made["scored"]["out_of"]) == 10 for made in found["runs"])
-    assert found["comparisons"][0]["metric"] == "entity F1"
-    assert "beyond the interval." in capsys.readouterr().out
+    assert all(len(made["answers"]) == 10 for made in found["runs"])
+    assert found["comparisons"][0]["scores"]["headline"] == "f1"
+    assert " p = " in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_entities_are_those_of_seqeval():
-    answers = [["B-a", "I-a", "O", "B-b"], ["O", "I-a", "O"], ["B-a", "B-a"]]
-    truths = [["B-a", "I-a", "O", "B-a"], ["O", "B-a", "O"], ["B-a", "I-a"]]
-    made = script("tags_vs_trainer").entity_f1(answers, truths)
-    assert (made.correct, made.out_of) == ([2, 2, 0], [4, 2, 3])
-    assert made.value == pytest.approx(f1_score(truths, answers))
-
-
-def test_first_pieces_have_the_tags_and_words_cut_off_or_without_a_piece_the_answer_o(tmp_path):
+def test_first_pieces_have_the_tags(tmp_path):
     tags = script("tags_vs_trainer")
     tokenizer(tmp_path, positions=64)
     task = {"name": "token-classification", "tokens": "tokens", "tags": "tags", "max_length": 6}
@@ -158,24 +125,32 @@ def test_first_pieces_have_the_tags_and_words_cut_off_or_without_a_piece_the_ans
     rows = [{"tokens": ["w1", "", "w2-w3", "w4", "w5"], "tags": ["O", "O", "B-a", "I-a", "B-a"]}]
     made = tags.in_pieces(recipe, AutoTokenizer.from_pretrained(tmp_path), rows, ["B-a", "I-a", "O"])
     assert made["labels"][0] == [-100, 2, 0, -100, -100, -100]
-    logits, names = np.eye(3)[[[0, 2, 0, 1, 1, 1]]], ["B-a", "I-a", "O"]
-    answers = tags.tags_of(logits, np.array(made["labels"]), names)
-    tags.write_answers(tmp_path / "test.jsonl", answers, made["words"], [row["tags"] for row in rows])
-    assert json.loads((tmp_path / "test.jsonl").read_text())["answer"] == ["O", "O", "B-a", "O", "O"]
+    logits, labels, names = np.eye(3)[[[0, 2, 0, 1, 1, 1]]], np.array(made["labels"]), ["B-a", "I-a", "O"]
+    assert tags.f1_of(logits, labels, names) == 1
+    assert tags.f1_of(logits, np.where(labels == 2, 0, labels), names) == pytest.approx(2 / 3)  # one of two
 
 
-def test_the_table_has_a_row_a_tool_and_a_line_a_pair(capsys):
-    script("vs_trainer").show(three_rounds(), [("ours", "theirs")])
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("ours") and "10 (10-10)" in line and "75.0 (" in line for line in lines)
-    assert lines[-1].startswith("ours / theirs: 2.00 (1.00-4.00) times the samples/s (1.00 with hfft's saving)")
+def test_the_table_has_a_row_a_tool(capsys):
+    script("report").show(three_rounds())
+    ours, theirs = capsys.readouterr().out.splitlines()[1:]
+    assert ours.startswith("ours")
+    assert "10 (10-10)" in ours
+    assert ours.endswith("75.0 (sd 0.00)")
+    assert theirs.startswith("theirs")
+
+
+def test_a_pair_is_a_line():
+    found = {"against": [{"said": "ours is better."}]}
+    ratios = {"speed_ratio": {"value": 2.0, "low": 1.0, "high": 4.0}, "whole_speed_ratio": {"value": 1.0}}
+    line = script("report").closing_line({"tool": "ours", "beside": "theirs", **ratios, "scores": found})
+    assert line == "ours / theirs: 2.00 (1.00-4.00) times the samples/s (1.00 with hfft's saving). ours is better."
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_the_picture_is_drawn(tmp_path, ending):
     pytest.importorskip("matplotlib", reason="an extra of its own: pip install 'hfft[bench]'")
     made = [replace(run, tool={"ours": "hfft", "theirs": "Trainer"}[run.tool]) for run in three_rounds()]
-    script("picture").draw(made, tmp_path / f"picture.{ending}", "title")
+    script("report").draw(made, tmp_path / f"picture.{ending}", "title")
     assert (tmp_path / f"picture.{ending}").stat().st_size > 1000
 
 
@@ -204,17 +179,17 @@ def test_the_matrix_rate_is_a_positive_number():
 
 
 def test_texts_and_encoder_are_written_and_read(tmp_path):
-    gpu, measure = script("gpu_vs_trainer"), script("measure")
+    gpu = script("gpu_vs_trainer")
     rows = "".join(f"w{number} w{number + 1},{number % 2}\n" for number in range(8))
     for split in ("train", "test"):
         (tmp_path / f"{split}.csv").write_text(f"sentence,label\n{rows}", encoding="utf-8")
     (tmp_path / "made").mkdir()
-    options = script("vs_trainer").parser_of("", gpu.TOOLS, 12, 4).parse_args(["--data", str(tmp_path)])
+    options = argparse.Namespace(rows=12, epochs=1, batch_size=4)
     gpu.write_texts(script("vs_trainer").recipe_for(tmp_path, options), tmp_path / "made", 12)
     recipe = script("vs_trainer").recipe_for(tmp_path / "made", options)
     tokenizer(tmp_path / "words", positions=64)
     words = AutoTokenizer.from_pretrained(tmp_path / "words")
-    tokens = measure.tokenized(recipe, words)
+    tokens = script("vs_trainer").tokenized(recipe, words)
     assert (recipe.data.eval, recipe.data.files) == (None, {"train": "train.csv"})
     assert len(tokens) == 12
     assert all(4 <= len(ids) <= 2 + 2 * gpu.MOST_SENTENCES for ids in tokens["input_ids"])
