@@ -48,7 +48,7 @@ from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule
 from hfft.training.preflight import require_memory, try_one_row, try_scores
 from hfft.training.processes import main_process_first, on_main
 from hfft.training.soup import soup_doubts
-from hfft.tuning.adapter_configs import peft_section
+from hfft.tuning.adapter_settings import peft_section
 from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow

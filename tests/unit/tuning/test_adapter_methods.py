@@ -11,7 +11,7 @@ from peft import PeftModel
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
 from hfft.errors import RecipeError
-from hfft.tuning.adapter_configs import peft_section
+from hfft.tuning.adapter_settings import peft_section
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters, merged, merges_exactly, save_adapter
 from hfft.tuning.blocks import BlockMap, blocks, plain_name
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
