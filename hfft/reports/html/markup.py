@@ -46,4 +46,4 @@ def environment() -> Environment:
 
 def _short(value: Any) -> Any:
     """Numbers of charts without needless digits."""
-    return f"{value:g}" if isinstance(value, float) else value
+    return f"{value:.12g}" if isinstance(value, float) else value
