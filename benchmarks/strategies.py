@@ -227,7 +227,7 @@ class Study:
             "Written by `benchmarks/strategies.py`; do not edit.",
             f"- Data: {options.data.absolute().name}; {options.rows:,} training rows, drawn so that labels have "
             "equally many, the same for all; then all of them.\n"
-            f"- Recipe: `{RECIPE}` with the changes at the end of this page.\n"
+            f"- Recipe: `{RECIPE}` with `{'` `'.join(self.common('few'))}`, and what each method says.\n"
             f"- Machine: {machine['processor']}; {options.precision}; {versions}. {options.note}\n"
             f"- Learning rate: the best on the validation rows with seed {self.choosing_seed}; then the seeds "
             f"{options.seeds} on the test rows.",
@@ -240,8 +240,6 @@ class Study:
             "\n".join([ABOUT, *(f"- {name}: {one.note}" for name, one in self.methods.items() if one.note)]),
             "## Learning rates",
             self.rates(),
-            "## What each method changes in the recipe",
-            "\n".join(self.changes()),
         ]
         return "\n\n".join(parts) + "\n"
 
@@ -269,7 +267,9 @@ class Study:
                 ]
             )
         said = [f"- {one.said} {counts_said(one.changed, FIRST, one.name)}" for one in found.against]
-        said += [f"- {one.name}, {key}: {mine}, {theirs}" for one in found.against for key, mine, theirs in one.machine]
+        for one in found.against:
+            unlike = (f"`{key}` {mine} and {theirs}" for key, mine, theirs in (*one.settings, *one.machine))
+            said.append(f"- {FIRST} and {one.name} differ in {'; '.join(unlike)}.")
         return "\n".join([markdown(COLUMNS, rows), "", *said, *(f"- {note}" for note in found.notes)])
 
     def rates(self) -> str:
@@ -285,13 +285,6 @@ class Study:
         columns = ("method", "rate: validation accuracy, %", "the chosen one, mean of the seeds", "hfft's default rate")
         return markdown(columns, rows) + "\n\n\\*: an end of what was tried; a rate beyond it may be better."
 
-    def changes(self) -> list[str]:
-        """The changes to the recipe, as the command line takes them; those on all rows where they are others."""
-        lines = ["- all methods: " + both(self.common("few"), self.common("all"))]
-        for name, method in self.methods.items():
-            lines.append(f"- {name}: " + both(*(method.overrides(self.epochs(part)) for part in ("few", "all"))))
-        return lines
-
 
 def few_rows(options: argparse.Namespace) -> Path:
     """The file of the draw."""
@@ -301,13 +294,6 @@ def few_rows(options: argparse.Namespace) -> Path:
 def validation(job: Job) -> float:
     """The accuracy of a finished run on the validation rows, the mean of its seeds."""
     return read_json(RunFolder(job.folder).results)["eval"]["accuracy"]["value"]
-
-
-def both(few: Sequence[str], whole: Sequence[str]) -> str:
-    """Settings on few rows, and those that differ on all of them."""
-    text = " ".join(f"`{given}`" for given in few) or "nothing"
-    others = " ".join(f"`{given}`" for given in whole if given not in few)
-    return f"{text}; on all rows {others}" if others else text
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

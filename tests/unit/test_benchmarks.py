@@ -16,11 +16,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
 from tests.tiny import (
     bert,
-    mobilenet_v2,
     pictures,
+    resnet,
+    t5,
     tagged_words,
     text_classification,
     tokenizer,
@@ -82,7 +84,7 @@ def run(name: str, monkeypatch, *arguments: str) -> Any:
 
 
 def test_images_are_compared_head_first(tmp_path, monkeypatch, capsys):
-    mobilenet_v2(tmp_path / "model")
+    resnet(tmp_path / "model")
     for seed, split in enumerate(("train", "test")):
         write_pictures(tmp_path / f"{split}.parquet", pictures(20, seed))
     counts = ("--rows", "12", "--head-epochs", "2", "--epochs", "1")
@@ -144,6 +146,21 @@ def test_a_pair_is_a_line():
     ratios = {"speed_ratio": {"value": 2.0, "low": 1.0, "high": 4.0}, "whole_speed_ratio": {"value": 1.0}}
     line = script("report").closing_line({"tool": "ours", "beside": "theirs", **ratios, "scores": found})
     assert line == "ours / theirs: 2.00 (1.00-4.00) times the samples/s (1.00 with hfft's saving). ours is better."
+
+
+def test_summaries_stand_beside_first_sentences(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    t5(run.model)
+    task = "task: {name: summarization, source: text, target: summary}"
+    run.recipe.write_text(f"{task}\ndata: {{files: {{train: train.jsonl}}}}\nmodel: nowhere\n")
+    run.results.write_text(json.dumps({"seed": 0, "test": {"rouge1": {"value": 1.0}}, "test_examples": 2}))
+    texts = ["we do it. It works.", "it fails. We stop."]
+    write_jsonl(tmp_path / "test.jsonl", [{"text": text, "summary": "we do it."} for text in texts])
+    run.predictions("test").parent.mkdir()
+    write_jsonl(run.predictions("test"), [{"id": n, "answer": "we do it.", "truth": "we do it."} for n in range(2)])
+    found = script("lead").beside_lead(run, str(tmp_path / "test.jsonl"), tmp_path)
+    rouge = found.against[0].differences["rouge1"]
+    assert (rouge.first, rouge.other) == (pytest.approx(0.7), 1.0)  # 1, and 0.4 for one word of two and of three
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])

@@ -122,12 +122,12 @@ def test_a_study_that_was_stopped_goes_on_where_it_was(tmp_path):
     assert len(again) == 18 + 12 + 4
 
 
-def test_settings_of_both_parts_are_there_where_they_differ(tmp_path):
-    text = "\n".join(study(tmp_path, done, whole_epochs=1).changes())
-    assert "`optim.warmup=0.1`; on all rows `train.epochs=1`" in text
-    assert "- soup: `train.soup=5` `train.keep_best=accuracy` `train.eval_every=null`; on all rows " in text
-    assert text.endswith("; on all rows `train.eval_every=0.1`")
-    assert "- LoRA: `tune.adapter={name: lora}`\n" in text
+def test_settings_follow_the_epochs_of_their_part(tmp_path):
+    made = study(tmp_path, done, whole_epochs=1)
+    few, whole = (made.job(part, "soup", 5e-4) for part in ("few", "all"))
+    assert (setting(few, "train.epochs"), setting(whole, "train.epochs")) == ("10", "1")
+    assert (few.overrides[-1], whole.overrides[-1]) == ("train.eval_every=null", "train.eval_every=0.1")
+    assert "tune.adapter={name: lora}" in made.job("few", "LoRA", 1e-3).overrides
 
 
 def test_best_rates_at_an_end_are_named(tmp_path):
@@ -168,6 +168,10 @@ def test_a_tiny_study_writes_its_page(tmp_path, monkeypatch):
     trainable = {row[0].strip("| "): int(row[6].replace(",", "")) for row in rows if len(row) == 10}
     assert trainable["head only"] < trainable["full"]
     assert "All alone." in text
+    differ = next(line for line in text.splitlines() if line.startswith("- full and head only differ in "))
+    assert "`tune.freeze" in differ
+    assert "`optim.lr` 0.0002 and 0.001" in differ
+    assert "`optim.warmup=0.1`" in text
     assert text.count("these 30 examples can show: accuracy") + text.count("better: accuracy") >= 1
     assert str(tmp_path) not in text
     monkeypatch.setattr(sys, "argv", ["strategies.py", *arguments])
