@@ -339,7 +339,7 @@ def test_the_prefix_stands_in_the_plan_and_before_every_source_that_is_answered(
 def test_the_first_token_of_led_looks_at_all_others_in_training_and_in_answering(written):
     found = opened(written("led"), Translation, ROWS, **options("led"))
     shape = found.batch["input_ids"].shape
-    for ask in (found.task.loss, found.task.answers):
+    for ask in (found.task.loss, found.task.predict):
         mask = heard(found.model, "encoder", "global_attention_mask", partial(ask, found.model, found.batch))
         assert mask[:, : shape[1]].tolist() == [[1] + [0] * (shape[1] - 1)] * shape[0]
     with torch.no_grad():
