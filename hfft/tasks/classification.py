@@ -113,9 +113,9 @@ class Classification(Plain):
         numbers = self.target.encode(truths, split)  # all of them: a message names the row in the file
         return [numbers[row] for row in ids.tolist()]
 
-    def decoded(self, encoded: Sequence[Any]) -> list[Any]:
-        """What `encoded` gives, as plain values: names of labels, or numbers."""
-        return self.target.truths(self.target.tensor(list(encoded)))
+    def labels_of(self, split: str, encoded: Sequence[Any]) -> Sequence[Any]:
+        """What `encoded` gives as names or numbers, for a split that is scored: of the train split nobody asks."""
+        return () if split == "train" else self.target.truths(self.target.tensor(list(encoded)))
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """`(batch, outputs)`, in float32 whatever the forward pass was computed in."""

@@ -12,6 +12,11 @@ from hfft.data.images import cast_images
 from hfft.tasks.task import Pictured, Task
 
 
+def file_columns(task: Task) -> list[str]:
+    """The columns of the input that hold pictures or name files."""
+    return task.file_columns if isinstance(task, Pictured) else []
+
+
 def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
     """The inputs of raw rows, a tuple a row, None for a missing one.
 
@@ -25,7 +30,7 @@ def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
 
 def _column(task: Task, rows: Dataset, name: str) -> list[Any]:
     setting = setting_of(task, name)
-    if not isinstance(task, Pictured) or name not in task.file_columns:
+    if name not in file_columns(task):
         return read_column(rows, "data", setting, name)
     require_columns({"data": rows}, {setting: [name]})
     return [

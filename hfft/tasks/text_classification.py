@@ -183,7 +183,7 @@ class TextClassification(Classification):
         tokens, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
         labels = self.encoded(truths, split, ids)
         rows = tokens.add_column("labels", labels)
-        return Examples(rows, ids, token_counts(tokens), labels=self.decoded(labels)), long
+        return Examples(rows, ids, token_counts(tokens), labels=self.labels_of(split, labels)), long
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         settings = {**self.target.settings(), "pad_token_id": self.processor.pad_token_id}

@@ -128,7 +128,7 @@ class Evaluator:
             return scored
         return replace(scored, given=on_main(accelerator, lambda: scored.measured))
 
-    def _postprocessed(self, answers: Sequence[Answer], rows: Sequence[int]) -> list[Answer]:
+    def _postprocessed(self, answers: Sequence[Answer] | Mapping[int, Answer], rows: Sequence[int]) -> list[Answer]:
         """The answers, in words, to the examples at some places."""
         if not rows:
             return []
@@ -160,9 +160,8 @@ class Evaluator:
         with evaluating(plain), accelerator.autocast():
             for part, loaded in zip(parts, self._load(parts), strict=True):
                 found = map(_sound, self.task.predict(plain, on_device(loaded.batch, accelerator)))
-                known = [(row, answer) for row, answer in zip(part.rows, found, strict=True) if is_answered(answer)]
-                asked = self.examples.select(np.array([row for row, _ in known], dtype=int))
-                given += self.task.postprocess([answer for _, answer in known], asked) if known else []
+                answers = dict(zip(part.rows.tolist(), found, strict=True))
+                given += self._postprocessed(answers, [row for row in answers if is_answered(answers[row])])
                 if len(given) >= TRIED or any(answer != given[0] for answer in given):  # a score may want two kinds
                     break
         if not given:

@@ -30,6 +30,7 @@ from hfft.recipe import Recipe
 from hfft.recipe.sections import ModelSection
 from hfft.registry import find, require
 from hfft.tasks import find_task, make_task
+from hfft.tasks.inputs import file_columns
 from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.slices import check_columns
 from hfft.tasks.task import Prepared, Task
@@ -54,7 +55,7 @@ from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.section import OtherSection
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
-from hfft.workflows.splits import file_columns, read_splits
+from hfft.workflows.splits import read_splits
 
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
 

@@ -19,7 +19,7 @@ from hfft.data.table import texts_within
 from hfft.errors import DataError
 from hfft.io.console import Console
 from hfft.io.run_folder import write_text
-from hfft.tasks.inputs import shown_inputs
+from hfft.tasks.inputs import file_columns, shown_inputs
 from hfft.tasks.scores import Scored, Table, score_table, show_scores
 from hfft.tasks.task import Pictured, Task, is_answered
 from hfft.training.evaluation import Evaluator
@@ -153,7 +153,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         DataError: A file cannot be read, its rows do not fit the model, or none of them can be scored.
     """
     task = finished.task
-    table = read_files(list(files), ".", "--data", task.file_columns if isinstance(task, Pictured) else [])
+    table = read_files(list(files), ".", "--data", file_columns(task))
     rows, read = table.rows, table.findings("data", _named_columns(task))
     if not len(rows):
         raise DataError("--data: there are no rows to score.")

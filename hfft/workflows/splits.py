@@ -12,7 +12,8 @@ from hfft.data.streaming import Encoder, Stream, open_stream
 from hfft.data.table import texts_within
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
-from hfft.tasks.task import Pictured, Task
+from hfft.tasks.inputs import file_columns
+from hfft.tasks.task import Task
 
 HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
 
@@ -59,11 +60,6 @@ def read_splits(recipe: Recipe, task: Task) -> Data:
     kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
     splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
     return Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
-
-
-def file_columns(task: Task) -> list[str]:
-    """The columns that may name files."""
-    return task.file_columns if isinstance(task, Pictured) else []
 
 
 def _stream(recipe: Recipe, task: Task) -> Stream:

@@ -132,7 +132,7 @@ class ImageClassification(Classification):
         views = Views(self.options.augment.mixes) if split == "train" and self.options.augment is not None else None
         # Chosen last: a column is not added to chosen rows without copying all images.
         chosen = images.add_column("labels", labels).select(ids)
-        names = self.decoded([labels[row] for row in ids.tolist()])
+        names = self.labels_of(split, [labels[row] for row in ids.tolist()])
         prepared.splits[split] = Examples(chosen, ids, None, views, labels=names)
         height, width = np.median(looked.sizes[ids], axis=0)
         prepared.summary[split] = {

@@ -26,7 +26,6 @@ from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained, labels_of
 from hfft.tasks.task import Answer, Notes, Plain, Prepared
 from hfft.tasks.token_classification import encoding
-from hfft.tasks.token_classification import encoding as batches
 from hfft.tasks.token_classification import postprocess as wording
 from hfft.tasks.token_classification.checks import answered_rows, document_findings, encoded_findings, summary
 from hfft.tasks.token_classification.documents import Columns, Documents, read_answered, read_documents
@@ -149,9 +148,9 @@ class TokenClassification(Plain):
         return pretrained.load(AutoModelForTokenClassification, **settings, pad_token_id=pad)
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        inside = batches.inside_tags(self.labels) if self.options.pieces == "all" else None
+        inside = encoding.inside_tags(self.labels) if self.options.pieces == "all" else None
         counts = torch.tensor([row["word_count"] for row in rows])
-        return {**batches.pad_documents(rows, self.processor, inside), "word_count": counts}
+        return {**encoding.pad_documents(rows, self.processor, inside), "word_count": counts}
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         logits, labels = _logits(model, batch).flatten(0, 1), batch["labels"].flatten()
@@ -170,14 +169,14 @@ class TokenClassification(Plain):
         return (self.class_weights.to(labels.device)[labels.clamp(min=0)] * learnt).sum()
 
     def predict(self, model: Any, batch: Batch) -> list[Answer]:
-        return batches.answers_of(_logits(model, batch), batch)
+        return encoding.answers_of(_logits(model, batch), batch)
 
     def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
         asked = zip(answers, examples.inputs, strict=True)
         return [wording.in_words(answer, document, self.labels, self._spans_of) for answer, document in asked]
 
     def show(self, batch: Batch) -> list[str]:
-        return batches.shown(batch, self.processor, self.labels)
+        return encoding.shown(batch, self.processor, self.labels)
 
     def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         counted = wording.counted(answers, truths, self.scheme, self._spans_of)

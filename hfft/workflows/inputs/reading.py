@@ -22,10 +22,10 @@ from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.table import Table
 from hfft.errors import DataError, alternatives, quoted
-from hfft.tasks.inputs import inputs_of, setting_of
+from hfft.tasks.inputs import file_columns, inputs_of, setting_of
 from hfft.tasks.task import Pictured, Task
 from hfft.workflows.inputs.cells import PICTURES, cells_of
-from hfft.workflows.inputs.rows import Questions, file_columns, questions_of
+from hfft.workflows.inputs.rows import Questions, questions_of
 
 WHERE = "the input"
 

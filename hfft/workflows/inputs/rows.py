@@ -12,7 +12,7 @@ from datasets import Dataset, Features, Value
 
 from hfft.data.checks import Finding
 from hfft.data.images import cast_images
-from hfft.tasks.inputs import alone, inputs_of
+from hfft.tasks.inputs import alone, file_columns, inputs_of
 from hfft.tasks.task import Pictured, Task
 
 
@@ -58,11 +58,6 @@ def questions_of(task: Task, rows: Dataset, faults: Mapping[int, str], findings:
     if isinstance(task, Pictured):
         inputs = [tuple(_from_here(part) if isinstance(part, str) else part for part in parts) for parts in inputs]
     return Questions(rows, inputs, dict(sorted(faults.items())), list(findings))
-
-
-def file_columns(task: Task) -> Sequence[str]:
-    """The columns of the input that hold files, such as pictures."""
-    return task.file_columns if isinstance(task, Pictured) else []
 
 
 def _filled(rows: Dataset, name: str, missing: Sequence[int], are_pictures: bool) -> Dataset:
