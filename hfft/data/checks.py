@@ -137,8 +137,8 @@ def read_column(rows: Dataset, split: str, setting: str, name: str) -> list[Any]
     outer, _, inner = name.partition(".")
     if name in rows.column_names or not inner or outer not in rows.column_names:
         require_columns({split: rows}, {setting: [name]})
-        return list(rows[name])
-    values = list(rows[outer])
+        return rows[name][:]
+    values = rows[outer][:]
     first = next((value for value in values if value is not None), None)
     inside = sorted(f"{outer}.{key}" for key in first) if isinstance(first, dict) else []
     if name not in inside:

@@ -35,7 +35,7 @@ class Cell(NamedTuple):
 
 
 def _cells(dataset: Dataset, column: str, split: str) -> Iterator[tuple[Any, Cell]]:
-    return ((value, Cell(row, split, column)) for row, value in enumerate(dataset[column]))
+    return ((value, Cell(row, split, column)) for row, value in enumerate(dataset[column][:]))
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _has_minus_one(train: Dataset, column: str, given: Sequence[str] | None) -> 
     if isinstance(train.features[column], ClassLabel):
         return False
     spelled = as_known(())
-    counts = Counter(spelled(name) for name in map(_name, train[column]) if name not in (None, _NO_LABEL_KIND))
+    counts = Counter(spelled(name) for name in map(_name, train[column][:]) if name not in (None, _NO_LABEL_KIND))
     others = sorted(set(counts) - {MISSING, ""})
     if MISSING not in counts or not others:
         return False
@@ -221,7 +221,7 @@ def _is_mark(value: Any) -> bool:
 
 def are_marks(dataset: Dataset, columns: Sequence[str]) -> bool:
     """Whether columns say of each row whether something applies (0 and 1, true and false), rather than how much."""
-    return all(_is_mark(value) for column in columns for value in dataset[column])
+    return all(_is_mark(value) for column in columns for value in dataset[column][:])
 
 
 def marks_in_lists(dataset: Dataset, column: str, known: Sequence[str]) -> list[str]:
@@ -234,7 +234,7 @@ def marks_in_lists(dataset: Dataset, column: str, known: Sequence[str]) -> list[
         DataError: Both readings are possible, or there are as many labels as no list is long.
     """
     feature = dataset.features[column]
-    lists = [value for value in dataset[column] if value] if hasattr(feature, "feature") else []
+    lists = [value for value in dataset[column][:] if value] if hasattr(feature, "feature") else []
     size = len(lists[0]) if lists else 0
     if size < 2 or isinstance(getattr(feature, "feature", None), ClassLabel):
         return []
@@ -274,7 +274,7 @@ def _applying(value: Any, marks: Sequence[str], cell: Cell) -> list[str] | None:
 
 
 def _marked(dataset: Dataset, columns: Sequence[str], split: str) -> list[list[str] | None]:
-    rows = enumerate(zip(*(dataset[column] for column in columns), strict=True))
+    rows = enumerate(zip(*(dataset[column][:] for column in columns), strict=True))
     return [_known_to_apply(values, columns, Cell(row, split, columns[0])) for row, values in rows]
 
 

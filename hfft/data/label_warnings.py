@@ -32,7 +32,8 @@ LOOKS = {
 
 def spelling_findings(split: str, rows: Dataset, column: str, reading: Reading) -> list[Finding]:
     """Counts the rows whose labels are not read as they are written, and those in which -1 is read as no label."""
-    texts = [_texts(value, rows.features[column]) for value in rows[column]]
+    feature = rows.features[column]  # a copy at each call
+    texts = [_texts(value, feature) for value in rows[column][:]]
     written = {text for row in texts for text in row} - set(reading.known)
     spaced = {text for text in written if text != text.strip() and text.strip()}
     formed = {text for text in written if not unicodedata.is_normalized("NFC", text)}
@@ -63,7 +64,8 @@ def _texts(value: Any, feature: Any) -> list[str]:
 def _minus_one(split: str, rows: Dataset, column: str, reading: Reading) -> list[Finding]:
     if reading.minus_one or isinstance(rows.features[column], ClassLabel):
         return []
-    flags = (value == -1 or (isinstance(value, str) and value.strip() in (MISSING, "-1.0")) for value in rows[column])
+    values = rows[column][:]
+    flags = (value == -1 or (isinstance(value, str) and value.strip() in (MISSING, "-1.0")) for value in values)
     text = "have -1, which is read as no label; if it is one, name all labels in task.labels"
     return count_rows("minus-one", split, flags, len(rows), text)
 
@@ -161,7 +163,7 @@ def have_decimal_commas(values: Sequence[str]) -> bool:
 
 def refuse_decimal_commas(train: Dataset, column: str) -> None:
     """Raises DataError where most values of a column are such numbers."""
-    texts = [value for value in train[column] if isinstance(value, str) and value.strip()]
+    texts = [value for value in train[column][:] if isinstance(value, str) and value.strip()]
     if not texts or not have_decimal_commas(texts):
         return
     shown = next(text for text in texts if DECIMAL_COMMA.fullmatch(text.strip()))

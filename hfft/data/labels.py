@@ -160,7 +160,7 @@ def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[l
 
 
 def _read(dataset: Dataset, columns: Sequence[str]) -> list[list[Any]]:
-    return [list(dataset[column]) for column in columns]
+    return [dataset[column][:] for column in columns]
 
 
 def _row(values: Sequence[Any], columns: Sequence[str], row: int, split: str) -> list[float] | None:
@@ -211,7 +211,7 @@ def have_decimals(dataset: Dataset, column: str) -> bool:
     """
     if isinstance(dataset.features[column], ClassLabel):
         return False
-    values = {row: value for row, value in enumerate(dataset[column]) if value is not None and value != ""}
+    values = {row: value for row, value in enumerate(dataset[column][:]) if value is not None and value != ""}
     numbers = {row: _parsed(v) if not isinstance(v, (bool, list, dict)) else None for row, v in values.items()}
     if not any(number is not None and math.isfinite(number) and number % 1 for number in numbers.values()):
         return False

@@ -18,9 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 from hfft.data.checks import Finding, undecoded
 from hfft.data.files import read_files
 from hfft.errors import DataError, RecipeError, SetupError
-from hfft.io.hub_client import hub_is_reachable
-
-PERMISSION = "If it is private or gated, ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
+from hfft.io.hub_client import PERMISSION, hub_is_reachable
 
 LOCAL = "It is a folder: files that data.files names are read by hfft itself, and faults in them are named by line."
 

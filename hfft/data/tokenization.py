@@ -245,6 +245,11 @@ def token_counts(rows: Dataset, name: str = "input_ids") -> np.ndarray:
     return np.concatenate([_counts(chunk) for chunk in column.chunks]).astype(np.int64)
 
 
+def told_lengths(lengths: np.ndarray) -> dict[str, Any]:
+    """Numbers of tokens as summaries of data tell them."""
+    return {"median": float(np.median(lengths)), "longest": int(lengths.max())}
+
+
 def _counts(lists: Any) -> np.ndarray:
     """How many numbers each of an array of lists holds; of lists of lists, all that are in them."""
     offsets = lists.offsets.to_numpy()

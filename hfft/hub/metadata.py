@@ -67,7 +67,7 @@ def metadata(trained: Trained, results: dict[str, Any], library: Literal["transf
         library_name=library,
         pipeline_tag=recipe.task.name if known else None,
         base_model=bases or None,
-        datasets=[hub] if (hub := public_data(trained)) else None,
+        datasets=[hub] if (hub := public_data(recipe)) else None,
         metrics=list(dict.fromkeys(_metric(name, recipe.task.name)[0] for name in metric_names(results))) or None,
         model_name=recipe.name if scored else None,
         eval_results=scored or None,
@@ -83,9 +83,9 @@ def base_models(trained: Trained) -> list[str]:
     return list(dict.fromkeys(name for name in (trained.base or "").split("+") if name and "://" not in name))
 
 
-def public_data(trained: Trained) -> str | None:
+def public_data(recipe: Recipe) -> str | None:
     """The data set of the Hub; None for files, or a folder."""
-    hub = trained.recipe.data.hub
+    hub = recipe.data.hub
     return None if hub is None or Path(hub).is_dir() else hub
 
 
@@ -106,7 +106,7 @@ def metric_names(results: dict[str, Any]) -> list[str]:
 
 def _eval_results(trained: Trained, results: dict[str, Any]) -> list[EvalResult]:
     """The scores of the splits on which nothing was chosen; where there are none, the others, marked at their names."""
-    recipe, hub = trained.recipe, public_data(trained)
+    recipe, hub = trained.recipe, public_data(trained.recipe)
     made = []
     splits = scored_splits(results)
     plain = [split for split in splits if not any(entry.get("selected") for entry in results[split].values())]
@@ -144,8 +144,7 @@ def marked(text: str, split: str, recipe: Recipe) -> str:
 
 def _name_of(split: str, recipe: Recipe) -> str:
     """What the Hub's data set calls a split; of files, what hfft does."""
-    hub = recipe.data.hub
-    if hub is None or Path(hub).is_dir():
+    if public_data(recipe) is None:
         return split
     return (recipe.data.expressions().get(split) or split).partition("[")[0]
 

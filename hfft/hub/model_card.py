@@ -18,6 +18,7 @@ from hfft.hub.metadata import Trained, languages, metadata, metric_names, public
 from hfft.hub.portable import places_of, portable, without_any_path, without_paths
 from hfft.io.run_folder import scored_splits, weights_shown
 from hfft.metrics.intervals import HOW
+from hfft.models.pretrained import PACKAGE
 from hfft.tasks.scores import interval_text
 
 
@@ -115,7 +116,7 @@ def summary(trained: Trained, results: dict[str, Any]) -> str:
 
 
 def _data(trained: Trained) -> str:
-    data, hub = trained.recipe.data, public_data(trained)
+    data, hub = trained.recipe.data, public_data(trained.recipe)
     if hub is None:
         return "local files"
     return ", ".join([hub, *([data.config] if data.config else []), *([data.revision] if data.revision else [])])
@@ -255,9 +256,6 @@ def repeating(trained: Trained) -> str:
         f"Trained with {versions}; seed {trained.recipe.train.seed}.\n\n"
         f"To cite it, give the address of this page, its revision, and hfft {packages.version('hfft')}."
     )
-
-
-PACKAGE = "package://"
 
 
 def adapter_usage(

@@ -100,7 +100,7 @@ def without_any_path(value: Any) -> Any:
     return ABSOLUTE.sub(r"\1", value) if isinstance(value, str) else value
 
 
-def places_of(recipe: Recipe, run: Path | None = None) -> list[tuple[str, str]]:
+def places_of(recipe: Recipe, run: Path) -> list[tuple[str, str]]:
     """The paths that messages of a run may name, each with what stands for it.
 
     Args:
@@ -112,8 +112,7 @@ def places_of(recipe: Recipe, run: Path | None = None) -> list[tuple[str, str]]:
     named = [data.root, data.hub, model.name, model.encoder, model.decoder, *files]
     local = {name: Path(name).name or "." for name in named if name is not None and _is_place(name)}
     known = {**local, **{str(Path(name).expanduser().absolute()): short for name, short in local.items()}}
-    if run is not None:
-        known |= dict.fromkeys({str(run.absolute()), *([str(run)] if _is_place(str(run)) else [])}, "RUN")
+    known |= dict.fromkeys({str(run.absolute()), *([str(run)] if _is_place(str(run)) else [])}, "RUN")
     known |= {str(Path.cwd()): ".", str(Path.home()): "~"}
     return [(path, short) for path, short in known.items() if len(path) > len("../")]
 

@@ -17,6 +17,7 @@ from hfft.hub.files import ENVIRONMENT, LISTED
 from hfft.hub.portable import portable
 from hfft.io.hub_client import LOG_IN, RECIPE, check_name, fetch, hub_is_reachable, told
 from hfft.recipe import Recipe
+from hfft.recipe.recipe import of_another_run
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
@@ -146,8 +147,6 @@ def require_same_model(target: Target, recipe: Recipe, rows: Mapping[str, str] |
         return
     if RECIPE not in target.files:
         raise AnotherModel(f"{target.repo} holds a model that hfft has not published. Take another name, or {how}.")
-    from hfft.recipe.recipe import of_another_run  # which brings torch
-
     try:
         theirs = Recipe.load(fetch(target.repo, target.head, RECIPE))
     except HfftError as error:

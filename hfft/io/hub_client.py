@@ -36,6 +36,8 @@ RECIPE = "hfft/recipe.yaml"  # where a repository that hfft published has the re
 
 LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN"
 
+PERMISSION = "If it is private or gated, ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
+
 FAILURES = (HfHubHTTPError, HTTPError, LocalTokenNotFoundError, OSError, ValueError, RuntimeError)
 """What the client raises when the Hub or the way to it fails; RuntimeError is that of uploads."""
 

@@ -120,6 +120,11 @@ class RunFolder:
             for leftover in place.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
+    def remove_results(self) -> None:
+        """Deletes what says that the run is finished."""
+        for old in (self.results, self.report, self.report_facts):
+            old.unlink(missing_ok=True)
+
 
 def _steps(place: Path, kind: str) -> list[int]:
     names = (path.name.removeprefix(f"{kind}-") for path in place.glob(f"{kind}-*"))
@@ -203,11 +208,20 @@ def room_at(path: Path) -> tuple[Path, int]:
     return place, shutil.disk_usage(place).free
 
 
+def mib(size: int) -> str:
+    """A size in bytes for people.
+
+    >>> mib(3 << 20)
+    '3.0 MiB'
+    """
+    return f"{size / 2**20:,.1f} MiB"
+
+
 def _room_said(path: Path, number: int) -> str:
     if number not in FULL or path.is_char_device():
         return ""
     place, free = room_at(path)
-    return f" On the disk of {place} {free / 2**20:,.1f} MiB are free."
+    return f" On the disk of {place} {mib(free)} are free."
 
 
 def _own_name(path: Path) -> Path:

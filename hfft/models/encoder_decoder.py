@@ -30,7 +30,7 @@ from hfft.models.pretrained import PretrainedSource, drop_idle_pooler, quiet
 class EncoderDecoder:
     """Two checkpoints that become one model; nothing is loaded before it is asked for.
 
-    It has what tasks need of a `hfft.models.pretrained.Backbone`. Encoder and decoder share one vocabulary, for one
+    It is a `hfft.models.pretrained.Pretrained`. Encoder and decoder share one vocabulary, for one
     tokenizer is saved with the model, but no weights.
 
     Attributes:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 
 from hfft.errors import ModelError, SetupError
-from hfft.io.hub_client import hub_is_reachable
+from hfft.io.hub_client import PERMISSION, hub_is_reachable
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -28,7 +28,7 @@ def explained(model: Any) -> Iterator[None]:
     """Turns what transformers raises for a missing or broken model into our errors.
 
     Args:
-        model: A `hfft.models.pretrained.Backbone`, of which name, place and perhaps the configuration are told.
+        model: A `hfft.models.pretrained.PretrainedSource`, of which name, place and perhaps the configuration are told.
     """
     try:
         yield
@@ -141,8 +141,5 @@ def _answer_of_hub(error: BaseException) -> str:
         return f"answered: {' '.join(str(error).split())}"
     answer = f"{cause.response.status_code} {cause.response.reason_phrase}"
     if isinstance(cause, RepositoryNotFoundError) or cause.response.status_code in (401, 403):
-        return (
-            f"has no such model that you may read ({answer}). If it is private or gated, ask for access on its page, "
-            "then log in with `hf auth login` or set HF_TOKEN."
-        )
+        return f"has no such model that you may read ({answer}). {PERMISSION}"
     return f"answered: {answer}. Try again later."

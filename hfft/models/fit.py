@@ -94,8 +94,6 @@ ENDING_AT_THE_LAST_PLACE = ("xlnet",)  # the head reads the last place of a batc
 
 FOR_PADDING = ("eos_token", "unk_token", "sep_token", "cls_token", "bos_token", "mask_token")
 
-TOKENS_SHOWN = 3  # tokens in a message
-
 
 def ready(tokenizer: Any, config: Any, name: str) -> Any:
     """Lets a tokenizer pad on the right, in place, with a token that it has; it is saved so.
@@ -126,10 +124,10 @@ def require_rows(tokenizer: Any, config: Any, name: str) -> None:
         return  # a model of letters, or of two vocabularies
     beyond = {token: number for token, number in tokenizer.get_vocab().items() if number >= rows}
     if beyond:
-        first = ", ".join(sorted(beyond, key=lambda token: beyond[token])[:TOKENS_SHOWN])
+        first = _first_of(sorted(beyond, key=lambda token: beyond[token]))
         raise ModelError(
             f"model '{name}': its tokenizer has {max(beyond.values()) + 1} tokens, but the table of words only {rows} "
-            f"rows: {len(beyond)} token(s) have none: {first}{', ...' if len(beyond) > TOKENS_SHOWN else ''}. Give "
-            "them rows and save the model again: model.resize_token_embeddings(len(tokenizer)); or copy the tokenizer "
+            f"rows: {len(beyond)} token(s) have none: {first}. Give them rows "
+            " and save the model again: model.resize_token_embeddings(len(tokenizer)); or copy the tokenizer "
             "that belongs to these weights."
         )

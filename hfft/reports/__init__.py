@@ -1,5 +1,1 @@
-"""The report of a finished run: what is read from its folder (`facts`), and the page made of it (`page`)."""
-
-from hfft.reports.facts import Pictures, collect, write_own_report, write_report
-
-__all__ = ["Pictures", "collect", "write_own_report", "write_report"]
+"""Reports of finished runs: what is read from a folder (`facts`), the page made of it (`html`), and `compare`."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hfft.errors import SetupError
+from hfft.metrics import OTHER_AVERAGES
 from hfft.reports.run_files import NUMBER, Each, Shape, read_line, require
 
 POINTS = 1000  # of a curve, at most
@@ -20,7 +21,7 @@ LINES = 8  # of learning rates, at most
 
 SMOOTHED = 0.05  # share of the steps in the mean of the smoothed line
 
-NOT_DRAWN = ("_micro", "_weighted", "_samples")
+NOT_DRAWN = (*OTHER_AVERAGES, "_samples")
 
 Event = dict[str, Any]
 

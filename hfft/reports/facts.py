@@ -13,7 +13,7 @@ from PIL import Image
 
 from hfft.data.findings import Finding
 from hfft.errors import SetupError
-from hfft.io.run_folder import RunFolder, left_out, read_json, scored_splits, weights_shown, write_json, write_text
+from hfft.io.run_folder import RunFolder, left_out, scored_splits, weights_shown, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.reports.curves import curves, read_events
 from hfft.reports.entities import tag_facts
@@ -65,10 +65,10 @@ def write_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
     Raises:
         SetupError: There is no finished run, or a file of it cannot be read.
     """
-    page = write_own_report(folder, pictures)
-    for seed in read_json(folder.report_facts).get("seeds", []):
+    facts = _write(folder, pictures)
+    for seed in facts.get("seeds", []):
         write_report(folder.seed(seed["seed"]))
-    return page
+    return folder.report
 
 
 def write_own_report(folder: RunFolder, pictures: Pictures | None = None) -> Path:
@@ -77,10 +77,16 @@ def write_own_report(folder: RunFolder, pictures: Pictures | None = None) -> Pat
     Raises:
         SetupError: As `write_report`.
     """
+    _write(folder, pictures)
+    return folder.report
+
+
+def _write(folder: RunFolder, pictures: Pictures | None) -> dict[str, Any]:
+    """Writes the two files, and returns what the first holds."""
     facts = collect(folder, pictures)
     write_json(folder.report_facts, facts)
     write_text(folder.report, render(facts))
-    return folder.report
+    return facts
 
 
 def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, Any]:
@@ -127,8 +133,10 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     weights = weights_shown({"ema": recipe.train.ema, **results})
     events, broken = read_events(folder.metrics)
     facts["checks"]["remarks"] += [left_out(folder.metrics, broken)] if broken else []
-    shown = {split: _split_facts(folder, split, recipe, results, data, pictures is not None) for split in splits}
-    add_pictures(shown, pictures, folder.report_facts)
+    kept = _kept(folder.report_facts) if pictures is None else {}
+    pictured = pictures is not None or recipe.task.name == "image-classification" or any(kept.values())
+    shown = {split: _split_facts(folder, split, recipe, results, data, pictured) for split in splits}
+    add_pictures(shown, pictures, kept)
     return {
         **facts,
         "weights": weights,
@@ -175,10 +183,9 @@ def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any
 
 
 def _split_facts(
-    folder: RunFolder, split: str, recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], seen: bool
+    folder: RunFolder, split: str, recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], pictured: bool
 ) -> dict[str, Any]:
     summary = data.get("splits", {}).get("train", {})
-    pictured = seen or recipe.task.name == "image-classification" or has_pictures(folder.report_facts)
     about = About(recipe.task.name, recipe.task.options, results, summary, "pictures" if pictured else "texts")
     lines = prediction_lines if ":" in recipe.task.name else answer_lines  # a task of somebody's own may say nothing
     known = [list(summary.get("labels", {})), _labels(folder)]
@@ -277,15 +284,16 @@ QUALITY = 80
 BUDGET = 3 << 20  # characters of all pictures together: the whole report stays below 5 MB
 
 
-def add_pictures(splits: Mapping[str, Mapping[str, Any]], pictures: Pictures | None, before: Path) -> None:
+def add_pictures(
+    splits: Mapping[str, Mapping[str, Any]], pictures: Pictures | None, kept: Mapping[str, Mapping[int, str]]
+) -> None:
     """Puts a picture into each example of the galleries of pictures, until there are 3 MB of them.
 
     Args:
         splits: What the report shows of each split; changed in place.
         pictures: Gives them; None where they can only be those of an earlier report.
-        before: That report's report.json.
+        kept: Those, by split and id.
     """
-    kept = _kept(before) if pictures is None else {}
     used = 0
     for split, facts in splits.items():
         examples = list(_pictured(facts))
@@ -296,11 +304,6 @@ def add_pictures(splits: Mapping[str, Mapping[str, Any]], pictures: Pictures | N
             if picture is not None and used + len(picture) <= BUDGET:
                 example["picture"] = picture
                 used += len(picture)
-
-
-def has_pictures(before: Path) -> bool:
-    """Whether an earlier report.json has any."""
-    return any(_kept(before).values())
 
 
 def thumbnail(picture: Image.Image) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def _what_learnt(recipe: Recipe, parameters: Sequence[Mapping[str, Any]]) -> str
         return "full"
     if all(row["stack"] == "head" for row in learning):
         return "head only"
-    return f"{_count(learning) / max(_count(parameters), 1):.1%} of the weights"
+    return f"{weight_count(learning) / max(weight_count(parameters), 1):.1%} of the weights"
 
 
 def summary_of(recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], strategy: str) -> str:
@@ -67,11 +68,11 @@ def facts_of(
     environment: Mapping[str, Any],
 ) -> list[list[str]]:
     """Names and values of what people ask about a run, in order."""
-    train, optim, total = recipe.train, recipe.optim, _count(parameters)
+    train, optim, total = recipe.train, recipe.optim, weight_count(parameters)
     length = (
         f"{train.epochs:g} epoch{'' if train.epochs == 1 else 's'}" if train.steps is None else f"{train.steps:,} steps"
     )
-    learning = _count([row for row in parameters if row["trainable"]])
+    learning = weight_count([row for row in parameters if row["trainable"]])
     facts = [
         ("Task", recipe.task.name),
         ("Model", model_name(recipe) + (f" at {recipe.model.revision}" if recipe.model.revision else "")),
@@ -160,11 +161,6 @@ def _needs_trust(recipe: Recipe) -> bool:
     return any(":" in name for name in (recipe.task.name, recipe.optim.name, *recipe.eval.metrics))
 
 
-def _count(parameters: Sequence[Mapping[str, Any]]) -> int:
-    total = 0
-    for row in parameters:
-        size = 1
-        for length in row["shape"]:
-            size *= length
-        total += size
-    return total
+def weight_count(parameters: Iterable[Mapping[str, Any]]) -> int:
+    """How many numbers the parameters of some rows of parameters.json hold."""
+    return sum(math.prod(row["shape"]) for row in parameters)

@@ -12,6 +12,7 @@ from typing import Any
 from hfft.data.findings import Finding
 from hfft.data.label_values import unknown_of
 from hfft.io.console import Console
+from hfft.metrics import OTHER_AVERAGES
 from hfft.metrics.intervals import NONE, WHY_NONE, Interval, intervals
 from hfft.metrics.weighing import Scores, Weighted, repeated
 from hfft.tasks.task import Answer, Notes, Task, is_answered
@@ -232,7 +233,7 @@ def show_scores(title: str, tables: Mapping[str, Table], confidence: float, cons
         (f"{split} {metric}", f"{entry['value']:.4f}", interval_text(entry), note)
         for split, table in tables.items()
         for metric, entry in table.items()
-        if console.verbose or not metric.endswith(("_micro", "_weighted"))  # the files have them all
+        if console.verbose or not metric.endswith(OTHER_AVERAGES)  # the files have them all
         for note in ["selected" if entry.get("selected") else ""]
     ]
     if rows:

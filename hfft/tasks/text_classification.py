@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
 from hfft.data.streaming import require_known_labels
-from hfft.data.tokenization import SpecialTokens, joined, longest_input, pad, token_counts, tokenize
+from hfft.data.tokenization import SpecialTokens, joined, longest_input, pad, token_counts, tokenize, told_lengths
 from hfft.errors import DataError
 from hfft.models.pretrained import Pretrained
 from hfft.tasks.classification import Classification
@@ -126,8 +126,8 @@ class TextClassification(Classification):
         """Checks the text columns of a split, and reads them: a tuple of one or two texts a row."""
         checks.require_columns({split: rows}, {"task.text": self.options.texts})
         for column in self.options.texts:
-            checks.require_texts(rows[column], split, column, "task.text")
-        return list(zip(*(rows[column] for column in self.options.texts), strict=True))
+            checks.require_texts(rows[column][:], split, column, "task.text")
+        return list(zip(*(rows[column][:] for column in self.options.texts), strict=True))
 
     def _open_processor(self, pretrained: Pretrained) -> None:
         self.processor = pretrained.tokenizer()
@@ -153,7 +153,7 @@ class TextClassification(Classification):
         ids = self.answerable(split, truths, predict, prepared)
         read = "the model reads as such" if self.reads_special else "are left out, for this model has them for itself"
         for column in self.options.texts:
-            found = self.special.findings(split, rows[column], f"have {{tokens}} in '{column}', which {read}")
+            found = self.special.findings(split, rows[column][:], f"have {{tokens}} in '{column}', which {read}")
             prepared.findings.extend(found)
         examples, long = self._encoded(split, rows, truths, ids, keep)
         lengths, windows = examples.lengths, self.options.windows
@@ -165,7 +165,7 @@ class TextClassification(Classification):
         prepared.splits[split] = examples
         prepared.summary[split] = {
             **self.describe(split, truths, ids, prepared),
-            "tokens": {"median": float(np.median(lengths)), "longest": int(lengths.max())},
+            "tokens": told_lengths(lengths),
             "cut": int(cut.sum()),
             **({"in_windows": int(long.sum())} if windows else {}),
         }
@@ -178,7 +178,7 @@ class TextClassification(Classification):
         kept = rows.select_columns(list(names)).rename_columns(names).select(ids)
         if not self.reads_special:
             without = self.special.without
-            kept = Dataset.from_dict({name: [without(text) for text in kept[name]] for name in kept.column_names})
+            kept = Dataset.from_dict({name: [without(text) for text in kept[name][:]] for name in kept.column_names})
         windows = self.options.windows
         tokens, long = tokenize(kept, self.processor, self.max_length, windows.overlap if windows else None, keep)
         labels = self.encoded(truths, split, ids)

@@ -66,7 +66,7 @@ class StepReport:
 
 @dataclass
 class Run:
-    """Everything a run holds, ready to go. Hooks may read all of it."""
+    """Everything a run holds, ready to go. Callbacks may read all of it."""
 
     task: Task
     model: Any

@@ -29,14 +29,9 @@ OPTIMIZERS = {
 
 DEFAULTS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9}}
 
-FUSED = {
-    "adamw": ("cpu", "cuda"),
-    "adam": ("cpu", "cuda"),
-    "adagrad": ("cpu",),
-}  # where torch has a fused kernel: one pass over the weights, and a step that can be called off on the device. Not
-
-
-# for SGD: called off at its first step, torch 2.13 keeps a momentum that was never written.
+# Where torch has a fused kernel: one pass over the weights, and a step that can be called off on the device. Not for
+# SGD: called off at its first step, torch 2.13 keeps a momentum that was never written.
+FUSED = {"adamw": ("cpu", "cuda"), "adam": ("cpu", "cuda"), "adagrad": ("cpu",)}
 
 
 def make_optimizer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +120,7 @@ def soup_doubts(size: int, cadence: Cadence) -> list[str]:
         size: How many weights are to be kept.
         cadence: When the run scores.
     """
-    due = (step for step in range(1, cadence.total_steps + 1) if cadence.due(step))
-    count = sum(1 for _ in islice(due, size))
+    count = min(cadence.left(0), size)
     more = "A smaller train.eval_every gives more."
     if count == 1:
         return [f"train.soup has no effect: the run has one evaluation, and a mean takes two. {more}"]

@@ -20,7 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from hfft.errors import ModelError, RecipeError
 from hfft.tuning.adapter_configs import peft_config
 from hfft.tuning.adapter_targets import head_modules
-from hfft.tuning.blocks import HEAD, Block, plain_name, top_blocks
+from hfft.tuning.blocks import HEAD, Block, learning_names, plain_name, top_blocks
 
 UNMERGED = "Detected that the base layer has no bias|LoRA adapter added to ConvNd layer with groups"
 
@@ -120,7 +120,7 @@ def _check_added(model: PeftModel, found: Sequence[Block], head: set[str], wante
     if idle:
         layer = type(model.get_base_model().get_submodule(idle[0])).__name__
         raise RecipeError(f"tune.adapter: PEFT leaves {idle[0]} as it is: this method does not know a {layer}.")
-    learning = {plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad}
+    learning = set(learning_names(model))
     base = learning - head - added_parameters(model, found)
     if base:
         raise ModelError(f"PEFT trains weights of the base, which only the adapter may change: {sorted(base)[0]}.")

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from hfft.errors import RecipeError
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters, merges_exactly
-from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, plain_name, stack_sizes
+from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, learning_names, stack_sizes
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
 from hfft.tuning.l2_sp import Anchor, anchored_names
 from hfft.tuning.param_groups import Rates, new_weights, parameter_table, stuck_weights
@@ -32,7 +32,6 @@ class Tuned:
 
     Attributes:
         model: With its adapter.
-        found: Its blocks.
         block_of: Tells the block of a parameter.
         frozen: Plain names of what never learns, by `tune.freeze`.
         learning: Plain names of what learns in some phase.
@@ -46,7 +45,6 @@ class Tuned:
     """
 
     model: Any
-    found: list[Block]
     block_of: BlockMap
     frozen: frozenset[str]
     learning: frozenset[str]
@@ -114,7 +112,6 @@ def apply(
     warnings += [*_without_effect(tune, rows), *stuck_weights(new, rows)]
     made = Tuned(
         model=adapted,
-        found=found,
         block_of=block_of,
         frozen=frozen,
         learning=_learning(adapted),
@@ -206,7 +203,7 @@ def _phases(
     length: Length,
 ) -> list[Phase]:
     if unfreeze is not None:
-        every = steps_of(unfreeze, length.per_epoch)
+        every = steps_of(unfreeze.steps, unfreeze.epochs, length.per_epoch)
         phases = gradually(model, block_of, every, unfreeze.blocks)
         if len(phases) == 1:
             raise RecipeError("tune.unfreeze has no effect: only one part of this model learns. Leave it out.")
@@ -218,7 +215,7 @@ def _phases(
             )
         return phases
     if probe is not None:
-        steps = steps_of(probe, length.per_epoch)
+        steps = steps_of(probe.steps, probe.epochs, length.per_epoch)
         phases = probing(model, block_of, steps)
         heads = [name for name in _learning(model) if block_of[name].stack == HEAD]
         if not heads or not phases[0].closed:
@@ -234,9 +231,9 @@ def _phases(
 
 
 def _learning(model: Any) -> frozenset[str]:
-    return frozenset(plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad)
+    return frozenset(learning_names(model))
 
 
-def steps_of(lasting: UnfreezeSection | ProbeSection, per_epoch: int) -> int:
-    """The steps that something lasts which is given in epochs or steps."""
-    return lasting.steps or math.ceil(Fraction(str(lasting.epochs)) * per_epoch)
+def steps_of(steps: int | None, epochs: float | None, per_epoch: int) -> int:
+    """The steps that something lasts which is given in steps or, without these, in epochs."""
+    return steps or math.ceil(Fraction(str(epochs)) * per_epoch)

@@ -191,6 +191,11 @@ def _by_module(found: Sequence[Block]) -> dict[str, Block]:
     return {**direct, **{path: block for path, block in whole.items() if block is not None}}
 
 
+def learning_names(model: nn.Module) -> list[str]:
+    """The plain names of the parameters that learn as the model stands."""
+    return [plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
 def plain_name(name: str) -> str:
     """A parameter's name without what PEFT wraps around it.
 

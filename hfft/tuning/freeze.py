@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from torch import nn
 
 from hfft.errors import RecipeError
-from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
+from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, learning_names, plain_name, stack_sizes
 from hfft.tuning.counts import BlockCount, counted
 from hfft.tuning.patterns import by_first_match, matches
 from hfft.tuning.section import Kept
@@ -74,26 +74,24 @@ def frozen_names(
         RecipeError: A pattern or `keep` has no effect.
     """
     places = {plain_name(name): block_of[name] for name, _ in model.named_parameters()}
-    learning = {plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad}
+    learning = set(learning_names(model))
     kinds = kept_names(model, keep)
     for kind, members in kinds.items():
         if not any(places[name] in frozen and name in learning for name in members):
             raise RecipeError(f"tune.freeze.keep is '{kind}', but the frozen blocks have no {kind} that could learn.")
     kept = {name for members in kinds.values() for name in members}
-    by_first_match(patterns, list(places), "tune.freeze.patterns")  # which refuses what matches nothing
+
+    def chosen(rules: Sequence[tuple[str, bool]]) -> frozenset[str]:
+        told = by_first_match(rules, list(places), "tune.freeze.patterns")
+        return frozenset(name for name, block in places.items() if told.get(name, block in frozen and name not in kept))
+
+    found = chosen(patterns)
     for pattern, freezes in patterns:
         if not freezes and not any(matches(pattern, name) for name in learning):
             raise RecipeError(
                 f"tune.freeze.patterns trains '{pattern}', which stays as it is all the same: beside an adapter only "
                 "the adapter and the head learn. Leave one of the two out."
             )
-
-    def chosen(rules: Sequence[tuple[str, bool]]) -> frozenset[str]:
-        told = {name: next((freezes for pattern, freezes in rules if matches(pattern, name)), None) for name in places}
-        by_block = {name: block in frozen and name not in kept for name, block in places.items()}
-        return frozenset(name for name, freezes in told.items() if (by_block[name] if freezes is None else freezes))
-
-    found = chosen(patterns)
     for index, (pattern, freezes) in enumerate(patterns):
         if found & learning == chosen([*patterns[:index], *patterns[index + 1 :]]) & learning:
             raise RecipeError(

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from hfft.errors import RecipeError
-from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, plain_name, stack_sizes
+from hfft.tuning.blocks import HEAD, STEM, Block, BlockMap, learning_names, plain_name, stack_sizes
 from hfft.tuning.counts import check_stacks
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.patterns import by_first_match
@@ -105,7 +105,7 @@ def parameter_table(
         RecipeError: A pattern of `rates` matches nothing that learns.
     """
     sizes = stack_sizes(block_of.found)
-    learning = [plain_name(name) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    learning = learning_names(model)
     multiples = by_first_match(rates.patterns, learning, "tune.rates", "parameter that learns")
     rows = []
     for name, parameter in model.named_parameters():

@@ -1,4 +1,4 @@
-"""BlockPatterns of module paths and of parameter names: the first match decides, and each must match."""
+"""Patterns of module paths and of parameter names: the first match decides, and each must match."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def _expression(pattern: str) -> str:
     return "".join(wild.get(p, p.replace("[!", "[^") if p.startswith("[") else re.escape(p)) for p in pieces)
 
 
-def lists_of_modules(model: nn.Module, most: int = 8) -> list[str]:
-    """The lists of modules of a model as patterns, outer ones first."""
+def lists_of_modules(model: nn.Module) -> list[str]:
+    """The first few lists of modules of a model as patterns, outer ones first."""
     lists = [path for path, module in model.named_modules() if isinstance(module, (nn.ModuleList, nn.Sequential))]
     numbered = dict.fromkeys(re.sub(r"(^|\.)\d+(?=\.|$)", r"\1*", f"{path}.0".lstrip(".")) for path in lists)
-    return sorted(numbered, key=lambda path: path.count("."))[:most]
+    return sorted(numbered, key=lambda path: path.count("."))[:8]
 
 
 def _check_apart(chosen: Sequence[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Where everything meets: a Recipe becomes a Run. The only file that reads one; nothing below knows it.
+"""Where everything meets: a Recipe becomes a Run. Nothing below this package knows a Recipe.
 
 In order: task, data, model, tuning (adapter, freeze, groups: always in this order), optimizer, schedule, prepare.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from functools import partial
-from typing import Any
 
 from accelerate import Accelerator
 from datasets import Dataset
@@ -25,7 +23,7 @@ from hfft.io.run_folder import RunFolder
 from hfft.metrics.custom import find_metric, load_modules, number_labels
 from hfft.models.encoder_decoder import EncoderDecoder
 from hfft.models.origin import origin_of
-from hfft.models.pretrained import Pretrained, PretrainedSource, head_is_new
+from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
 from hfft.recipe.sections import ModelSection
 from hfft.registry import find, require
@@ -48,14 +46,14 @@ from hfft.training.loop import Run, on_device, seed_everything
 from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule, warmup_steps
 from hfft.training.preflight import require_memory, try_one_row, try_scores
 from hfft.training.processes import main_process_first, on_main
-from hfft.training.soup import soup_doubts
 from hfft.tuning.adapter_settings import peft_section
 from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.section import OtherSection
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
-from hfft.workflows.splits import read_splits
+from hfft.workflows.no_effect import new_head, without_effect
+from hfft.workflows.splits import Data, read_splits
 
 DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
 
@@ -78,7 +76,7 @@ class Setup:
     recipe: Recipe
     task: Task
     prepared: Prepared
-    fingerprints: dict[str, str]
+    fingerprints: dict[str, str]  # of the rows of each split; in the main process alone
     run: Run
     tuned: Tuned
     evaluators: dict[str, Evaluator]
@@ -179,23 +177,17 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     length = length_of(recipe, source)
     made = apply(recipe.tune, model, new, recipe.optim.lr or 0.0, recipe.optim.weight_decay, length)
     model, warnings = made.model, list(made.warnings)
-    share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
-    rows_at_once = min(recipe.train.micro_batch_size or share, share)
+    rows_at_once = _rows_at_once(recipe, accelerator.num_processes)
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
     smallest = _smallest_part(recipe, source, length, accelerator.num_processes)
     warnings += batch_norm_warnings(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
     run = _run(resolved, accelerator, made, source, length, smallest)
-    evaluators = _scorers(resolved, prepared, accelerator)
+    evaluators = _evaluators(resolved, prepared, accelerator)
     setup = Setup(
         recipe=recipe,
         task=task,
         prepared=prepared,
-        fingerprints={
-            split: fingerprint_of_first(rows)
-            if stream is not None and split == "train"
-            else fingerprint(rows, file_columns(task))
-            for split, rows in splits.items()
-        },
+        fingerprints=_fingerprints(read, task) if accelerator.is_main_process else {},
         run=run,
         tuned=made,
         evaluators=evaluators,
@@ -208,9 +200,9 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         warnings=[
             *resolved.warnings,
             *warnings,
-            *_without_effect(recipe, evaluators, pretrained, length),
+            *without_effect(recipe, evaluators, pretrained, length),
             *worker_doubts(recipe.data.workers),
-            *_new_head(head, model.config),
+            *new_head(head, model.config),
             *map(str, prepared.findings),
         ],
     )
@@ -220,6 +212,15 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     tried = partial(try_scores, evaluators, best, less, recipe.eval.metrics, run.model, accelerator)
     setup.warnings += on_main(accelerator, tried)
     return setup
+
+
+def _fingerprints(read: Data, task: Task) -> dict[str, str]:
+    return {
+        split: fingerprint_of_first(rows)
+        if read.stream is not None and split == "train"
+        else fingerprint(rows, file_columns(task))
+        for split, rows in read.splits.items()
+    }
 
 
 def open_pretrained(section: ModelSection, trust: bool) -> Pretrained:
@@ -277,13 +278,17 @@ def length_of(recipe: Recipe, source: Examples | Stream) -> Length:
         assert train.steps is not None  # the recipe has seen to it
         return Length(train.steps, train.steps)
     per_epoch = steps_per_epoch(len(source), train.batch_size)
-    return Length(per_epoch, train.steps or math.ceil(Fraction(str(train.epochs)) * per_epoch))
+    return Length(per_epoch, steps_of(train.steps, train.epochs, per_epoch))
 
 
 def part_ahead(recipe: Recipe, per_epoch: int) -> Ahead | None:
     """What the schedule must know of the part in which the head learns alone."""
     probe, tune, lr = recipe.tune.probe, recipe.tune, recipe.optim.lr or 0.0
-    return None if probe is None else Ahead(steps_of(probe, per_epoch), probe.lr / (lr * tune.head_scale))
+    return (
+        None
+        if probe is None
+        else Ahead(steps_of(probe.steps, probe.epochs, per_epoch), probe.lr / (lr * tune.head_scale))
+    )
 
 
 def _smallest_part(recipe: Recipe, source: Examples | Stream, length: Length, processes: int) -> int:
@@ -355,7 +360,7 @@ def _check_warmup(warmup: float, total: int, ahead: Ahead | None) -> None:
             raise RecipeError(f"optim.warmup is {warmup:g} steps, but {part} has {steps}.")
 
 
-def _scorers(resolved: ResolvedRecipe, prepared: Prepared, accelerator: Accelerator) -> dict[str, Evaluator]:
+def _evaluators(resolved: ResolvedRecipe, prepared: Prepared, accelerator: Accelerator) -> dict[str, Evaluator]:
     recipe, task = resolved.recipe, resolved.task
     budget = _budget(recipe, accelerator)
     return {
@@ -375,40 +380,15 @@ def _scorers(resolved: ResolvedRecipe, prepared: Prepared, accelerator: Accelera
 def _budget(recipe: Recipe, accelerator: Accelerator) -> Budget:
     if recipe.eval.batch_tokens is not None:
         return Budget(None, recipe.eval.batch_tokens)
-    share = math.ceil(recipe.train.batch_size / accelerator.num_processes)
-    return Budget(recipe.eval.batch_size or min(recipe.train.micro_batch_size or share, share))
+    return Budget(recipe.eval.batch_size or _rows_at_once(recipe, accelerator.num_processes))
+
+
+def _rows_at_once(recipe: Recipe, processes: int) -> int:
+    """The most training rows that a process holds at once."""
+    share = math.ceil(recipe.train.batch_size / processes)
+    return min(recipe.train.micro_batch_size or share, share)
 
 
 def _rows_while_training(recipe: Recipe) -> int | None:
     rows = recipe.eval.while_training
     return None if rows == "all" else rows
-
-
-def _new_head(head: list[str] | None, config: Any) -> list[str]:
-    """Warns where a trained head is not used though nobody said so, for its labels say nothing."""
-    if head is None or not head_is_new(head, config.num_labels):
-        return []
-    return [
-        f"The checkpoint's trained head has {len(head)} labels that are placeholders ({', '.join(head[:2])}"
-        f"{', ...' if len(head) > 2 else ''}), where {config.num_labels} are needed: a new head is trained."
-    ]
-
-
-def _without_effect(
-    recipe: Recipe, evaluators: dict[str, Evaluator], pretrained: Pretrained, length: Length
-) -> list[str]:
-    """Warns of settings that do nothing in this run."""
-    warnings = []
-    if not evaluators:
-        warnings.append("There is neither an eval nor a test split: the run will end without a score.")
-    if recipe.eval.metrics and not evaluators:
-        warnings.append("eval.metrics has no effect: there is nothing to score.")
-    if recipe.eval.slices and not evaluators:
-        warnings.append("eval.slices has no effect: there is nothing to score.")
-    if recipe.train.soup is not None and "eval" in evaluators:
-        warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, length.per_epoch, length.total))
-    if recipe.train.eval_every is not None and "eval" not in evaluators:
-        warnings.append("train.eval_every has no effect: there is no eval split.")
-    if recipe.model.new_head and not pretrained.has_head:
-        warnings.append("model.new_head has no effect: the checkpoint has no trained head.")
-    return warnings

@@ -92,7 +92,7 @@ def describe(
         origin: What the files of the pretrained model are known by.
     """
     return {
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "versions": versions(),
         "platform": platform.platform(),
         "processor": _processor(),
         "devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
@@ -109,6 +109,11 @@ def describe(
         "data": fingerprints,
         **({"base": origin} if origin else {}),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of what hfft stands on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
 def _processor() -> str:

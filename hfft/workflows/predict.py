@@ -19,7 +19,7 @@ from hfft.data.table import texts_within
 from hfft.errors import DataError
 from hfft.io.console import Console
 from hfft.io.run_folder import write_text
-from hfft.tasks.inputs import file_columns, shown_inputs
+from hfft.tasks.inputs import file_columns, inputs_of, shown_inputs
 from hfft.tasks.scores import Scored, Table, score_table, show_scores
 from hfft.tasks.task import Pictured, Task, is_answered
 from hfft.training.evaluation import Evaluator
@@ -159,7 +159,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         raise DataError("--data: there are no rows to score.")
     if isinstance(task, Pictured) and any(Path(file).is_dir() for file in files):
         rows = _with_own_names(rows, task)
-    asked = questions_of(task, rows, {}, read)
+    asked = questions_of(task, rows, inputs_of(task, rows), {}, read)
     scored, findings, faults = _scored(finished, asked, answered=True)
     if not scored.ids:
         raise DataError(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from hfft.recipe import Recipe
 from hfft.recipe.recipe import differences, of_another_run
 from hfft.training.callbacks.checkpoint import fault_of, newest_whole
 from hfft.training.optim import make_schedule, move_to
+from hfft.tuning.apply import steps_of
 from hfft.workflows.build import Setup, part_ahead
 
 MODEL = ("model.name", "model.encoder", "model.decoder")
@@ -209,7 +208,7 @@ def extension(folder: RunFolder, start: Start, setup: Setup) -> list[dict[str, A
     if not start.step or start.recipe is None:
         return known
     train, total, step = start.recipe.train, setup.run.total_steps, start.step
-    before = train.steps or math.ceil(Fraction(str(train.epochs)) * setup.run.steps_per_epoch)
+    before = steps_of(train.steps, train.epochs, setup.run.steps_per_epoch)
     if before == total:
         return known
     old, new = _rate(setup, before, min(step, before - 1)), _rate(setup, total, step)

@@ -14,12 +14,13 @@ from scipy.special import stdtrit
 from hfft.hub.metadata import marked
 from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder, scored_splits, whole_folder, write_json, write_text
+from hfft.metrics import OTHER_AVERAGES
 from hfft.recipe import Recipe
 from hfft.reports.run_files import read_results
 from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
-from hfft.workflows.build import ResolvedRecipe, Setup, build, resolve
-from hfft.workflows.resume import Start, check_beginning, find_start
+from hfft.workflows.build import ResolvedRecipe, build, resolve
+from hfft.workflows.resume import check_beginning, find_start
 from hfft.workflows.train import report_on, train_in
 
 
@@ -41,13 +42,12 @@ def train_seeds(
         setup = build(resolve(_of_seed(recipe, seeds[-1]), resolved.trust), accelerator)
         begun = next((inner for inner in map(folder.seed, seeds) if inner.environment.exists()), None)
         if begun is not None:
-            on_main(accelerator, lambda: _look(begun, start, setup))
+            on_main(accelerator, lambda: check_beginning(begun, start, setup))
         del setup
         accelerator.free_memory()
     if main:
         folder.remove_unfinished()
-        for old in (folder.results, folder.report, folder.report_facts):
-            old.unlink(missing_ok=True)
+        folder.remove_results()
         recipe.save(folder.recipe)
     for number, seed in enumerate(seeds, start=1):
         console.say(f"\nSeed {seed}, {number} of {len(seeds)}")
@@ -57,10 +57,6 @@ def train_seeds(
         train_in(inner, resolve(_of_seed(recipe, seed), resolved.trust), accelerator, "auto", console)
         accelerator.free_memory()
     on_main(accelerator, lambda: _gather(folder, recipe, resolved.task.lower_is_better, console))
-
-
-def _look(folder: RunFolder, start: Start, setup: Setup) -> None:
-    check_beginning(folder, start, setup)
 
 
 def _of_seed(recipe: Recipe, seed: int) -> Recipe:
@@ -169,7 +165,7 @@ def _show(results: dict[str, Any], folder: RunFolder, console: Console) -> None:
     rows = []
     for split in scored_splits(results):
         for metric, entry in results[split].items():
-            if entry["spread"] is not None and not metric.endswith(("_micro", "_weighted")):
+            if entry["spread"] is not None and not metric.endswith(OTHER_AVERAGES):
                 each = " ".join(f"{value:.4f}" for value in entry["values"])
                 spread = f"{entry['spread']:.4f}"
                 rows.append((f"{split} {metric}", f"{entry['value']:.4f}", spread, interval_text(entry), each))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 import torch
 
 from hfft.errors import DiskError
-from hfft.io.run_folder import RunFolder, room_at
+from hfft.io.run_folder import RunFolder, mib, room_at
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.loop import Run, on_device
 from hfft.tuning.parameter_table import ParameterRow, count
@@ -27,8 +26,7 @@ def disk_bytes(setup: Setup) -> int:
     """Bytes that the files of a run take at their most: checkpoints, one that is being written too, and model/."""
     run, train = setup.run, setup.recipe.train
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
-    due = (step for step in range(1, run.total_steps + 1) if cadence.due(step))
-    checkpoints = len(list(islice(due, train.keep_checkpoints + 1)))
+    checkpoints = min(cadence.left(0), train.keep_checkpoints + 1)
     best = (train.soup or 1) if train.keep_best is not None else 0
     return checkpoints * checkpoint_bytes(setup) + (best + 1) * 4 * count(setup.parameters)
 
@@ -44,8 +42,8 @@ def lack_of_room(setup: Setup, folder: RunFolder) -> str | None:
     if needed <= free:
         return None
     return (
-        f"The run needs about {_mib(needed)} on the disk of {place}, of which {_mib(free)} are free: a checkpoint "
-        f"takes {_mib(checkpoint_bytes(setup))}, and model/ {_mib(4 * count(setup.parameters))}. Make room, "
+        f"The run needs about {mib(needed)} on the disk of {place}, of which {mib(free)} are free: a checkpoint "
+        f"takes {mib(checkpoint_bytes(setup))}, and model/ {mib(4 * count(setup.parameters))}. Make room, "
         "choose another disk with --output, or keep fewer of them (train.keep_checkpoints, train.soup)."
     )
 
@@ -55,10 +53,6 @@ def require_room(setup: Setup, folder: RunFolder) -> None:
     lack = lack_of_room(setup, folder)
     if lack is not None:
         raise DiskError(lack)
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB"
 
 
 def memory(setup: Setup, micro_batch_size: int) -> dict[str, int | None]:

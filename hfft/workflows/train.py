@@ -10,7 +10,7 @@ from hfft.data.loaders import told_of_workers
 from hfft.errors import DiskError, TrainingError
 from hfft.hub.repository import check_rows_before_training
 from hfft.io.console import Console
-from hfft.io.run_folder import RunFolder, write_json
+from hfft.io.run_folder import RunFolder, mib, write_json
 from hfft.reports.facts import Pictures, write_own_report
 from hfft.reports.run_files import read_results
 from hfft.training.callbacks.checkpoint import restore
@@ -20,7 +20,7 @@ from hfft.training.evaluation import Interrupted
 from hfft.training.loop import fit
 from hfft.training.processes import on_main
 from hfft.workflows.build import Callbacks, ResolvedRecipe, Setup, attach_callbacks, build
-from hfft.workflows.environment import describe, keep_freed_memory
+from hfft.workflows.environment import describe, keep_freed_memory, versions
 from hfft.workflows.finish import closing_line, finish
 from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings
 from hfft.workflows.publish_best import PublishBest
@@ -94,8 +94,7 @@ def _train(setup: Setup, folder: RunFolder, start: Start, console: Console) -> N
         except Interrupted:
             StopOnSignal(checkpoint).stop_if_asked(run)
         except DiskError as error:
-            size = checkpoint_bytes(setup) / 2**20
-            raise DiskError(f"{error} A checkpoint takes {size:,.1f} MiB.") from error
+            raise DiskError(f"{error} A checkpoint takes {mib(checkpoint_bytes(setup))}.") from error
         except TrainingError as error:
             raise TrainingError(f"{error} {checkpoint.last_good(run, error)}") from None
         finally:
@@ -142,15 +141,13 @@ def _introduce(setup: Setup, console: Console) -> None:
         console.say("A batch as the model reads it:")
         for line in setup.task.show(first)[:SHOWN]:
             console.say(f"  {line}")
-        versions = describe(run.accelerator, recipe.train.seed, {})["versions"]
-        console.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+        console.say("Versions: " + ", ".join(f"{name} {version}" for name, version in versions().items()))
 
 
 def _write_beginning(folder: RunFolder, setup: Setup, trust: bool, extended: list[dict[str, Any]]) -> None:
     """Writes what is known before the first step. An old result goes: the run is not finished any more."""
     folder.remove_unfinished()
-    for old in (folder.results, folder.report, folder.report_facts):
-        old.unlink(missing_ok=True)
+    folder.remove_results()
     setup.recipe.save(folder.recipe)  # first: a folder with files and no recipe is taken for somebody else's
     accelerator, seed = setup.run.accelerator, setup.recipe.train.seed
     described = describe(accelerator, seed, setup.fingerprints, trust, setup.origin)

@@ -11,6 +11,7 @@ from hfft.errors import SetupError
 from hfft.training.loop import STOP_CHECK_STEPS
 from tests.laws.kinds import kind_of
 from tests.laws.runs import (
+    FEW_TASKS,
     LAWFUL,
     cut,
     events,
@@ -77,12 +78,7 @@ def test_the_best_weights_are_of_the_average_too(tiny, tmp_path, task):
     assert scored[best] == results(output)["eval"][kind.metric]["value"]
 
 
-TOGETHER = [
-    pytest.param(task, marks=[] if task in ("text-classification", "outside") else pytest.mark.wide) for task in LAWFUL
-]
-
-
-@pytest.mark.parametrize("task", TOGETHER)
+@pytest.mark.parametrize("task", FEW_TASKS)
 def test_all_processes_hold_the_same_average(tiny, tmp_path, task):
     # SGD, for Adam makes whole steps of what rounding leaves of a gradient that is 0, as that of the keys' biases is.
     recipe, overrides = tiny(task), ["train.epochs=1", *no_dropout(task), "optim.name=sgd", "optim.lr=0.1", EMA]

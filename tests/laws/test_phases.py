@@ -156,7 +156,7 @@ def test_blocks_may_be_named_by_patterns(tiny):
     found = assembled(
         tiny("text-classification"), "tune.blocks={low: 'bert.encoder.layer.0', high: 'bert.encoder.layer.[1-9]'}"
     )
-    sizes = [(block.stack, block.depth) for block in found.tuned.found]
+    sizes = [(block.stack, block.depth) for block in found.tuned.block_of.found]
     assert sizes == [("stem", 0), ("low", 1), *(("high", depth) for depth in range(1, len(sizes) - 2)), ("head", 0)]
 
 

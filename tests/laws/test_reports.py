@@ -10,7 +10,7 @@ from html import unescape
 import pytest
 
 from hfft.io.run_folder import RunFolder, read_json, scored_splits
-from hfft.reports import write_report
+from hfft.reports.facts import write_report
 from hfft.reports.html.numbers import score_text
 from hfft.reports.html.scores import ERRORS
 from hfft.tasks.classification import Classification

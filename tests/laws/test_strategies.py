@@ -97,7 +97,7 @@ def started(recipe, overrides):
     made = assembled(recipe, *overrides)
     model = made.run.accelerator.unwrap_model(made.run.model)
     names = {parameter: plain_name(name) for name, parameter in model.named_parameters()}
-    in_blocks = [name for block in made.tuned.found for name in block.parameters]
+    in_blocks = [name for block in made.tuned.block_of.found for name in block.parameters]
     assert len(in_blocks) == len(set(in_blocks))
     told = {row.name: row for row in made.parameters}
     assert len(told) == len(made.parameters) == len(names)

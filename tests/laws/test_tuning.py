@@ -20,7 +20,7 @@ def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, t
     made = assembled(unscored(tiny(task)), *tuning(task, strategy), *EXTREMES)
     model = made.run.accelerator.unwrap_model(made.run.model)
     names = {parameter: plain_name(name) for name, parameter in model.named_parameters()}
-    in_blocks = [name for block in made.tuned.found for name in block.parameters]
+    in_blocks = [name for block in made.tuned.block_of.found for name in block.parameters]
     assert len(in_blocks) == len(set(in_blocks))
     groups = [(parameter, group) for group in made.run.optimizer.param_groups for parameter in group["params"]]
     assert len(groups) == len({parameter for parameter, _ in groups})
@@ -51,7 +51,9 @@ def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, tmp_path
 
 @pytest.mark.parametrize("task", [*EXAMPLES, "outside"])
 def test_frozen_blocks_make_no_noise_unless_told_to(tiny, task):
-    frozen = [block for block in assembled(tiny(task), "tune.freeze.blocks=2").tuned.found if block.depth in (1, 2)]
+    frozen = [
+        block for block in assembled(tiny(task), "tune.freeze.blocks=2").tuned.block_of.found if block.depth in (1, 2)
+    ]
 
     def modules(*overrides):
         model = assembled(unscored(tiny(task)), "tune.freeze.blocks=2", *overrides).run.model
@@ -68,7 +70,7 @@ def test_statistics_stand_still_in_frozen_blocks_and_move_in_the_others(tiny, tm
     start = {name: buffer.clone() for name, buffer in made.run.model.named_buffers()}
     train(recipe, tmp_path / "run", "tune.freeze.blocks=1", "train.epochs=1")
     end = tensors(tmp_path / "run" / "checkpoints" / "step-00000008" / "model.safetensors")
-    still = [block for block in made.tuned.found if block.depth in (0, 1) and block.stack != "head"]
+    still = [block for block in made.tuned.block_of.found if block.depth in (0, 1) and block.stack != "head"]
     modules = {name.rpartition(".")[0] for block in still for name in block.parameters}
     frozen = {name for name in start if plain_name(name).rpartition(".")[0] in modules}
     assert {name for name, before in start.items() if torch.equal(before, end[name])} == frozen

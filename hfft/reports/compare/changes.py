@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from hfft.recipe.recipe import differences, flattened
 from hfft.reports.compare.runs import Answered, Run
+from hfft.reports.overview import weight_count
 from hfft.reports.run_files import read_shaped
 
 SHOWN = 20
@@ -187,6 +187,6 @@ def cost(run: Run) -> dict[str, Any]:
     file = run.members[0].folder.parameters
     rows = read_shaped(file, [{"shape": [int], "trainable": bool}]) if file.is_file() else []
     if rows:
-        found["learning_parameters"] = sum(math.prod(row["shape"]) for row in rows if row["trainable"])
-        found["parameters"] = sum(math.prod(row["shape"]) for row in rows)
+        found["learning_parameters"] = weight_count(row for row in rows if row["trainable"])
+        found["parameters"] = weight_count(rows)
     return found

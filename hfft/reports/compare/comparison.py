@@ -51,16 +51,17 @@ def compare(
         HfftError: A run is not finished, of another task, or answered other examples; or there is no such score.
     """
     opened = open_runs(runs)
+    confidence = opened[0].recipe.eval.confidence
     chosen = choose_split(opened, split)
     named = [name for name in opened[0].recipe.eval.metrics if all(name in run.recipe.eval.metrics for run in opened)]
     read = [
         Read(run, task, given, [_values(each.scored) for each in given])
         for run in opened
         for task, extra in [(task_of(run, trust), extra_of(run, named, trust))]
-        for given in [[answered(run, member, chosen, task, extra) for member in run.members]]
+        for given in [[answered(run, member, chosen, task, extra, confidence) for member in run.members]]
     ]
     notes = _require_same(chosen, read)
-    measure = choose_measure(chosen, read, metrics)
+    measure = choose_measure(chosen, read, metrics, confidence)
     against = [_against(measure, read[0], other) for other in read[1:]]
     for one in read:
         values = [{name: scores[name].value for name in measure.metrics} for scores in one.scores]
@@ -164,12 +165,11 @@ def _judged(measure: Measure, against: Sequence[Against]) -> list[Against]:
 def _side(measure: Measure, one: Read) -> Side:
     """A run on the split that is compared."""
     made: dict[str, dict[str, Any]] = {}
-    intervals = one.answered[0].scored.intervals(measure.confidence) if len(one.answered) == 1 else {}
     for name in measure.metrics:
         each = [scores[name] for scores in one.scores]
         made[name] = {"value": math.fsum(training.value for training in each) / len(each)}
         if len(each) == 1:
-            made[name] |= interval_entry(intervals.get(name, NONE))
+            made[name] |= interval_entry(one.answered[0].intervals.get(name, NONE))
         else:
             made[name]["values"] = [training.value for training in each]
         if entry_of(measure.split, one.run.results, name).get("selected"):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hfft.errors import DataError, near, shortened
+from hfft.metrics import OTHER_AVERAGES
 from hfft.reports.compare.runs import Answered, Member, Read, Run
 from hfft.tasks.classification import Classification
 from hfft.tasks.scores import headline_metric
 from hfft.tasks.task import Pictured
 
-SELDOM_WANTED = ("_micro", "_weighted", "_samples")
+SELDOM_WANTED = (*OTHER_AVERAGES, "_samples")
 
 WRITTEN = ("bleu", "chrf", "ter", "rouge")
 
@@ -53,13 +54,14 @@ def _plain(metric: str) -> str:
     return metric.removeprefix("evaluate_").partition("/")[0]
 
 
-def choose_measure(split: str, read: Sequence[Read], wanted: Sequence[str] | None) -> Measure:
+def choose_measure(split: str, read: Sequence[Read], wanted: Sequence[str] | None, confidence: float) -> Measure:
     """Chooses the scores to compare.
 
     Args:
         split: Whose.
         read: The runs.
         wanted: The scores to compare, the first decides; None for all that stand for the whole split.
+        confidence: Of the intervals.
 
     Raises:
         DataError: One that is wanted is not among those of all runs, or was computed in different ways.
@@ -70,7 +72,7 @@ def choose_measure(split: str, read: Sequence[Read], wanted: Sequence[str] | Non
     return Measure(
         split=split,
         examples=len(first.answered[0].scored.ids),
-        confidence=first.run.recipe.eval.confidence,
+        confidence=confidence,
         headline=headline,
         metrics=metrics,
         less=first.task.lower_is_better,

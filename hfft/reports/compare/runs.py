@@ -12,6 +12,7 @@ from hfft.data.label_values import Applying
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.io.run_folder import RunFolder, scored_splits
 from hfft.metrics.custom import find_metric, load_modules, number_labels
+from hfft.metrics.intervals import Interval
 from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
 from hfft.reports.compare.statistics import Values
@@ -78,10 +79,12 @@ class Answered:
     Attributes:
         scored: Answers and truths of the examples that have a truth, in the order of their ids.
         inputs: What was asked, an example each; None where the file does not say.
+        intervals: Of the scores.
     """
 
     scored: Scored
     inputs: list[Any]
+    intervals: dict[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -203,8 +206,10 @@ def _backbone(run: Run, trust: bool) -> PretrainedSource:
     return pretrained
 
 
-def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[ExtraMetric]) -> Answered:
-    """Reads what one training answered to a split.
+def answered(
+    run: Run, member: Member, split: str, task: Task, extra: Sequence[ExtraMetric], confidence: float
+) -> Answered:
+    """Reads what one training answered to a split, and scores it with intervals of this confidence.
 
     Raises:
         DataError: The file of predictions is not there, or its answers cannot be scored.
@@ -218,13 +223,13 @@ def answered(run: Run, member: Member, split: str, task: Task, extra: Sequence[E
     answers = [{key: value for key, value in row.items() if key not in NOT_THE_ANSWER} for row in rows]
     truths = [Applying(row["truth"], row["unknown"]) if row.get("unknown") else row["truth"] for row in rows]
     scored = Scored(task, [row["id"] for row in rows], answers, truths, extra)
+    intervals = scored.intervals(confidence)
     _require_scores(scored, file, run)
-    return Answered(scored, [row.get("input") for row in rows])
+    return Answered(scored, [row.get("input") for row in rows], intervals)
 
 
 def _require_scores(scored: Scored, file: Path, run: Run) -> None:
-    """Refuses answers that the task cannot score, which `Scored` does once, when it is first asked."""
-    _ = scored.intervals(run.recipe.eval.confidence)
+    """Refuses answers that the task could not score, with intervals or without."""
     failed = next((why for what, why in scored.measured.failed.items() if what.startswith(OWN)), None)
     if failed is not None:
         raise DataError(

@@ -123,7 +123,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [float(f"{place * step:.12g}") for place in range(first, last + 1)]
 
 
-def nice_bounds(low: float, high: float, count: int = 5) -> tuple[float, float]:
+def nice_bounds(low: float, high: float) -> tuple[float, float]:
     """The range widened to round values, so that the axis begins and ends with a tick.
 
     >>> nice_bounds(0.37, 2.48), nice_bounds(4, 4)
@@ -132,7 +132,7 @@ def nice_bounds(low: float, high: float, count: int = 5) -> tuple[float, float]:
     if not high > low:
         margin = abs(low) / 4 or 1.0
         return low - margin, high + margin
-    step = nice_step(high - low, count)
+    step = nice_step(high - low, 5)
     return (
         float(f"{math.floor(low / step + 1e-9) * step:.12g}"),
         float(f"{math.ceil(high / step - 1e-9) * step:.12g}"),

@@ -64,9 +64,8 @@ def _scores(curves: Facts, facts: Facts) -> list[Figure]:
 
 
 def _chosen(scores: Facts, facts: Facts) -> list[str]:
-    """The scores that get a chart: the one at the top first, no other averages of the same, none of one point."""
-    several = (metric for metric, found in scores.items() if len(found["step"]) > 1)
-    metrics = [metric for metric in several if not metric.endswith(("_micro", "_weighted"))]
+    """The scores that get a chart: the one at the top first, none of one point."""
+    metrics = [metric for metric, found in scores.items() if len(found["step"]) > 1]
     first = facts.get("headline", {}).get("metric")
     return sorted(metrics, key=lambda metric: metric != first)[:CHARTS]
 

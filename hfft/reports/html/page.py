@@ -43,7 +43,6 @@ def render(facts: Mapping[str, Any]) -> str:
         lead=facts.get("summary", ""),
         sections=[section for section in sections if section is not None],
         cards=headline(facts),
-        finished=facts.get("finished", True),
         ended=facts.get("ended"),
         warnings=[*checks.get("remarks", ()), *checks.get("warnings", ())],
         findings=checks.get("findings", ()),

@@ -8,13 +8,12 @@ from statistics import mean, stdev
 from typing import Any
 from urllib.parse import quote
 
+from hfft.metrics import OTHER_AVERAGES
 from hfft.metrics.intervals import WHY_NONE
 from hfft.reports.html.numbers import NOTHING, domain_of, entry_cell, entry_strip, range_text, score_text
 from hfft.reports.html.parts import Cell, Section, Table
 
 Facts = Mapping[str, Any]
-
-ASIDE = ("_micro", "_weighted")
 
 WHOLE, WEAKEST = 30, 15  # so many labels are shown at once; of more, so many of the weakest
 
@@ -58,7 +57,7 @@ def scores_section(facts: Facts) -> Section | None:
     if not scores:
         return None
     metrics = list(dict.fromkeys(metric for found in scores.values() for metric in found))
-    aside = [metric for metric in metrics if metric.endswith(ASIDE)]
+    aside = [metric for metric in metrics if metric.endswith(OTHER_AVERAGES)]
     entries = [entry for found in scores.values() for entry in found.values()]
     lacking = any(entry.get("low") is None for entry in entries) and not facts.get("seeds")
     if facts.get("seeds"):
@@ -115,7 +114,7 @@ def seeds_section(facts: Facts) -> Section | None:
     scores = [(split, found) for run in seeds for split, found in run["scores"].items()]
     pairs = dict.fromkeys((split, metric) for split, found in scores for metric in found)
     rows = []
-    for split, metric in (pair for pair in pairs if not pair[1].endswith(ASIDE)):
+    for split, metric in (pair for pair in pairs if not pair[1].endswith(OTHER_AVERAGES)):
         values = [run["scores"].get(split, {}).get(metric) for run in seeds]
         there = [value for value in values if value is not None]
         whole = [mean(there) if there else None, stdev(there) if len(there) > 1 else None]
@@ -143,7 +142,9 @@ def slices_part(slices: Sequence[Facts], id_: str, metric: str | None) -> Sectio
 def _slice_table(slices: Sequence[Facts], metric: str | None) -> Table:
     """A row for each part: examples, the first score with its bar, three others."""
     column = slices[0]["column"]
-    metrics = list(dict.fromkeys(name for part in slices for name in part["scores"] if not name.endswith(ASIDE)))
+    metrics = list(
+        dict.fromkeys(name for part in slices for name in part["scores"] if not name.endswith(OTHER_AVERAGES))
+    )
     metrics.sort(key=lambda name: name != metric)
     titles, rows = _scored_rows([(part["value"], part["examples"], part["scores"]) for part in slices], metrics[:4])
     columns, words = (column, "examples", *titles), (0,)

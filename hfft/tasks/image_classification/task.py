@@ -62,7 +62,6 @@ class ImageClassification(Classification):
 
     def __init__(self, options: Options):
         super().__init__(options)
-        self.options = options
         self.size = (0, 0)
         self.resized = False
 

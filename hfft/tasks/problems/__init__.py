@@ -30,10 +30,10 @@ OF_MODEL: dict[str, ProblemName] = {
 
 
 def problem_of_data(options: ProblemOptions, train: Dataset) -> Problem:
-    """Makes the target that the options name, or that the label columns of the training rows look like.
+    """Makes the problem that the options name, or that the label columns of the training rows look like.
 
     Raises:
-        RecipeError: An option has no effect on that target.
+        RecipeError: An option has no effect on that problem.
     """
     found = options.problem or find_problem(train, options.columns, options.delimiter, options.labels)
     target = _made(found, options)
@@ -42,7 +42,7 @@ def problem_of_data(options: ProblemOptions, train: Dataset) -> Problem:
 
 
 def problem_of_model(options: ProblemOptions, pretrained: Pretrained) -> Problem:
-    """Makes the target that a finished model answers, and takes labels and thresholds from it."""
+    """Makes the problem that a finished model answers, and takes labels and thresholds from it."""
     config = pretrained.config
     found = OF_MODEL.get(config.problem_type or "", "regression" if config.num_labels == 1 else "single")
     target = _made(options.problem or found, options)

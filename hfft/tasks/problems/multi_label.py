@@ -181,9 +181,6 @@ class MultiLabel(MeanLoss):
             self.settled = {"threshold": best_threshold(np.array(probabilities)[known], *marks)}
         return self._decided(probabilities)
 
-    def fold(self, model: Any) -> None:
-        """Nothing is kept beside the weights but the threshold, which the configuration has."""
-
     def score(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
         return multi_label_scores(*self._columns(answers, truths))
 

@@ -1,4 +1,4 @@
-"""The contract of a target, and the options that all targets share."""
+"""The contract of a problem, and the options that all problems share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from torch import Tensor
 from hfft.data.checks import Finding
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained
+from hfft.tasks.task import Answer
 
 ProblemName = Literal["single", "multi", "regression"]
-
-Answer = dict[str, Any]
 
 LabelName = Annotated[
     str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)
@@ -110,7 +109,15 @@ class ProblemOptions(BaseModel):
 
 
 class MeanLoss:
-    """The mean over examples of a loss that is known for each, for targets to build on."""
+    """The mean over examples of a loss that is known for each, for problems to build on; nothing is chosen on eval."""
+
+    settles: bool = False
+
+    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        return list(answers)
+
+    def fold(self, model: Any) -> None:
+        """Nothing is kept beside the weights that the configuration does not have."""
 
     def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         """`(batch,)`, class weights included."""
@@ -121,14 +128,14 @@ class MeanLoss:
         return torch.ones(len(encoded), device=encoded.device)
 
     def loss(self, logits: Tensor, encoded: Tensor, shares: Tensor | None = None) -> Tensor:
-        """See `Target.loss`."""
+        """See `Problem.loss`."""
         losses, weights = self.each_loss(logits, encoded), self.each_weight(encoded)
         if shares is not None:
             losses, weights = losses * shares, weights * shares
         return losses.sum() / weights.sum()
 
     def weight(self, encoded: Tensor, shares: Tensor | None = None) -> float:
-        """See `Target.weight`."""
+        """See `Problem.weight`."""
         weights = self.each_weight(encoded)
         return float((weights if shares is None else weights * shares).sum())
 
@@ -140,7 +147,7 @@ class Problem(Protocol):
     """
 
     uses: ClassVar[frozenset[str]]
-    """The options that have an effect, beside those that all targets use."""
+    """The options that have an effect, beside those that all problems use."""
 
     losses: ClassVar[tuple[str, ...]]
     """The losses it can be trained with; the first is the default."""

@@ -39,7 +39,6 @@ class Regression(MeanLoss):
         self.names: list[str] = []
         self.mean = self.spread = torch.zeros(0, dtype=torch.float64)
         self.trained = False  # whether the checkpoint has a head
-        self.settles = False
         self.settled: dict[str, Any] = {}
 
     def look(self, train: Dataset) -> None:
@@ -134,9 +133,6 @@ class Regression(MeanLoss):
 
     def _plain(self, row: list[float]) -> float | list[float]:
         return row[0] if len(row) == 1 and isinstance(self.options.label, str) else row
-
-    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
-        return list(answers)
 
     def fold(self, model: Any) -> None:
         _rescale(last_layer(model, len(self.names)), self.spread, self.mean)

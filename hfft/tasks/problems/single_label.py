@@ -37,7 +37,6 @@ class SingleLabel(MeanLoss):
         self.reading = Reading()
         self.labels: list[str] = []
         self.class_weights: Tensor | None = None
-        self.settles = False
         self.settled: dict[str, Any] = {}
 
     def look(self, train: Dataset) -> None:
@@ -104,12 +103,6 @@ class SingleLabel(MeanLoss):
 
     def truths(self, encoded: Tensor) -> list[str | None]:
         return [self.labels[number] if number >= 0 else None for number in encoded.tolist()]
-
-    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
-        return list(answers)
-
-    def fold(self, model: Any) -> None:
-        """Nothing is kept beside the weights."""
 
     def score(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
         return classification_scores(*_columns(answers, truths), self.labels)

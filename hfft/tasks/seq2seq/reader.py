@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from hfft.data.checks import UNLABELLED, Finding, count_rows
 from hfft.data.loaders import Examples
-from hfft.data.tokenization import SpecialTokens
+from hfft.data.tokenization import SpecialTokens, told_lengths
 from hfft.errors import DataError
 from hfft.models.pretrained import Pretrained
 from hfft.tasks.seq2seq.languages import Tongue, choose
@@ -101,7 +101,7 @@ class Reader:
         prepared.splits[split] = examples
         prepared.summary[split] = {
             "rows": len(ids),
-            "tokens": {"median": float(np.median(lengths)), "longest": int(lengths.max())},
+            "tokens": told_lengths(lengths),
             **{f"{side}_cut": int(cut.sum()) for side, cut in zip(("source", "target"), cuts, strict=True)},
         }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hfft.data import checks
+from hfft.data.tokenization import told_lengths
 from hfft.errors import DataError
 from hfft.tasks.token_classification.documents import Documents, Truth, scheme_findings
 from hfft.tasks.token_classification.postprocess import Document
@@ -91,7 +92,7 @@ def summary(
         "rows": len(documents),
         "words": sum(document.words for document in documents),
         "labels": dict(sorted(kinds.items())),
-        "tokens": {"median": float(np.median(lengths)), "longest": int(lengths.max())},
+        "tokens": told_lengths(lengths),
         "in_windows": int((windows > 1).sum()),
     }
 

@@ -70,7 +70,7 @@ def read_documents(rows: Dataset, split: str, columns: Columns) -> Documents:
             "and its tag (CoNLL), name the file .conll; else write .jsonl, with a list of words and one of tags a row."
         )
     require_columns({split: rows}, {"task.tokens": [columns.tokens]})
-    given, column = list(rows[columns.tokens]), columns.tokens
+    given, column = rows[columns.tokens][:], columns.tokens
     whole = any(isinstance(value, str) for value in given)
     for row, value in enumerate(given):
         if whole and not isinstance(value, str):
@@ -88,7 +88,7 @@ def read_answered(rows: Dataset, split: str, columns: Columns) -> Documents:
     """
     documents = read_documents(rows, split, columns)
     require_columns({split: rows}, {"task.tags": [columns.tags]})
-    values, feature = list(rows[columns.tags]), _inner(rows.features[columns.tags])
+    values, feature = rows[columns.tags][:], _inner(rows.features[columns.tags])
     read = _spans if documents.whole else _tags
     truths = [
         None if value is None else read(document, value, feature, row, split, columns)

@@ -35,7 +35,8 @@ class Cadence:
         """
         if step >= self.total_steps:
             return 0
-        return self._periods(self.total_steps - 1) - self._periods(step) + 1
+        before_last = self.total_steps - 1
+        return min(self._periods(before_last) - self._periods(step), before_last - step) + 1
 
     def _periods(self, step: int) -> int:
         every = Fraction(str(self.every)) if self.every is not None else Fraction(1)  # 0.1 of 10 is 1, not a bit more

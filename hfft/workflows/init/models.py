@@ -125,7 +125,7 @@ def _at_hand(pretrained: PretrainedSource, task: str, languages: Sequence[str | 
     if task == "token-classification":
         answered = {split_tag(tag)[1] for tag in answered if tag != OUTSIDE}
     other_head = pretrained.has_head and not writes and answered != {*labels}
-    made = Model(name, _millions(Path(pretrained.place)), "", limit, family, new_head=other_head, at_hand=True)
+    made = Model(name, _millions(Path(pretrained.place)), "", limit, family, new_head=other_head)
     prefixes = family != "t5" or bool(getattr(config, "task_specific_params", None))
     return _with_codes(made, languages) if task == "translation" and prefixes else made
 
@@ -173,7 +173,6 @@ class Model:
         new_head: Whether it brings a head that answers something else.
         note: What else to know.
         options: Of the task, that it needs.
-        at_hand: Whether it lies on this machine.
     """
 
     name: str
@@ -184,7 +183,6 @@ class Model:
     new_head: bool = False
     note: str = ""
     options: tuple[tuple[str, Any], ...] = ()
-    at_hand: bool = False
 
     @property
     def size(self) -> float:

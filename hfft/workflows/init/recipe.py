@@ -125,9 +125,9 @@ def _look(wanted: InitOptions, ask: Ask, say: Say) -> Found:
 def _settled(columns: Mapping[str, Column], wanted: InitOptions, ask: Ask) -> Guess:
     """Guesses until nothing is unclear."""
     asked: dict[str, Question] = {}
-    reason = guess(columns, wanted).reasons["name"]
+    made = guess(columns, wanted)
+    reason = made.reasons["name"]
     while True:
-        made = guess(columns, wanted)
         questions = [question for question in made.questions if question.field not in asked]
         if not questions:
             answered = {field: f"{question.why} (chosen)" for field, question in asked.items()}
@@ -137,6 +137,7 @@ def _settled(columns: Mapping[str, Column], wanted: InitOptions, ask: Ask) -> Gu
         parts = questions[0].parts(ask(questions[0]))
         several = isinstance(getattr(wanted, questions[0].field), tuple)
         wanted = replace(wanted, **{questions[0].field: parts if several else parts[0]})
+        made = guess(columns, wanted)
 
 
 def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say) -> tuple[dict[str, Split], Source]:

@@ -261,11 +261,13 @@ def _first_rows(path: Path, flag: str) -> tuple[Table, int, bool]:
         first = file.read(FIRST)
     ends = [place.end() for place in re.finditer(b"\n", first)]
     if path.suffix.lower() in (".csv", ".tsv"):  # inside quotes a line may end where no row does
-        quotes = first.count(b'"')
+        quotes, end = first.count(b'"'), len(first)
         while ends and quotes % 2:
-            quotes -= first[ends.pop() :].count(b'"')
-            first = first[: ends[-1]] if ends else b""
-            quotes = first.count(b'"')
+            ends.pop()
+            start = ends[-1] if ends else 0
+            quotes -= first.count(b'"', start, end)
+            end = start
+        first = first[:end]
     first = first[: ends[-1]] if ends else first
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, path.name).write_bytes(first)

@@ -58,9 +58,9 @@ def read_questions(task: Task, inputs: Any) -> Questions:
     rows, findings = table.rows, table.findings("data", task.inputs)
     if not len(rows):
         raise DataError("There is nothing to answer: give texts, or files.")
-    inputs_found = inputs_of(task, rows)
-    blank = {number: why for number, parts in enumerate(inputs_found) if (why := _why_blank(task, parts))}
-    return questions_of(task, rows, {**blank, **faults}, findings)
+    read = inputs_of(task, rows)
+    blank = {number: why for number, parts in enumerate(read) if (why := _why_blank(task, parts))}
+    return questions_of(task, rows, read, {**blank, **faults}, findings)
 
 
 Read = tuple[Table, dict[int, str]]  # rows, and why some of them cannot be asked

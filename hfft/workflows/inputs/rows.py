@@ -12,7 +12,7 @@ from datasets import Dataset, Features, Value
 
 from hfft.data.checks import Finding
 from hfft.data.images import cast_images
-from hfft.tasks.inputs import alone, file_columns, inputs_of
+from hfft.tasks.inputs import alone, file_columns
 from hfft.tasks.task import Pictured, Task
 
 
@@ -41,16 +41,22 @@ class Questions:
 TEXTS = ("string", "large_string", "null")  # types of columns that hold texts, or nothing
 
 
-def questions_of(task: Task, rows: Dataset, faults: Mapping[int, str], findings: Sequence[Finding] = ()) -> Questions:
+def questions_of(
+    task: Task,
+    rows: Dataset,
+    inputs: list[tuple[Any, ...]],
+    faults: Mapping[int, str],
+    findings: Sequence[Finding] = (),
+) -> Questions:
     """Finds rows in which an input is missing, and puts an empty one there.
 
     Args:
         task: Says in which columns its inputs stand.
         rows: Raw rows.
+        inputs: Theirs, as `inputs_of` gives them.
         faults: Why other rows cannot be asked, by their numbers.
         findings: What is worth a warning in how they were read.
     """
-    inputs = inputs_of(task, rows)
     for column, name in enumerate(task.inputs):
         missing = [number for number, parts in enumerate(inputs) if parts[column] is None]
         faults = {**dict.fromkeys(missing, f"nothing stands in the column '{name}'"), **faults}
@@ -64,7 +70,7 @@ def _filled(rows: Dataset, name: str, missing: Sequence[int], are_pictures: bool
     """Puts an empty input into the rows where it is missing; what is no text, list or picture is left to the task."""
     outer, _, inner = (name, "", "") if name in rows.column_names else name.partition(".")
     rows = cast_images(rows, name, "data") if are_pictures else rows
-    values, feature = list(rows[outer]), rows.features[outer]
+    values, feature = rows[outer][:], rows.features[outer]
     kind = feature[inner] if inner else feature
     is_text = isinstance(kind, Value) and kind.dtype in TEXTS
     if not (are_pictures or is_text or hasattr(kind, "feature")):
