@@ -162,33 +162,39 @@ def _replaced(looked: Looked, rows: np.ndarray, found: Looked) -> Looked:
     return Looked(faults, digests, sizes, deep, transparent)
 
 
-def image_findings(
-    splits: Mapping[str, Dataset], column: str, looked: Mapping[str, Looked], labels: Sequence[Hashable] = ()
-) -> list[checks.Finding]:
-    """Counts what `look_at` found: images that cannot be read, lose depth or transparency, or stand twice.
+def image_findings(split: str, rows: Dataset, column: str, looked: Looked) -> list[checks.Finding]:
+    """Counts what `look_at` found in a split: images that cannot be read, or lose depth or transparency.
 
     Args:
-        splits: The data, as `as_images` gave it.
+        split: Its name.
+        rows: As `as_images` gave it.
         column: The column of the images.
-        looked: What `look_at` found in each split.
-        labels: The label of each training row, or None where it has none: one image with two labels is found by them.
+        looked: What was found.
     """
-    findings = []
-    for split, seen in looked.items():
-        total = len(seen.faults)
-        faulty = np.flatnonzero(~seen.readable)[: checks.SHOWN].tolist()
-        reasons = "; ".join(
-            f"{Path(shown_name(splits[split][row][column])).name}: {seen.faults[row]}" for row in faulty
-        )
-        unreadable = f"cannot be read and are left out ({reasons})"
-        findings += checks.count_rows("unreadable", split, ~seen.readable, total, unreadable)
-        findings += checks.count_rows("deep", split, seen.deep, total, DEEP)
-        findings += checks.count_rows("transparent", split, seen.transparent, total, TRANSPARENT)
+    total = len(looked.faults)
+    faulty = np.flatnonzero(~looked.readable)[: checks.SHOWN].tolist()
+    reasons = "; ".join(f"{Path(shown_name(rows[row][column])).name}: {looked.faults[row]}" for row in faulty)
+    unreadable = f"cannot be read and are left out ({reasons})"
+    return [
+        *checks.count_rows("unreadable", split, ~looked.readable, total, unreadable),
+        *checks.count_rows("deep", split, looked.deep, total, DEEP),
+        *checks.count_rows("transparent", split, looked.transparent, total, TRANSPARENT),
+    ]
+
+
+def repeated_images(looked: Mapping[str, Looked], labels: Sequence[Hashable]) -> list[checks.Finding]:
+    """Counts images that stand twice, and those that have two labels.
+
+    Args:
+        looked: What `look_at` found in each split.
+        labels: The label of each training row, or None where it has none.
+    """
     keys = {split: _keys(split, seen) for split, seen in looked.items()}
-    findings += checks.repeated(keys, lambda key: key)
-    if labels:
-        findings += checks.contradictions(keys["train"], labels, lambda key: key)
-    return findings
+    return checks.repeated(keys, _itself) + checks.contradictions(keys["train"], labels, _itself)
+
+
+def _itself(key: Hashable) -> Hashable:
+    return key
 
 
 def none_left(rows: Dataset, column: str, looked: Looked, split: str) -> DataError:

@@ -53,7 +53,7 @@ class Examples:
         alike: Whether training batches hold rows of like length. If not, only the micro-batches do into which a batch
             is cut. Scored together they are in any case.
         labels: The right answers as plain values, one an example; None where there is none. Empty where nobody asks.
-        inputs: What the task wants to know of what was asked when it puts answers in words, one an example.
+        inputs: What was asked, a Dataset as the task's `read` gives it, a row an example; None where nobody asks.
     """
 
     rows: Dataset
@@ -62,7 +62,7 @@ class Examples:
     views: Views | None = None
     alike: bool = True
     labels: Sequence[Any] = ()
-    inputs: Sequence[Any] = ()
+    inputs: Any = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,7 +75,7 @@ class Examples:
             ids=self.ids[places],
             lengths=None if self.lengths is None else self.lengths[places],
             labels=[self.labels[place] for place in places] if self.labels else (),
-            inputs=[self.inputs[place] for place in places] if self.inputs else (),
+            inputs=None if self.inputs is None else self.inputs.select(places),
         )
 
 

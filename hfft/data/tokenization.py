@@ -57,45 +57,6 @@ def longest_input(
     return wanted or most
 
 
-def tokenize(
-    rows: Dataset,
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    overlap: int | None = None,
-    keep: bool = True,
-) -> tuple[Dataset, np.ndarray]:
-    """Tokenizes the column `text`, with the column `pair` behind it where there is one, and keeps the other columns.
-
-    Args:
-        rows: With a column `text`, and perhaps `pair`.
-        tokenizer: Its special tokens are added; longer texts are cut on its `truncation_side`.
-        max_length: Tokens a text, or pair, may have.
-        overlap: Longer texts become windows of `max_length` that share this many tokens, instead of being cut; of a
-            pair the second text does, and the first stands in each window. None cuts.
-        keep: Keep the result on disk, for the next time.
-
-    Returns:
-        The rows with the tokenizer's columns instead of the texts (no attention mask: padding makes it); with windows
-        each entry is a list of windows. And `(rows,)` booleans that say which were too long.
-
-    Raises:
-        RecipeError: Windows are wanted, and `overlap` or the tokenizer does not allow them.
-    """
-    if overlap is not None:
-        _check_windows(tokenizer, max_length, overlap)
-    texts = [name for name in ("text", "pair") if name in rows.column_names]
-
-    def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
-        given = [batch[name] for name in texts]
-        if overlap is not None:
-            return _windows(tokenizer, given, max_length, overlap)
-        columns, long = tokenized(tokenizer, max_length, **dict(zip(("text", "text_pair"), given, strict=False)))
-        return {**columns, "_cut": long}
-
-    encoded = encode_rows(rows, encode, texts, tokenizer, [max_length, overlap] if keep else None)
-    return encoded.remove_columns("_cut"), np.array(encoded["_cut"], dtype=bool)
-
-
 def tokenized(
     tokenizer: PreTrainedTokenizerBase, max_length: int, **texts: list[str]
 ) -> tuple[dict[str, Any], list[bool]]:
@@ -161,7 +122,8 @@ def _remove_damaged(file: Path, rows: int) -> None:
         file.unlink(missing_ok=True)
 
 
-def _check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:
+def check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:
+    """Raises RecipeError where `overlap` or the tokenizer does not allow windows."""
     if not tokenizer.is_fast:
         raise RecipeError(f"task.windows needs a fast tokenizer, and {type(tokenizer).__name__} is none.")
     if max_length > UNLIMITED:
@@ -186,7 +148,17 @@ def room_beside(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: in
     return room
 
 
-def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, overlap: int) -> dict[str, Any]:
+def tokenized_in_windows(
+    tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, overlap: int
+) -> dict[str, Any]:
+    """Tokenizes texts, the longer ones in windows of `max_length` tokens: a list of windows a row in each column.
+
+    Args:
+        tokenizer: Its special tokens stand around each window.
+        texts: A column of texts, or two: of a pair the second is cut into windows, and the first stands in each.
+        max_length: Tokens of a window.
+        overlap: Tokens that neighbouring windows share.
+    """
     try:
         flat = tokenizer(
             *texts,
@@ -209,7 +181,7 @@ def _windows(tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, ov
     for name, values in columns.items():
         for owner, value in zip(owners, values, strict=True):
             grouped[name][owner].append(value)
-    return {**grouped, "_cut": [len(windows) > 1 for windows in grouped["input_ids"]]}
+    return grouped
 
 
 def never_empty(columns: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hfft.errors import ModelError, RecipeError
 from hfft.registry import find
-from hfft.tasks.task import Task
+
+if TYPE_CHECKING:
+    from hfft.tasks.task import Task
 
 TASKS = {
     "text-classification": "hfft.tasks.text_classification:TextClassification",
@@ -34,26 +36,17 @@ def find_task(name: str, trust: bool) -> type[Task]:
     """Finds a task's class by its name in TASKS, an entry point of the group `hfft.tasks`, or `module:Class`.
 
     Raises:
-        RecipeError: There is no such task, its code is not trusted, or it lacks a member of `Task`.
+        RecipeError: There is no such task, its code is not trusted, it does not build on `hfft.tasks.task.Task`, or it
+            lacks what each task has to write.
     """
+    from hfft.tasks.task import Task, lacking  # which brings torch
+
     kind = find(name, TASKS, where="task.name", trust=trust, group="hfft.tasks")
-    methods = (member for member in vars(Task) if not member.startswith("_"))
-    _require(name, [member for member in ("Options", *methods) if not hasattr(kind, member)])
+    if not (isinstance(kind, type) and issubclass(kind, Task)):
+        raise RecipeError(f"task.name is '{name}', which is no subclass of hfft.tasks.task.Task.")
+    if missing := lacking(kind):
+        raise RecipeError(f"task.name is '{name}', which lacks {', '.join(missing)}: see hfft.tasks.task.Task.")
     return kind
-
-
-def make_task(kind: type[Task], options: Any) -> Task:
-    """Makes a task. Raises RecipeError where it lacks an attribute of `Task`, whether of the class or its own."""
-    made = kind(options)
-    # Not asked of the task itself: what is computed on demand may not be known before the data is.
-    known = {*dir(kind), *vars(made)}
-    _require(f"{kind.__module__}:{kind.__qualname__}", [name for name in Task.__annotations__ if name not in known])
-    return made
-
-
-def _require(name: str, missing: list[str]) -> None:
-    if missing:
-        raise RecipeError(f"task.name is '{name}', which lacks {', '.join(sorted(missing))}: see hfft.tasks.task.Task.")
 
 
 def task_of_architectures(model: str, architectures: Sequence[str] | None) -> str:

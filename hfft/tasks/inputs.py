@@ -12,11 +12,6 @@ from hfft.data.images import cast_images
 from hfft.tasks.task import Pictured, Task
 
 
-def file_columns(task: Task) -> list[str]:
-    """The columns of the input that hold pictures or name files."""
-    return task.file_columns if isinstance(task, Pictured) else []
-
-
 def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
     """The inputs of raw rows, a tuple a row, None for a missing one.
 
@@ -30,7 +25,7 @@ def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
 
 def _column(task: Task, rows: Dataset, name: str) -> list[Any]:
     setting = setting_of(task, name)
-    if name not in file_columns(task):
+    if name not in task.file_columns:
         return read_column(rows, "data", setting, name)
     require_columns({"data": rows}, {setting: [name]})
     return [

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfft.data.findings import Finding
 from hfft.data.label_values import unknown_of
@@ -15,7 +15,10 @@ from hfft.io.console import Console
 from hfft.metrics import OTHER_AVERAGES
 from hfft.metrics.intervals import NONE, WHY_NONE, Interval, intervals
 from hfft.metrics.weighing import Scores, Weighted, repeated
-from hfft.tasks.task import Answer, Notes, Task, is_answered
+from hfft.tasks.answers import Answer, Notes, is_answered
+
+if TYPE_CHECKING:  # which brings torch
+    from hfft.tasks.task import Task
 
 OWN = "The task's own"  # how a failure of the task itself begins
 
@@ -76,7 +79,7 @@ class Scored:
         if not self.labelled[1]:
             return Measured()
         measured = Measured()
-        measured.add(f"{OWN} score", lambda: self.task.score(*self.labelled))
+        measured.add(f"{OWN} score", lambda: self.task.compute_metrics(*self.labelled))
         for metric in self.extra:
             measured.add(_name_of(metric), partial(_values, metric, *self.labelled))
         return measured

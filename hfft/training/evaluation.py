@@ -61,7 +61,7 @@ class Evaluator:
         budget: What one process answers at once.
         workers: Processes that load batches.
         extra: Further metrics, functions of (answers, truths).
-        settles: Whether the task chooses on this split what answers depend on beside the weights.
+        tunes_threshold: Whether the task chooses on this split what answers depend on beside the weights.
     """
 
     task: Task
@@ -69,7 +69,7 @@ class Evaluator:
     budget: Budget
     workers: int = 0
     extra: Sequence[ExtraMetric] = ()
-    settles: bool = False
+    tunes_threshold: bool = False
 
     def __call__(
         self,
@@ -119,8 +119,8 @@ class Evaluator:
         answers, truths = [row[1] for row in found], list(self.examples.labels)
         known = [row for row, answer in enumerate(answers) if is_answered(answer)]
         made = self._postprocessed(answers, known)
-        if self.settles and known:
-            made = self.task.settle(made, [truths[row] for row in known])
+        if self.tunes_threshold and known:
+            made = self.task.tune_threshold(made, [truths[row] for row in known])
         for row, answer in zip(known, made, strict=True):
             answers[row] = answer
         scored = Scored(self.task, ids, answers, truths, self.extra)

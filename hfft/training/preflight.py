@@ -57,7 +57,7 @@ def try_scores(
     evaluator = evaluators["eval"] if "eval" in evaluators else next(iter(evaluators.values()))
     try:
         tried = evaluator.trial(model, accelerator)
-        own = tried.task.score(*tried.labelled) if tried.labelled[1] else {}
+        own = tried.task.compute_metrics(*tried.labelled) if tried.labelled[1] else {}
         further = _further(tried, metrics)
     except Exception as error:
         if not metrics:

@@ -6,7 +6,7 @@ In order: task, data, model, tuning (adapter, freeze, groups: always in this ord
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from accelerate import Accelerator
@@ -27,11 +27,11 @@ from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
 from hfft.recipe.sections import ModelSection
 from hfft.registry import find, require
-from hfft.tasks import find_task, make_task
-from hfft.tasks.inputs import file_columns
+from hfft.tasks import find_task
+from hfft.tasks.prepare import Prepared, prepare
 from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.slices import check_columns
-from hfft.tasks.task import Prepared, Task
+from hfft.tasks.task import Task
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.ema import Average
@@ -125,7 +125,7 @@ def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
     warnings = []
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
         warnings.append("eval.while_training has no effect: there is no eval split.")
-    return ResolvedRecipe(complete, make_task(kind, options), extra, trust, warnings)
+    return ResolvedRecipe(complete, kind(options), extra, trust, warnings)
 
 
 def _with_adapter(recipe: Recipe) -> Recipe:
@@ -163,8 +163,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         read = read_splits(recipe, task)
         splits, stream = read.splits, read.stream
         with rows_named_as_in_train(read.uncut):
-            prepared = task.prepare(splits, pretrained)
-        prepared = replace(prepared, summary=prepared.told())
+            prepared = prepare(task, splits, pretrained)
         head = pretrained.labels
         model, new = task.model(pretrained)
     scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
@@ -218,7 +217,7 @@ def _fingerprints(read: Data, task: Task) -> dict[str, str]:
     return {
         split: fingerprint_of_first(rows)
         if read.stream is not None and split == "train"
-        else fingerprint(rows, file_columns(task))
+        else fingerprint(rows, task.file_columns)
         for split, rows in read.splits.items()
     }
 
@@ -370,7 +369,7 @@ def _evaluators(resolved: ResolvedRecipe, prepared: Prepared, accelerator: Accel
             budget,
             recipe.data.workers,
             resolved.extra_metrics,
-            settles=task.settles and split == "eval",
+            tunes_threshold=task.tunes_threshold and split == "eval",
         )
         for split, examples in prepared.splits.items()
         if split != "train"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,45 +30,6 @@ def recipe_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-@dataclass(frozen=True)
-class Purpose:
-    """What a task is for: in a sentence, the columns it needs, and the shortest recipe."""
-
-    sentence: str
-    columns: str
-    example: str
-
-
-PURPOSES = {
-    "text-classification": Purpose(
-        "One label, several labels or numbers for each text or pair of texts: topic, intent, sentiment, likeness.",
-        "text (or two columns: a pair), label",
-        "task: {name: text-classification, text: body, label: team}",
-    ),
-    "summarization": Purpose(
-        "A shorter text for each text, scored by ROUGE.",
-        "source, target",
-        "task: {name: summarization, source: article, target: summary}",
-    ),
-    "translation": Purpose(
-        "The same in another language, scored by BLEU, chrF and TER.",
-        "source, target ('translation.en' for a nested one)",
-        "task: {name: translation, source: en, target: de}",
-    ),
-    "image-classification": Purpose(
-        "One label, several labels or numbers for each image.",
-        "image, label; or a folder with a subfolder for each label",
-        "task: {name: image-classification, image: photo, label: species}",
-    ),
-    "token-classification": Purpose(
-        "A tag for each word, or spans in a text: names, places, parts of speech.",
-        "tokens (lists of words, or texts), tags (as many tags, or {start, end, label})",
-        "task: {name: token-classification, tokens: words, tags: ner_tags}",
-    ),
-}
-"""By the task's name; tests hold that each task of hfft has one, and that its example is valid."""
-
-
 def describe_tasks(name: str | None = None) -> Iterator[str]:
     """Yields lines about every task, or one: what it is for, its columns, an example, and its options.
 
@@ -83,7 +43,7 @@ def describe_tasks(name: str | None = None) -> Iterator[str]:
         kind = find_task(known, trust=False)
         if number:
             yield ""
-        purpose = PURPOSES.get(known)
+        purpose = kind.purpose
         yield f"{known}: {purpose.sentence if purpose else (kind.__doc__ or '').splitlines()[0]}"
         if purpose is not None:
             yield f"  columns: {purpose.columns}"

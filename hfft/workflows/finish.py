@@ -50,8 +50,8 @@ def finish(setup: Setup, folder: RunFolder, callbacks: Callbacks, console: Conso
     with averaged(run) if own else nullcontext():  # what was kept is of the average already
         scored: dict[str, Scored] = {}
         known = _known(callbacks, chosen, soup)
-        # What is settled on eval decides the answers to the others: eval comes first.
-        for split, evaluator in sorted(setup.evaluators.items(), key=lambda item: not item[1].settles):
+        # What is chosen on eval decides the answers to the others: eval comes first.
+        for split, evaluator in sorted(setup.evaluators.items(), key=lambda item: not item[1].tunes_threshold):
             done = known is not None and split == "eval" and len(known.ids) == len(evaluator.examples)
             tell = callbacks.log.line.scoring(split)
             scored[split] = known if known and done else evaluator(run.model, run.accelerator, run.asked_to_stop, tell)
@@ -120,7 +120,7 @@ def _results(
     }
     said: list[str] = soup.remarks if soup is not None else []
     for split, found in scored.items():
-        selected = split == "eval" and (recipe.train.keep_best is not None or setup.task.settles)
+        selected = split == "eval" and (recipe.train.keep_best is not None or setup.task.tunes_threshold)
         whole, by_label = score_table(found, recipe.eval.confidence, selected)
         results[split] = whole
         results |= {f"{split}_labels": by_label} if by_label else {}
@@ -132,7 +132,7 @@ def _results(
         said += [str(finding) for finding in notes.findings]
     return {
         **results,
-        "settled": setup.task.settled,
+        "settled": setup.task.fitted,
         "confidence": recipe.eval.confidence,
         "train_seconds": progress.seconds,
         "skipped_steps": progress.skipped,
@@ -173,8 +173,8 @@ def save_model(setup: Setup, folder: RunFolder, results: dict[str, Any]) -> Any 
     run, recipe, prepared = setup.run, setup.recipe, setup.prepared
     trained = Trained(recipe, setup.task, setup.base, setup.strategy, prepared.summary, prepared.findings)
     model = plain_model(run.model, run.accelerator)
-    setup.task.fold(model)
-    for name, value in setup.task.settled.items():
+    setup.task.fuse_scale(model)
+    for name, value in setup.task.fitted.items():
         setattr(model.config, name, value)
     if recipe.tune.adapter is not None:
         with whole_folder(folder.adapter) as place:

@@ -20,7 +20,8 @@ from hfft.models.origin import WEIGHTS, origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
 from hfft.recipe.parsing import override
-from hfft.tasks import find_task, make_task, task_of_architectures
+from hfft.tasks import find_task, task_of_architectures
+from hfft.tasks.prepare import restore
 from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.task import Task
 from hfft.workflows.build import open_pretrained
@@ -139,8 +140,8 @@ def open_finished(
         recipe = Recipe.from_dict({**values, "data": {"hub": TRANSIENT}}, *overrides)
     kind = find_task(recipe.task.name, trust)
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]
-    task = make_task(kind, recipe.task_options(kind.Options))
-    task.reopen(pretrained)
+    task = kind(recipe.task_options(kind.Options))
+    restore(task, pretrained)
     model, new = task.model(pretrained)
     if new:
         raise ModelError(f"'{place}' has no trained head: {', '.join(new[:3])} would start at random. Train it first.")

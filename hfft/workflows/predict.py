@@ -19,7 +19,8 @@ from hfft.data.table import texts_within
 from hfft.errors import DataError
 from hfft.io.console import Console
 from hfft.io.run_folder import write_text
-from hfft.tasks.inputs import file_columns, inputs_of, shown_inputs
+from hfft.tasks.inputs import inputs_of, shown_inputs
+from hfft.tasks.prepare import new_rows
 from hfft.tasks.scores import Scored, Table, score_table, show_scores
 from hfft.tasks.task import Pictured, Task, is_answered
 from hfft.training.evaluation import Evaluator
@@ -153,7 +154,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
         DataError: A file cannot be read, its rows do not fit the model, or none of them can be scored.
     """
     task = finished.task
-    table = read_files(list(files), ".", "--data", file_columns(task))
+    table = read_files(list(files), ".", "--data", task.file_columns)
     rows, read = table.rows, table.findings("data", _named_columns(task))
     if not len(rows):
         raise DataError("--data: there are no rows to score.")
@@ -209,7 +210,7 @@ def _scored(finished: Finished, asked: Questions, answered: bool) -> tuple[Score
     told = [str(finding) for finding in asked.findings]
     if len(faults) == len(asked.rows):
         return nothing, told, faults
-    prepared = task.questions(asked.rows, answered)
+    prepared = new_rows(task, asked.rows, answered)
     faults = {**prepared.unanswered, **faults}
     told += [str(finding) for finding in prepared.findings if answered or finding.kind not in UNSAID]
     examples = prepared.splits.get("data")

@@ -96,7 +96,7 @@ def _results(setup: Setup, scored: Scored) -> dict[str, Any]:
         "eval_labels": by_label,
         "eval_examples": len(scored.labelled[1]),
         "confidence": setup.recipe.eval.confidence,
-        "settled": setup.task.settled,
+        "settled": setup.task.fitted,
         "ended": None,
         "warnings": [*setup.warnings, *scored.warnings("eval")],
         "remarks": [

@@ -8,11 +8,11 @@ from datasets import Dataset
 
 from hfft.data.checks import Finding
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
-from hfft.data.streaming import Encoder, Stream, open_stream
+from hfft.data.streaming import Stream, open_stream
 from hfft.data.table import texts_within
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
-from hfft.tasks.inputs import file_columns
+from hfft.tasks.prepare import StreamReader
 from hfft.tasks.task import Task
 
 HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
@@ -50,7 +50,7 @@ def read_splits(recipe: Recipe, task: Task) -> Data:
         splits, findings = {"train": stream.first, **rest}, stream.findings
     elif data.files is not None:
         named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
-        splits, findings = read_local({**data.files}, wanted, data.root, file_columns(task), named)
+        splits, findings = read_local({**data.files}, wanted, data.root, task.file_columns, named)
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)
@@ -65,9 +65,9 @@ def read_splits(recipe: Recipe, task: Task) -> Data:
 def _stream(recipe: Recipe, task: Task) -> Stream:
     data = recipe.data
     assert data.hub is not None  # the recipe has seen to it
-    if not isinstance(task, Encoder):
+    if not task.streams:
         raise RecipeError(
             f"data.streaming: the task '{recipe.task.name}' cannot read its rows as a stream. Leave streaming out."
         )
     rows = stream_hub(data.hub, data.config, data.revision, data.train)
-    return open_stream(rows, recipe.train.batch_size, task)
+    return open_stream(rows, recipe.train.batch_size, StreamReader(task))

@@ -38,11 +38,11 @@ class Watched(text_classification.TextClassification):
         elif self.read is not None:
             forbid_writing(self.read.parent)
 
-    def prepare(self, splits: Any, pretrained: Any) -> Any:
+    def look(self, train: Any) -> None:
         if self.fault == "data":
             raise DataError("The file train.csv is missing.")
         assert RANK == 0 or self.read is None or self.read.exists()
-        return super().prepare(splits, pretrained)
+        super().look(train)
 
     def model(self, pretrained: Any) -> Any:
         made = super().model(pretrained)

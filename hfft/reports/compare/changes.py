@@ -105,7 +105,7 @@ def _scored_alone(
 
 
 def _score(each: Answered, row: int) -> dict[str, float]:
-    return each.scored.task.score([each.scored.answers[row]], [each.scored.truths[row]])
+    return each.scored.task.compute_metrics([each.scored.answers[row]], [each.scored.truths[row]])
 
 
 def _largest(gain: np.ndarray) -> list[int]:

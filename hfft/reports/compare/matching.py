@@ -9,7 +9,6 @@ from typing import Any
 from hfft.errors import DataError, near, shortened
 from hfft.metrics import OTHER_AVERAGES
 from hfft.reports.compare.runs import Answered, Member, Read, Run
-from hfft.tasks.classification import Classification
 from hfft.tasks.scores import headline_metric
 from hfft.tasks.task import Pictured
 
@@ -188,7 +187,7 @@ def _told(mine: Answered, theirs: Answered, row: int) -> dict[str, tuple[Any, An
 
 def _truth(side: Answered, row: int) -> Any:
     truth, task = side.scored.truths[row], side.scored.task
-    if isinstance(task, Classification) and task.target.problem == "multi":
+    if task.output == "labels":
         return sorted(truth)  # two runs may know the labels in different orders
     return truth
 

@@ -17,7 +17,8 @@ from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
 from hfft.reports.compare.statistics import Values
 from hfft.reports.run_files import DATA, ENVIRONMENT, answer_lines, prediction_lines, read_results, read_shaped
-from hfft.tasks import find_task, make_task
+from hfft.tasks import find_task
+from hfft.tasks.prepare import restore
 from hfft.tasks.problems import OF_MODEL
 from hfft.tasks.problems.single_label import label_settings
 from hfft.tasks.scores import OWN, ExtraMetric, Scored
@@ -168,8 +169,8 @@ def task_of(run: Run, trust: bool) -> Task:
         SetupError: What it needs of the model is not there.
     """
     kind = find_task(run.recipe.task.name, trust)
-    task = make_task(kind, run.recipe.task_options(kind.Options))
-    task.reopen(_backbone(run, trust))
+    task = kind(run.recipe.task_options(kind.Options))
+    restore(task, _backbone(run, trust))
     return task
 
 

@@ -14,16 +14,15 @@ from torch import Tensor
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from hfft.data import checks
-from hfft.data.images import Looked, as_images, image_findings, look_at, none_left, open_image
+from hfft.data.images import Looked, as_images, image_findings, look_at, none_left, open_image, repeated_images
 from hfft.data.loaders import Batch, Examples, Views
 from hfft.errors import DataError
 from hfft.models.image_size import for_size, require_colours, require_fit, seen_size, set_size
 from hfft.models.pretrained import Pretrained
+from hfft.tasks.answers import Purpose
 from hfft.tasks.classification import Classification
 from hfft.tasks.image_classification.views import MIX, AugmentOptions, draw_mix, generator_of, mixed, training_view
-from hfft.tasks.problems import problem_of_model
 from hfft.tasks.problems.problem import ProblemOptions
-from hfft.tasks.task import Prepared
 
 USE = """from transformers import pipeline
 
@@ -58,96 +57,77 @@ class ImageClassification(Classification):
     """A classification head on an image encoder (see `hfft.tasks.task.Task` for what each method promises)."""
 
     Options: ClassVar[type[BaseModel]] = Options
+    auto_class = AutoModelForImageClassification
     usage = USE
+    purpose = Purpose(
+        "One label, several labels or numbers for each image.",
+        "image, label; or a folder with a subfolder for each label",
+        "task: {name: image-classification, image: photo, label: species}",
+    )
+    caches = False
+    streams = False
 
     def __init__(self, options: Options):
         super().__init__(options)
+        self.inputs = [options.image]
         self.size = (0, 0)
         self.resized = False
-
-    @property
-    def inputs(self) -> list[str]:
-        return [self.options.image]
+        self.looked: dict[str, Looked] = {}  # what was found in the files, by split
 
     @property
     def file_columns(self) -> list[str]:
-        return [self.options.image]
+        return self.inputs
 
-    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
-        truths = self.read_truths(splits)
-        self._open_processor(pretrained, self.options.image_size)
-        images = {split: self._images(rows, split) for split, rows in splits.items()}
-        looked = {split: look_at(rows, "image") for split, rows in images.items()}
-        readable = zip(truths["train"], looked["train"].readable, strict=True)
-        trained = [truth if can_be_read else None for truth, can_be_read in readable]
-        self.target.learn(splits["train"], truths["train"], pretrained, trained)
-        labels = [checks.hashable(truth) for truth in truths["train"]]
-        prepared = Prepared({}, image_findings(images, "image", looked, labels))
-        doubt = range_doubt(self.processor, self.size)
-        if doubt is not None:
-            count = len(splits["train"])
-            prepared.findings.append(checks.Finding("range", "train", count, count, doubt))
-        for split, rows in images.items():
-            self._put(split, rows, truths[split], looked[split], self.predicts(split), prepared)
-        return prepared
-
-    def reopen(self, pretrained: Pretrained) -> None:
-        self.target = problem_of_model(self.options, pretrained)
-        self._open_processor(pretrained, None)
-        self.resized = self.options.image_size is not None  # of an adapter the base is not of that size yet
-
-    def questions(self, rows: Dataset, answered: bool) -> Prepared:
-        if not len(rows):
-            raise DataError("There are no rows to answer.")
-        truths = self.truths_of(rows, "data") if answered else [None] * len(rows)
-        images = self._images(rows, "data")
-        looked = look_at(images, "image")
-        faults = {row: f"the picture cannot be read: {fault}" for row, fault in enumerate(looked.faults) if fault}
-        prepared = Prepared({}, image_findings({"data": images}, "image", {"data": looked}), unanswered=faults)
-        if answered or looked.readable.any():
-            self._put("data", images, truths, looked, not answered or self.predicts("data"), prepared)
-        return prepared
-
-    def _open_processor(self, pretrained: Pretrained, pixels: int | None) -> None:
+    def setup(self, pretrained: Pretrained) -> None:
         require_colours(pretrained.config)
-        self.processor = pretrained.image_processor()
+        self.processor, pixels = pretrained.image_processor(), self.options.image_size
         if pixels is not None:
             set_size(self.processor, pixels)
         self.size, self.resized = seen_size(self.processor), pixels is not None
 
-    def _images(self, rows: Dataset, split: str) -> Dataset:
+    def read(self, rows: Dataset, split: str) -> Dataset:
         checks.require_columns({split: rows}, {"task.image": self.inputs})
         images = as_images(rows.select_columns(self.inputs), self.options.image, split)
         return images.rename_columns({self.options.image: "image"})
 
-    def _put(
-        self, split: str, images: Dataset, truths: Sequence[Any], looked: Looked, predict: bool, prepared: Prepared
-    ) -> None:
-        """Puts a split of images that were looked at, with its findings and its summary, into `prepared`."""
-        ids = self.answerable(split, truths, predict, prepared, looked.readable)
-        if not len(ids):
-            raise none_left(images, "image", looked, split)
-        labels = self.encoded(truths, split, np.arange(len(truths)))
-        views = Views(self.options.augment.mixes) if split == "train" and self.options.augment is not None else None
-        # Chosen last: a column is not added to chosen rows without copying all images.
-        chosen = images.add_column("labels", labels).select(ids)
-        names = self.labels_of(split, [labels[row] for row in ids.tolist()])
-        prepared.splits[split] = Examples(chosen, ids, None, views, labels=names)
-        height, width = np.median(looked.sizes[ids], axis=0)
-        prepared.summary[split] = {
-            **self.describe(split, truths, ids, prepared),
-            "images": {"height": float(height), "width": float(width), "seen": list(self.size)},
-        }
+    def faults(self, inputs: Dataset, split: str) -> dict[int, str]:
+        self.looked[split] = look_at(inputs, "image")
+        found = enumerate(self.looked[split].faults)
+        return {row: f"the picture cannot be read: {fault}" for row, fault in found if fault}
+
+    def none_readable(self, inputs: Dataset, split: str, faults: Mapping[int, str]) -> DataError:
+        return none_left(inputs, "image", self.looked[split], split)
+
+    def findings(self, inputs: Mapping[str, Dataset], labels: Sequence[Any]) -> list[checks.Finding]:
+        found = repeated_images(self.looked, [checks.hashable(label) for label in labels])
+        doubt = range_doubt(self.processor, self.size)
+        count = len(inputs["train"])
+        return found if doubt is None else [*found, checks.Finding("range", "train", count, count, doubt)]
+
+    def describe(
+        self, split: str, inputs: Dataset, labels: Sequence[Any], examples: Examples
+    ) -> tuple[dict[str, Any], list[checks.Finding]]:
+        looked = self.looked.pop(split)
+        told, findings = super().describe(split, inputs, labels, examples)
+        height, width = np.median(looked.sizes[examples.ids], axis=0)
+        seen = {"height": float(height), "width": float(width), "seen": list(self.size)}
+        return {**told, "images": seen}, image_findings(split, inputs, "image", looked) + findings
+
+    def lengths(self, rows: Dataset) -> None:
+        return None
+
+    def views(self) -> Views | None:
+        return None if self.options.augment is None else Views(self.options.augment.mixes)
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
-        model, new = pretrained.load(AutoModelForImageClassification, **self.target.settings())
+        model, new = pretrained.load(self.auto_class, **self.problem.settings())
         model = for_size(model, self.size[0]) if self.resized else model
         require_fit(model, self.size)
-        self.target.attach(model)
+        self.problem.attach(model)
         return model, new
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        batch = {"labels": self.target.tensor([row["labels"] for row in rows])}
+        batch = {"labels": self.problem.tensor([row["labels"] for row in rows])}
         if "draw" not in rows[0]:
             images = [open_image(row["image"]) for row in rows]
             return {"pixel_values": _by_pixel(self.processor(images, return_tensors="pt")["pixel_values"]), **batch}
@@ -158,7 +138,7 @@ class ImageClassification(Classification):
             augment = self.options.augment
             mixes = [draw_mix(augment, self.size, generator_of(*row["draw"], tag=MIX)) for row in rows]
             pixels = mixed(pixels, torch.stack([views[row["draw"]] for row in partners]), mixes)
-            batch["partner_labels"] = self.target.tensor([row["labels"] for row in partners])
+            batch["partner_labels"] = self.problem.tensor([row["labels"] for row in partners])
             batch["shares"] = torch.tensor([mix.share for mix in mixes])
         return {"pixel_values": _by_pixel(pixels), **batch}
 
@@ -181,10 +161,10 @@ class ImageClassification(Classification):
 
     def _titles(self, batch: Batch) -> list[str]:
         """The truths of a batch for people; of two images that were mixed both, with their shares."""
-        own = self.target.truths(batch["labels"])
+        own = self.problem.truths(batch["labels"])
         if "shares" not in batch:
             return [str(truth) for truth in own]
-        others = self.target.truths(batch["partner_labels"])
+        others = self.problem.truths(batch["partner_labels"])
         return [
             str(truth) if share == 1 else f"{share:.2f} {truth} + {1 - share:.2f} {other}"
             for truth, other, share in zip(own, others, batch["shares"].tolist(), strict=True)

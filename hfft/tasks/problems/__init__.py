@@ -36,18 +36,18 @@ def problem_of_data(options: ProblemOptions, train: Dataset) -> Problem:
         RecipeError: An option has no effect on that problem.
     """
     found = options.problem or find_problem(train, options.columns, options.delimiter, options.labels)
-    target = _made(found, options)
-    target.look(train)
-    return target
+    problem = _made(found, options)
+    problem.look(train)
+    return problem
 
 
 def problem_of_model(options: ProblemOptions, pretrained: Pretrained) -> Problem:
     """Makes the problem that a finished model answers, and takes labels and thresholds from it."""
     config = pretrained.config
     found = OF_MODEL.get(config.problem_type or "", "regression" if config.num_labels == 1 else "single")
-    target = _made(options.problem or found, options)
-    target.reopen(config)
-    return target
+    problem = _made(options.problem or found, options)
+    problem.restore(config)
+    return problem
 
 
 def find_problem(

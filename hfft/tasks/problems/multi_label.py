@@ -22,7 +22,7 @@ from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_l
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.heads import last_layer
 from hfft.models.pretrained import Pretrained, head_is_new, labels_of
-from hfft.tasks.problems.problem import Answer, MeanLoss, ProblemName, ProblemOptions
+from hfft.tasks.problems.problem import Answer, MeanLoss, Output, ProblemName, ProblemOptions
 from hfft.tasks.problems.single_label import LEAST, check_names, label_settings
 
 UNDECIDED = 0.5  # the threshold until one is chosen
@@ -31,13 +31,14 @@ UNDECIDED = 0.5  # the threshold until one is chosen
 class MultiLabel(MeanLoss):
     """A sigmoid and binary cross entropy, or focal loss, for each label (see `Problem` for what methods promise).
 
-    A label applies from its threshold on. `settle` chooses one for all labels, the one with the best macro F1 on the
-    eval split, and the model's configuration keeps it.
+    A label applies from its threshold on. `tune_threshold` chooses one for all labels, the one with the best
+    macro F1 on the eval split, and the model's configuration keeps it.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels", "delimiter", "class_weights", "label_smoothing", "threshold"})
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
-    problem: ProblemName = "multi"
+    name: ProblemName = "multi"
+    output: ClassVar[Output] = "labels"
 
     def __init__(self, options: ProblemOptions):
         self.options = options
@@ -45,8 +46,8 @@ class MultiLabel(MeanLoss):
         self.labels: list[str] = []
         self.class_weights: Tensor | None = None
         self.shares: Tensor | None = None  # of the rows that have each label, where the head is new
-        self.settles = options.threshold == "auto"
-        self.settled: dict[str, Any] = {}
+        self.tunes_threshold = options.threshold == "auto"
+        self.fitted: dict[str, Any] = {}
 
     def look(self, train: Dataset) -> None:
         options = self.options
@@ -55,7 +56,7 @@ class MultiLabel(MeanLoss):
     def read(self, rows: Dataset, split: str) -> list[list[str] | None]:
         return label_sets(rows, self.options.columns, self.options.delimiter, self.reading, split)
 
-    def oddities(self, rows: Dataset, split: str) -> list[checks.Finding]:
+    def label_findings(self, rows: Dataset, split: str) -> list[checks.Finding]:
         column, delimiter = self.options.columns[0], self.options.delimiter
         if len(self.options.columns) > 1 or delimiter is not None:
             return []
@@ -84,20 +85,20 @@ class MultiLabel(MeanLoss):
         self.class_weights = _positive_weights(options.class_weights, self.labels, labelled)
         self._set_threshold()
 
-    def reopen(self, config: Any) -> None:
+    def restore(self, config: Any) -> None:
         self.labels = labels_of(config)
         self.reading = Reading.of_model(self.labels, self.options.labels)
         self._set_threshold()
         kept = getattr(config, "threshold", None)
         if kept is not None and self.options.threshold == "auto":
-            self.settled = {"threshold": kept}
+            self.fitted = {"threshold": kept}
 
     def _set_threshold(self) -> None:
         wanted = self.options.threshold
         if isinstance(wanted, dict):
             check_names("task.threshold", wanted, self.labels, f"Labels that are not named have {UNDECIDED}.")
             wanted = {label: wanted.get(label, UNDECIDED) for label in self.labels}
-        self.settled = {"threshold": UNDECIDED if wanted == "auto" else wanted}
+        self.fitted = {"threshold": UNDECIDED if wanted == "auto" else wanted}
 
     def settings(self) -> dict[str, Any]:
         return label_settings(self.labels, "multi_label_classification")
@@ -153,7 +154,7 @@ class MultiLabel(MeanLoss):
         return self._decided(known.sigmoid().cpu().tolist())
 
     def _decided(self, probabilities: Sequence[Sequence[float]]) -> list[Answer]:
-        threshold = self.settled["threshold"]
+        threshold = self.fitted["threshold"]
         each = [threshold[name] if isinstance(threshold, dict) else threshold for name in self.labels]
         return [
             {
@@ -172,16 +173,16 @@ class MultiLabel(MeanLoss):
         )
         return None if len(unknown) == len(marks) else Applying(applying, unknown) if unknown else applying
 
-    def settle(self, answers: Sequence[Answer], truths: Sequence[list[str] | None]) -> list[Answer]:
+    def tune_threshold(self, answers: Sequence[Answer], truths: Sequence[list[str] | None]) -> list[Answer]:
         probabilities = [answer["probabilities"] for answer in answers]
         known = [row for row, names in enumerate(truths) if names is not None]
         if self.options.threshold == "auto" and known:
             sets = [truths[row] or [] for row in known]
             marks = self._indicators(sets), self._known(sets)
-            self.settled = {"threshold": best_threshold(np.array(probabilities)[known], *marks)}
+            self.fitted = {"threshold": best_threshold(np.array(probabilities)[known], *marks)}
         return self._decided(probabilities)
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
+    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
         return multi_label_scores(*self._columns(answers, truths))
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Weighted:

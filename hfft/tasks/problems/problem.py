@@ -13,7 +13,7 @@ from torch import Tensor
 from hfft.data.checks import Finding
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.task import Answer
+from hfft.tasks.answers import Answer, Output
 
 ProblemName = Literal["single", "multi", "regression"]
 
@@ -111,12 +111,12 @@ class ProblemOptions(BaseModel):
 class MeanLoss:
     """The mean over examples of a loss that is known for each, for problems to build on; nothing is chosen on eval."""
 
-    settles: bool = False
+    tunes_threshold: bool = False
 
-    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+    def tune_threshold(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
         return list(answers)
 
-    def fold(self, model: Any) -> None:
+    def fuse_scale(self, model: Any) -> None:
         """Nothing is kept beside the weights that the configuration does not have."""
 
     def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class MeanLoss:
 class Problem(Protocol):
     """What is asked about each input.
 
-    `look` and `learn`, or `reopen`, come first, then the rest. Encoded truths are what stands in a batch as `labels`.
+    `look` and `learn`, or `restore`, come first, then the rest. Encoded truths are what stands in a batch as `labels`.
     """
 
     uses: ClassVar[frozenset[str]]
@@ -152,13 +152,16 @@ class Problem(Protocol):
     losses: ClassVar[tuple[str, ...]]
     """The losses it can be trained with; the first is the default."""
 
-    settles: bool
-    """See `hfft.tasks.task.Task.settles`."""
+    tunes_threshold: bool
+    """See `hfft.tasks.task.Task.tunes_threshold`."""
 
-    settled: dict[str, Any]
-    """See `hfft.tasks.task.Task.settled`."""
+    fitted: dict[str, Any]
+    """See `hfft.tasks.task.Task.fitted`."""
 
-    problem: ProblemName
+    name: ProblemName
+
+    output: ClassVar[Output]
+    """See `hfft.tasks.task.Task.output`."""
 
     def __init__(self, options: ProblemOptions) -> None: ...
 
@@ -170,7 +173,7 @@ class Problem(Protocol):
         """Reads the truths, one a row, as the predictions file has them; None where a row has none."""
         ...
 
-    def oddities(self, rows: Dataset, split: str) -> list[Finding]:
+    def label_findings(self, rows: Dataset, split: str) -> list[Finding]:
         """What is odd about how the truths of a split are written, and not read as it stands there."""
         ...
 
@@ -187,7 +190,7 @@ class Problem(Protocol):
         """
         ...
 
-    def reopen(self, config: Any) -> None:
+    def restore(self, config: Any) -> None:
         """Takes them from a finished model's configuration."""
         ...
 
@@ -233,15 +236,15 @@ class Problem(Protocol):
         """Encoded truths as plain values again."""
         ...
 
-    def settle(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
-        """See `hfft.tasks.task.Task.settle`."""
+    def tune_threshold(self, answers: Sequence[Answer], truths: Sequence[Any]) -> list[Answer]:
+        """See `hfft.tasks.task.Task.tune_threshold`."""
         ...
 
-    def fold(self, model: Any) -> None:
-        """See `hfft.tasks.task.Task.fold`."""
+    def fuse_scale(self, model: Any) -> None:
+        """See `hfft.tasks.task.Task.fuse_scale`."""
         ...
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         """Scores answers to labelled examples."""
         ...
 

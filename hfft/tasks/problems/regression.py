@@ -18,7 +18,7 @@ from hfft.metrics.regression import regression_scores, regression_weighted
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.heads import last_layer
 from hfft.models.pretrained import Pretrained, head_is_new, labels_of
-from hfft.tasks.problems.problem import Answer, MeanLoss, ProblemName, ProblemOptions
+from hfft.tasks.problems.problem import Answer, MeanLoss, Output, ProblemName, ProblemOptions
 from hfft.tasks.problems.single_label import label_settings
 
 
@@ -32,19 +32,20 @@ class Regression(MeanLoss):
 
     uses: ClassVar[frozenset[str]] = frozenset()
     losses: ClassVar[tuple[str, ...]] = ("squared", "huber")
-    problem: ProblemName = "regression"
+    name: ProblemName = "regression"
+    output: ClassVar[Output] = "numbers"
 
     def __init__(self, options: ProblemOptions):
         self.options = options
         self.names: list[str] = []
         self.mean = self.spread = torch.zeros(0, dtype=torch.float64)
         self.trained = False  # whether the checkpoint has a head
-        self.settled: dict[str, Any] = {}
+        self.fitted: dict[str, Any] = {}
 
     def look(self, train: Dataset) -> None:
         """Numbers are read alike everywhere."""
 
-    def oddities(self, rows: Dataset, split: str) -> list[checks.Finding]:
+    def label_findings(self, rows: Dataset, split: str) -> list[checks.Finding]:
         return []
 
     def read(self, rows: Dataset, split: str) -> list[Any]:
@@ -75,7 +76,7 @@ class Regression(MeanLoss):
         self.mean, self.spread = torch.from_numpy(known.mean(0)), torch.from_numpy(spread)
         self.trained = head is not None
 
-    def reopen(self, config: Any) -> None:
+    def restore(self, config: Any) -> None:
         self.names = labels_of(config)
         self._take_as_they_are()
 
@@ -134,11 +135,11 @@ class Regression(MeanLoss):
     def _plain(self, row: list[float]) -> float | list[float]:
         return row[0] if len(row) == 1 and isinstance(self.options.label, str) else row
 
-    def fold(self, model: Any) -> None:
+    def fuse_scale(self, model: Any) -> None:
         _rescale(last_layer(model, len(self.names)), self.spread, self.mean)
         self._take_as_they_are()
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
+    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
         return regression_scores(_table([a["answer"] for a in answers]), _table(truths), self.names)
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:

@@ -19,7 +19,7 @@ from hfft.errors import RecipeError, near
 from hfft.metrics.classification import classification_scores, classification_weighted
 from hfft.metrics.weighing import Scores, Weighted
 from hfft.models.pretrained import Pretrained, labels_of
-from hfft.tasks.problems.problem import Answer, MeanLoss, ProblemName, ProblemOptions
+from hfft.tasks.problems.problem import Answer, MeanLoss, Output, ProblemName, ProblemOptions
 
 LEAST = 1e-8  # of 1 - p in the focal loss, whose gradient at 0 is infinite for a gamma below 1
 
@@ -29,7 +29,8 @@ class SingleLabel(MeanLoss):
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels", "class_weights", "label_smoothing"})
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
-    problem: ProblemName = "single"
+    name: ProblemName = "single"
+    output: ClassVar[Output] = "label"
 
     def __init__(self, options: ProblemOptions):
         self.options = options
@@ -37,7 +38,7 @@ class SingleLabel(MeanLoss):
         self.reading = Reading()
         self.labels: list[str] = []
         self.class_weights: Tensor | None = None
-        self.settled: dict[str, Any] = {}
+        self.fitted: dict[str, Any] = {}
 
     def look(self, train: Dataset) -> None:
         self.reading = Reading.of_one_label(train, self.column, self.options.labels)
@@ -45,7 +46,7 @@ class SingleLabel(MeanLoss):
     def read(self, rows: Dataset, split: str) -> list[str | None]:
         return label_names(rows, self.column, self.reading, split)
 
-    def oddities(self, rows: Dataset, split: str) -> list[checks.Finding]:
+    def label_findings(self, rows: Dataset, split: str) -> list[checks.Finding]:
         return spelling_findings(split, rows, self.column, self.reading)
 
     def learn(
@@ -59,7 +60,7 @@ class SingleLabel(MeanLoss):
         counts, _ = checks.balance("train", (name for name in trained or truths if name is not None), self.labels)
         self.class_weights = class_weights(self.options.class_weights, self.labels, counts)
 
-    def reopen(self, config: Any) -> None:
+    def restore(self, config: Any) -> None:
         self.labels = labels_of(config)
         self.reading = Reading.of_model(self.labels, self.options.labels)
 
@@ -104,7 +105,7 @@ class SingleLabel(MeanLoss):
     def truths(self, encoded: Tensor) -> list[str | None]:
         return [self.labels[number] if number >= 0 else None for number in encoded.tolist()]
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
+    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
         return classification_scores(*_columns(answers, truths), self.labels)
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[str]) -> Weighted:

@@ -11,7 +11,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from hfft.data.loaders import Batch
 from hfft.errors import ModelError, RecipeError
-from hfft.tasks.seq2seq.pairs import IGNORED
+from hfft.tasks.task import IGNORED
 
 NUM_BEAMS = 4  # where neither recipe nor checkpoint says how many
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,18 +12,13 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hfft.data import checks
-from hfft.data.tokenization import UNLIMITED, encode_rows, longest_input, token_counts, tokenized
+from hfft.data.tokenization import UNLIMITED, longest_input, token_counts
 from hfft.errors import DataError, quoted
-
-IGNORED = -100  # the label of padding, which no loss counts
+from hfft.tasks.task import IGNORED
 
 DEFAULT_SOURCE = 1024  # tokens, where neither model nor tokenizer has a limit (T5's positions are relative)
 
 DEFAULT_TARGET = 128  # tokens
-
-CUTS = ("_source_cut", "_target_cut")
-
-Truth = str | list[str] | None  # a text, or several right ones
 
 
 @dataclass(frozen=True)
@@ -41,13 +36,11 @@ class Columns:
     references: str | None = None
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """The texts of a split, a row each. A target that is missing or blank is None; so is then the truth."""
+class Target(NamedTuple):
+    """The label of a source: the text that is learnt, and what answers are scored against."""
 
-    sources: list[str]
-    targets: list[str | None]
-    truths: list[Truth]
+    text: str
+    right: str | list[str]
 
 
 @dataclass(frozen=True)
@@ -80,27 +73,35 @@ def read_sources(rows: Dataset, split: str, columns: Columns) -> list[str]:
     return sources
 
 
-def read_pairs(rows: Dataset, split: str, columns: Columns, scored: bool) -> Pairs:
-    """Reads the texts of a split.
+def read_targets(
+    rows: Dataset, split: str, columns: Columns, without: Callable[[str], str] = str
+) -> list[Target | None]:
+    """Reads the targets of a split, None where a row has none: `references` where answers are scored against these.
 
     Args:
         rows: The split.
         split: Its name.
         columns: Where the texts stand.
-        scored: Whether its answers will be scored: references are read then.
+        without: Takes special tokens of the tokenizer out of a text: answers have none.
 
     Raises:
         DataError: A column is missing, or a row holds what is no text; the message names it.
     """
-    sources = read_sources(rows, split, columns)
-    if scored and columns.references is not None:
+    if split != "train" and columns.references is not None:
         found = enumerate(checks.read_column(rows, split, "task.references", columns.references))
-        truths = [_references(value, row, split, columns.references) for row, value in found]
-        targets = [None if texts is None else texts[0] for texts in truths]
-        return Pairs(sources, targets, truths)
+        lists = [_references(value, row, split, columns.references) for row, value in found]
+        return [_target(texts[0], texts, without) if texts else None for texts in lists]
     found = enumerate(checks.read_column(rows, split, "task.target", columns.target))
-    targets = [_text(value, row, split, columns.target) for row, value in found]
-    return Pairs(sources, targets, list(targets))
+    texts = [_text(value, row, split, columns.target) for row, value in found]
+    return [None if text is None else _target(text, text, without) for text in texts]
+
+
+def _target(text: str, right: str | list[str], without: Callable[[str], str]) -> Target | None:
+    if isinstance(right, str):
+        plain: Any = without(right)
+    else:
+        plain = [said for one in right if (said := without(one))]
+    return Target(text, plain) if plain else None
 
 
 def _text(value: Any, row: int, split: str, column: str) -> str | None:
@@ -115,34 +116,33 @@ def _text(value: Any, row: int, split: str, column: str) -> str | None:
     return value
 
 
-def _references(value: Any, row: int, split: str, column: str) -> Truth:
+def _references(value: Any, row: int, split: str, column: str) -> list[str]:
     listed = [value] if isinstance(value, str) else value
     if listed is None or (_is_list(listed) and not len(listed)):
-        return None
+        return []
     if not _is_list(listed) or not all(isinstance(text, str) for text in listed):
         raise DataError(
             f"task.references: in {checks.row_of(row, split)} the column '{column}' is {quoted(value)}; give a list "
             "of texts."
         )
-    return [text for text in listed if text.strip()] or None
+    return [text for text in listed if text.strip()]
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple, np.ndarray))
 
 
-def pair_findings(pairs: Mapping[str, Pairs]) -> list[checks.Finding]:
-    """What is worth a look in the texts: blank sources, rows that stand twice, test rows that stand in train."""
-    findings = []
-    for split, found in pairs.items():
-        blank = (not source.strip() for source in found.sources)
-        findings += checks.count_rows("empty", split, blank, len(found.sources), "have an empty source")
-        same = (
-            target is not None and checks.folded(source) == checks.folded(target)
-            for source, target in zip(found.sources, found.targets, strict=True)
-        )
-        findings += checks.count_rows("same", split, same, len(found.sources), "have a target equal to the source")
-    return findings + checks.repeated({split: found.sources for split, found in pairs.items()}, checks.folded)
+def pair_findings(split: str, sources: Sequence[str], targets: Sequence[Target | None]) -> list[checks.Finding]:
+    """Counts blank sources, and targets that are their source again."""
+    blank = (not source.strip() for source in sources)
+    same = (
+        target is not None and checks.folded(source) == checks.folded(target.text)
+        for source, target in zip(sources, targets, strict=True)
+    )
+    return [
+        *checks.count_rows("empty", split, blank, len(sources), "have an empty source"),
+        *checks.count_rows("same", split, same, len(sources), "have a target equal to the source"),
+    ]
 
 
 def limits(tokenizer: PreTrainedTokenizerBase, config: Any, source: int | None, target: int | None) -> Limits:
@@ -174,44 +174,6 @@ class _Positions:
         names = (f"max_{side}_position_embeddings", "max_position_embeddings")  # LED tells them apart
         found = (getattr(own or config, name, None) for name in names)
         self.max_position_embeddings = next((value for value in found if value is not None), None)
-
-
-def encode_pairs(
-    rows: Dataset, tokenizer: PreTrainedTokenizerBase, most: Limits, frame: Frame, keep: bool
-) -> tuple[Dataset, np.ndarray, np.ndarray]:
-    """Tokenizes the column `source`, and `target` where there is one, each as the tokenizer does its side.
-
-    Args:
-        rows: With these columns; others are kept.
-        tokenizer: With its languages set, where it has some.
-        most: Longer texts are cut.
-        frame: What stands around them.
-        keep: Keep the result on disk, for the next time.
-
-    Returns:
-        The rows with `input_ids` and `labels` instead of the texts. Twice `(rows,)` booleans: which sources and which
-        targets were cut.
-    """
-    names = [name for name in ("source", "target") if name in rows.column_names]
-    framed = tokenizer(text_target="a")["input_ids"]
-    begun = int(frame.start is not None and framed[:1] == [frame.start])
-    end = [] if frame.end is None or frame.end in framed else [frame.end]
-
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        sources, long = tokenized(tokenizer, most.source, text=[frame.prefix + text for text in batch["source"]])
-        made: dict[str, Any] = {"input_ids": sources["input_ids"], CUTS[0]: long}
-        if "target" in batch:
-            room = most.target + begun - len(end)
-            targets, made[CUTS[1]] = tokenized(tokenizer, room, text_target=batch["target"])
-            made["labels"] = [ids[begun:] + end for ids in targets["input_ids"]]
-        return made
-
-    languages = [getattr(tokenizer, name, None) for name in ("src_lang", "tgt_lang")]
-    settings = [*astuple(most), *astuple(frame), *languages] if keep else None
-    encoded = encode_rows(rows, encode, names, tokenizer, settings)
-    there = [name for name in CUTS if name in encoded.column_names]
-    source_cut, target_cut = (np.array(encoded[name] if name in there else [False] * len(rows)) for name in CUTS)
-    return encoded.remove_columns(there), source_cut, target_cut
 
 
 def pair_lengths(encoded: Dataset) -> np.ndarray:

@@ -13,8 +13,9 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel
 
 from hfft.data import checks
+from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
-from hfft.errors import DataError, RecipeError
+from hfft.errors import RecipeError
 from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.generation import LOWER_IS_BETTER, generation_scores, generation_weighted, signatures
 from hfft.metrics.weighing import Scores, Weighted
@@ -22,95 +23,101 @@ from hfft.models.pretrained import Pretrained, require_decoder
 from hfft.tasks.seq2seq import generation
 from hfft.tasks.seq2seq import postprocess as wording
 from hfft.tasks.seq2seq.options import SummarizationOptions, TranslationOptions, WritingOptions
-from hfft.tasks.seq2seq.pairs import IGNORED, Pairs, pad_pairs, pair_findings, read_sources
+from hfft.tasks.seq2seq.pairs import Columns, pad_pairs, pair_findings, pair_lengths, read_sources, read_targets
 from hfft.tasks.seq2seq.reader import Reader, open_reader
-from hfft.tasks.task import NOT_FINITE, Answer, Notes, Plain, Prepared, ScoringDefaults
+from hfft.tasks.task import IGNORED, NOT_FINITE, Answer, Notes, Purpose, ScoringDefaults, Task
+
+CUT_SHARE = {"source": 0.01, "target": 0.0}  # more cut ones are worth a warning; a cut target teaches to end too early
 
 
-class Seq2Seq(Plain):
+class Seq2Seq(Task):
     """An encoder-decoder model that writes (see `hfft.tasks.task.Task` for what each method promises)."""
 
     name: ClassVar[str]
     Options: ClassVar[type[BaseModel]]
+    auto_class = AutoModelForSeq2SeqLM
+    output = "text"
     lower_is_better: ClassVar[frozenset[str]] = LOWER_IS_BETTER
     unranked: ClassVar[frozenset[str]] = frozenset({"length_ratio"})
     scoring: ClassVar[ScoringDefaults] = ScoringDefaults(while_training=500, batch_tokens=8192)
-    usage = ""  # known when the model is
+    reads_labels = True
+    label_option = "target"
+    reader: Reader
+    search: GenerationConfig
 
     def __init__(self, options: WritingOptions):
         if options.bleu_tokenize is not None and "bleu" in options.metrics:
             bleu_scorer(options.bleu_tokenize)  # a wrong one is refused before anything is downloaded
         elif options.bleu_tokenize is not None:
             raise RecipeError("task.bleu_tokenize has no effect: 'bleu' is not among task.metrics.")
-        self.options = options
-        self.settled: dict[str, Any] = {}
-        self.reader: Reader
-        self.search: GenerationConfig
-        self.most: int | None = None  # tokens of an answer; None for as many as a finished model's own settings say
+        super().__init__(options)
+        self.inputs = [options.source]
+        self.columns = Columns(options.source, options.target, options.references)
+        self.most = options.max_target_length  # tokens of an answer; None for what a finished model's settings say
 
-    @property
-    def processor(self) -> Any:
-        return self.reader.tokenizer
+    def setup(self, pretrained: Pretrained) -> None:
+        require_decoder(pretrained)
+        self.reader = open_reader(self.name, self.options, pretrained)
+        self.processor, self.max_length = self.reader.tokenizer, self.reader.limits.source
+        self.usage = wording.usage(self.reader.tongue.prefix, generation.looks_from_the_first(pretrained.config))
 
-    @property
-    def inputs(self) -> list[str]:
-        return [self.options.source]
+    def read(self, rows: Dataset, split: str) -> Dataset:
+        return Dataset.from_dict({"source": read_sources(rows, split, self.columns)})
 
-    def prepare(self, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
-        checks.require_rows(splits)
-        self._open(pretrained)
-        self.most = self.reader.limits.target
-        least = self.options.generation.min_new_tokens or 0
+    def labels(self, rows: Dataset, split: str) -> list[Any]:
+        return read_targets(rows, split, self.columns, self.reader.special.without)
+
+    def fit(self, rows: Dataset, labels: Sequence[Any], learnt: Sequence[bool], pretrained: Pretrained) -> None:
+        self.most, least = self.reader.limits.target, self.options.generation.min_new_tokens or 0
         if least >= self.most:
             raise RecipeError(
                 f"task.generation.min_new_tokens is {least}, but an answer may have {self.most} tokens at most "
                 "(task.max_target_length): give less."
             )
-        if self.options.references is not None and set(splits) == {"train"}:
+
+    def encode_labels(self, labels: Sequence[Any], split: str) -> Sequence[Any] | None:
+        texts = [None if label is None else label.text for label in labels]
+        return texts if any(text is not None for text in texts) else None
+
+    def shown_labels(self, labels: Sequence[Any], rows: Dataset) -> Sequence[Any]:
+        return [None if label is None else label.right for label in labels]
+
+    def preprocess(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return self.reader.encode(batch["source"], batch.get("labels"))
+
+    def preprocess_settings(self) -> list[Any]:
+        return self.reader.settings
+
+    def lengths(self, rows: Dataset) -> np.ndarray:
+        return pair_lengths(rows)
+
+    def findings(self, inputs: Mapping[str, Dataset], labels: Sequence[Any]) -> list[checks.Finding]:
+        if self.options.references is not None and set(inputs) == {"train"}:
             raise RecipeError("task.references has no effect: there is neither an eval nor a test split.")
-        read = {split: self.reader.read(rows, split) for split, rows in splits.items()}
-        prepared = Prepared({}, pair_findings(read))
-        for split, pairs in read.items():
-            if split != "train":
-                prepared.findings.extend(wording.unread_findings(split, pairs.targets, self.options))
-            self.reader.put_answered(split, pairs, prepared)
-        return prepared
+        return checks.repeated({split: rows["source"][:] for split, rows in inputs.items()}, checks.folded)
 
-    def reopen(self, pretrained: Pretrained) -> None:
-        self._open(pretrained)
-        self.most = self.options.max_target_length
-
-    def questions(self, rows: Dataset, answered: bool) -> Prepared:
-        if not len(rows):
-            raise DataError("There are no rows to answer.")
-        prepared = Prepared({}, [])
-        if answered:
-            pairs = self.reader.read(rows, "data")
-            prepared.findings.extend(wording.unread_findings("data", pairs.targets, self.options))
-            self.reader.put_answered("data", pairs, prepared, keep=False)
-        else:
-            nothing: list[Any] = [None] * len(rows)
-            pairs = Pairs(read_sources(rows, "data", self.reader.columns), nothing, nothing)
-            self.reader.put("data", pairs, np.arange(len(rows)), prepared, keep=False)
-        return prepared
-
-    def check_stream(self, first: Dataset) -> list[checks.Finding]:
-        return []
-
-    def answered(self, rows: Dataset) -> list[bool]:
-        return [target is not None for target in self.reader.read(rows, "train").targets]
-
-    def encode(self, rows: Dataset) -> Examples:
-        return self.reader.encode("train", self.reader.read(rows, "train"), np.arange(len(rows)), keep=False)[0]
-
-    def _open(self, pretrained: Pretrained) -> None:
-        require_decoder(pretrained)
-        self.reader = open_reader(self.name, self.options, pretrained)
-        self.usage = wording.usage(self.reader.tongue.prefix, generation.looks_from_the_first(pretrained.config))
+    def describe(
+        self, split: str, inputs: Dataset, labels: Sequence[Any], examples: Examples
+    ) -> tuple[dict[str, Any], list[checks.Finding]]:
+        sources, targets = inputs["source"][:], [None if label is None else label.text for label in labels]
+        found = [] if split == NEW_ROWS else pair_findings(split, sources, labels)
+        if split != "train":
+            found += wording.unread_findings(split, targets, self.options)
+        read = "have {tokens} in the source, which the model reads as such"
+        written = "have {tokens} in the target: the model learns them as such, and scores are of texts without them"
+        found += self.reader.special.findings(split, sources, read)
+        found += self.reader.special.findings(split, targets, written)
+        told: dict[str, Any] = {}
+        for side, share in CUT_SHARE.items():
+            if f"{side}_cut" in examples.rows.column_names:
+                text = f"have a {side} that is cut to {getattr(self.reader.limits, side)} tokens"
+                counted, cut = self.told_cut(split, examples, f"{side}_cut", text, share)
+                told, found = {**told, **counted}, found + cut
+        return told, found
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         start = {} if self.reader.frame.start is None else {"decoder_start_token_id": self.reader.frame.start}
-        model, new = pretrained.load(AutoModelForSeq2SeqLM, **start)
+        model, new = pretrained.load(self.auto_class, **start)
         first = {**start, **self.reader.tongue.first}
         self.search = generation.complete(model.generation_config, self.options.generation, self.most, first)
         model.generation_config = self.search
@@ -127,30 +134,27 @@ class Seq2Seq(Plain):
         flat, smoothing = logits.flatten(0, 1).float(), self.options.label_smoothing
         return cross_entropy(flat, labels.flatten(), ignore_index=IGNORED, label_smoothing=smoothing)
 
-    def weight(self, batch: Batch) -> float:
-        return float((batch["labels"] != IGNORED).sum())
-
     def predict(self, model: Any, batch: Batch) -> list[Answer]:
         found = generation.generate(model, batch, self.search, seed=int(batch["input_ids"].sum()))
         return [{"answer": None, "error": NOT_FINITE} if tokens is None else {"tokens": tokens} for tokens in found]
 
     def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
-        return wording.in_words(answers, examples.inputs, self.processor, self.search)
+        return wording.in_words(answers, examples.inputs["source"][:], self.processor, self.search)
 
     def show(self, batch: Batch) -> list[str]:
         labels = batch["labels"].masked_fill(batch["labels"] == IGNORED, self.processor.pad_token_id)
         sources, targets = (self.processor.batch_decode(ids) for ids in (batch["input_ids"], labels))
         return [f"{source} => {target}" for source, target in zip(sources, targets, strict=True)]
 
-    def score(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
-        return generation_scores(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
+    def compute_metrics(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Scores:
+        return generation_scores(_texts(answers), labels, self.options.metrics, self.options.bleu_tokenize)
 
-    def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
-        return generation_weighted(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
+    def weighted(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Weighted:
+        return generation_weighted(_texts(answers), labels, self.options.metrics, self.options.bleu_tokenize)
 
-    def notes(self, split: str, answers: Sequence[Answer], truths: Sequence[Any]) -> Notes:
-        signed = signatures(_texts(answers), truths, self.options.metrics, self.options.bleu_tokenize)
-        return wording.notes(split, answers, truths, {"signatures": signed, "generation": self.search.to_diff_dict()})
+    def notes(self, split: str, answers: Sequence[Answer], labels: Sequence[Any]) -> Notes:
+        signed = signatures(_texts(answers), labels, self.options.metrics, self.options.bleu_tokenize)
+        return wording.notes(split, answers, labels, {"signatures": signed, "generation": self.search.to_diff_dict()})
 
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return generation.search_bytes(model.config, self.search, rows, length)
@@ -165,6 +169,11 @@ class Summarization(Seq2Seq):
 
     name = "summarization"
     Options = SummarizationOptions
+    purpose = Purpose(
+        "A shorter text for each text, scored by ROUGE.",
+        "source, target",
+        "task: {name: summarization, source: article, target: summary}",
+    )
 
 
 class Translation(Seq2Seq):
@@ -172,3 +181,8 @@ class Translation(Seq2Seq):
 
     name = "translation"
     Options = TranslationOptions
+    purpose = Purpose(
+        "The same in another language, scored by BLEU, chrF and TER.",
+        "source, target ('translation.en' for a nested one)",
+        "task: {name: translation, source: en, target: de}",
+    )

@@ -9,23 +9,31 @@ from typing import Any
 import numpy as np
 
 from hfft.data import checks
-from hfft.data.tokenization import told_lengths
 from hfft.errors import DataError
-from hfft.tasks.token_classification.documents import Documents, Truth, scheme_findings
+from hfft.tasks.token_classification.documents import Truth
 from hfft.tasks.token_classification.postprocess import Document
-from hfft.tasks.token_classification.schemes import SchemeName, Span, SpansOf
+from hfft.tasks.token_classification.schemes import Span, SpansOf
 
 
-def document_findings(read: Mapping[str, Documents], scheme: SchemeName) -> list[checks.Finding]:
-    """Counts documents that stand twice or contradict one another, and tags that are no valid BIO."""
-    inputs = {split: documents.given for split, documents in read.items()}
-    findings = checks.repeated(inputs, _folded)
-    truths = [None if truth is None else tuple(truth) for truth in read["train"].truths]
-    findings += checks.contradictions(inputs["train"], truths, _exact)
-    for split, documents in read.items():
-        if not documents.whole and scheme == "BIO":
-            findings += scheme_findings(split, documents.truths)
-    return findings
+def document_findings(documents: Mapping[str, Sequence[Any]], truths: Sequence[Truth]) -> list[checks.Finding]:
+    """Counts documents that stand twice or contradict one another.
+
+    Args:
+        documents: By split, lists of words or whole texts.
+        truths: Of the training documents.
+
+    Raises:
+        DataError: One split has whole texts, and another lists of words.
+    """
+    kinds = {split: isinstance(given[0], str) for split, given in documents.items()}
+    for split, whole in kinds.items():
+        if whole != kinds["train"]:
+            names = ("lists of words", "whole texts")
+            raise DataError(
+                f"task.tokens: the train split has {names[kinds['train']]}, but the {split} split {names[whole]}."
+            )
+    known = [None if truth is None else tuple(truth) for truth in truths]
+    return checks.repeated(documents, _folded) + checks.contradictions(documents["train"], known, _exact)
 
 
 def _folded(document: Any) -> str:
@@ -34,22 +42,6 @@ def _folded(document: Any) -> str:
 
 def _exact(document: Any) -> Any:
     return document if isinstance(document, str) else tuple(document)
-
-
-def answered_rows(split: str, read: Documents, tags: str, predict: bool) -> tuple[np.ndarray, list[checks.Finding]]:
-    """The numbers of the rows that are examples, and how many have no tags.
-
-    Raises:
-        DataError: There is no row.
-    """
-    without = np.array([truth is None for truth in read.truths])
-    done = "are answered and not scored" if predict else "are left out"
-    findings = checks.count_rows(checks.UNLABELLED, split, without, len(without), f"have no tags and {done}")
-    rows = np.arange(len(without)) if predict else np.flatnonzero(~without)
-    if not len(rows):
-        hint = "" if split == "train" else " To have its rows answered: task.unlabelled=predict."
-        raise DataError(f"task.tags: no row of the {split} split has any in the column '{tags}'.{hint}")
-    return rows, findings
 
 
 def encoded_findings(
@@ -83,17 +75,13 @@ def encoded_findings(
     ]
 
 
-def summary(
-    documents: Sequence[Document], windows: np.ndarray, lengths: np.ndarray, spans_of: SpansOf
-) -> dict[str, Any]:
-    """What there is to know of a split, as plain values: entities by type, words, tokens."""
+def summary(documents: Sequence[Document], windows: Sequence[int], spans_of: SpansOf) -> dict[str, Any]:
+    """What there is to know of a split, as plain values: entities by type, words, documents in several windows."""
     kinds = Counter(span.label for document in documents for span in _entities(document.truth, spans_of))
     return {
-        "rows": len(documents),
         "words": sum(document.words for document in documents),
         "labels": dict(sorted(kinds.items())),
-        "tokens": told_lengths(lengths),
-        "in_windows": int((windows > 1).sum()),
+        "in_windows": sum(count > 1 for count in windows),
     }
 
 

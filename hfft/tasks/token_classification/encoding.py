@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from hfft.data.loaders import Batch
-from hfft.data.tokenization import encode_rows, never_empty, pad, room_beside
+from hfft.data.tokenization import never_empty, pad, room_beside
 from hfft.errors import ModelError
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.task import Answer
+from hfft.tasks.task import IGNORED, Answer
 from hfft.tasks.token_classification.schemes import inside_of
-from hfft.tasks.token_classification.words import READING, Cut, words_of_text
+from hfft.tasks.token_classification.words import Cut, words_of_text
 
 
 def open_tokenizer(pretrained: Pretrained, words: bool) -> Any:
@@ -101,7 +100,7 @@ def cut_of(tokenizer: Any, max_length: int, overlap: int | None) -> Cut:
     return Cut(room_beside(tokenizer, max_length, shared, "task.overlap"), shared)
 
 
-def encode_documents(documents: Sequence[Any], whole: bool, tokenizer: Any, cut: Cut, keep: bool) -> Dataset:
+def encode_documents(documents: Sequence[Any], whole: bool, tokenizer: Any, cut: Cut) -> dict[str, list[Any]]:
     """Tokenizes documents and cuts them into windows.
 
     Args:
@@ -109,56 +108,45 @@ def encode_documents(documents: Sequence[Any], whole: bool, tokenizer: Any, cut:
         whole: Which of the two.
         tokenizer: Its special tokens stand around each window.
         cut: Into windows.
-        keep: Keep the result on disk, for the next time.
 
     Returns:
-        The tokenizer's columns without the attention mask, each a list of windows; beside them `word_of_piece`, for
-        each token the number of the word it belongs to, -1 for special tokens and those that belong to another window;
-        and `places`, for whole texts the first character of each word and the one behind its last.
+        The tokenizer's columns without the attention mask, each a list of windows; `word_of_piece`, for each token the
+        number of the word it belongs to, -1 for special tokens and those that belong to another window; `places`, for
+        whole texts the first character of each word and the one behind its last, else None; `word_count`; and
+        `learnable`, whether a word has a token.
     """
     names = [name for name in tokenizer.model_input_names if name != "attention_mask"]
     numbers: Callable[[Any, Any, Any], Any] = words_of_text if whole else _words_of_list
-
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        read = tokenizer(
-            batch["document"],
-            is_split_into_words=not whole,
-            return_attention_mask=False,
-            verbose=False,
-            truncation=False,
-        )
-        read_columns = never_empty({name: read[name] for name in names}, tokenizer)
-        columns: dict[str, list[Any]] = {name: [] for name in [*names, "word_of_piece", "places"]}
-        for row, (document, encoding) in enumerate(zip(batch["document"], read.encodings, strict=True)):
-            inside = [place for place, owner in enumerate(encoding.sequence_ids) if owner is not None]
-            first, end = (inside[0], inside[-1] + 1) if inside else (len(encoding.ids), len(encoding.ids))
-            behind = len(read_columns["input_ids"][row]) - end
-            places, words = numbers(document, encoding.word_ids[first:end], encoding.offsets[first:end])
-            windows = cut.windows(end - first)
-            for name in names:
-                values = read_columns[name][row]
-                columns[name].append(
-                    [[*values[:first], *values[first:end][part], *values[end:]] for part, _ in windows]
-                )
-            columns["word_of_piece"].append([_framed(words, part, mine, first, behind) for part, mine in windows])
-            columns["places"].append(places)
-        return columns
-
-    rows = Dataset.from_dict({"document": list(documents)})
-    settings = ["tags", READING, whole, cut.room, cut.overlap] if keep else None
-    return encode_rows(rows, encode, ["document"], tokenizer, settings)
+    read = tokenizer(
+        documents, is_split_into_words=not whole, return_attention_mask=False, verbose=False, truncation=False
+    )
+    read_columns = never_empty({name: read[name] for name in names}, tokenizer)
+    made = (*names, "word_of_piece", "places", "word_count", "learnable")
+    columns: dict[str, list[Any]] = {name: [] for name in made}
+    for row, (document, encoding) in enumerate(zip(documents, read.encodings, strict=True)):
+        inside = [place for place, owner in enumerate(encoding.sequence_ids) if owner is not None]
+        first, end = (inside[0], inside[-1] + 1) if inside else (len(encoding.ids), len(encoding.ids))
+        behind = len(read_columns["input_ids"][row]) - end
+        places, words = numbers(document, encoding.word_ids[first:end], encoding.offsets[first:end])
+        windows = cut.windows(end - first)
+        for name in names:
+            values = read_columns[name][row]
+            columns[name].append([[*values[:first], *values[first:end][part], *values[end:]] for part, _ in windows])
+        framed = [_framed(words, part, mine, first, behind) for part, mine in windows]
+        columns["word_of_piece"].append(framed)
+        columns["places"].append(places)
+        columns["word_count"].append(len(document if places is None else places))
+        columns["learnable"].append(any(word >= 0 for window in framed for word in window))
+    return columns
 
 
-def _words_of_list(words: list[str], word_ids: Any, offsets: Any) -> tuple[list[Any], list[int]]:
-    return [], list(word_ids)
+def _words_of_list(words: list[str], word_ids: Any, offsets: Any) -> tuple[None, list[int]]:
+    return None, list(word_ids)
 
 
 def _framed(words: list[int], part: slice, mine: slice, before: int, behind: int) -> list[int]:
     inside = [word if mine.start <= at < mine.stop else -1 for at, word in enumerate(words[part], part.start)]
     return [-1] * before + inside + [-1] * behind
-
-
-IGNORED = -100  # stands where a token has no tag to be learnt
 
 
 def first_pieces(windows: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -14,8 +14,8 @@ from hfft.data.label_values import GENERIC
 from hfft.data.labels import NEW_ROWS, choose_names
 from hfft.errors import DataError, ModelError, near
 from hfft.tasks.problems.single_label import class_weights
+from hfft.tasks.task import IGNORED
 from hfft.tasks.token_classification.documents import Columns, Documents, named_classes
-from hfft.tasks.token_classification.encoding import IGNORED
 from hfft.tasks.token_classification.options import Options
 from hfft.tasks.token_classification.postprocess import Document
 from hfft.tasks.token_classification.schemes import (

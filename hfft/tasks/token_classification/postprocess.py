@@ -61,28 +61,18 @@ class Document:
     """What was asked, and what is right for it.
 
     Attributes:
-        given: Words, or a whole text.
+        words: How many words it has.
         places: Of a text's words, the first character and the one behind the last; None for a list of words.
         truth: Tags, spans, or None.
         scheme: Of the tags.
+        given: The words, or the whole text; None where nobody asks.
     """
 
-    given: Any
+    words: int
     places: list[tuple[int, int]] | None
     truth: Truth
     scheme: SchemeName
-
-    @property
-    def raw_truth(self) -> list[Any] | None:
-        """The truth as plain values: tags, or `{"start", "end", "label"}`."""
-        if self.truth is None:
-            return None
-        return [_plain(part) if isinstance(part, Span) else part for part in self.truth]
-
-    @property
-    def words(self) -> int:
-        """How many words it has."""
-        return len(self.given if self.places is None else self.places)
+    given: Any = None
 
     @property
     def tags(self) -> list[str] | None:
@@ -101,6 +91,11 @@ class Document:
         spans = without_overlaps(self.truth)  # type: ignore[arg-type]
         tags, unsaid = tags_of_spans(self.places, spans, self.scheme)
         return tags, unsaid > 0 or len(spans) < len(set(self.truth))
+
+
+def plain_truth(truth: Truth) -> list[Any] | None:
+    """A truth as plain values: tags, or `{"start", "end", "label"}`."""
+    return None if truth is None else [_plain(part) if isinstance(part, Span) else part for part in truth]
 
 
 def _plain(span: Span) -> dict[str, Any]:
@@ -160,7 +155,7 @@ def counted(answers: Sequence[Answer], truths: Sequence[list[Any]], scheme: Sche
 
     Args:
         answers: As `in_words` gives them.
-        truths: As `Document.raw_truth`.
+        truths: As `plain_truth` gives them.
         scheme: Of the tags.
         spans_of: Reads them.
 

@@ -16,7 +16,7 @@ from hfft.errors import DataError
 from hfft.tasks.problems import problem_of_data
 from hfft.tasks.problems.problem import ProblemOptions
 from hfft.tasks.seq2seq.pairs import Columns as PairColumns
-from hfft.tasks.seq2seq.pairs import read_pairs
+from hfft.tasks.seq2seq.pairs import read_sources, read_targets
 from hfft.tasks.token_classification.documents import Columns as TagColumns
 from hfft.tasks.token_classification.documents import read_answered
 from hfft.tasks.token_classification.options import Options as TagOptions
@@ -181,15 +181,17 @@ def _texts(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, language: st
 def _pairs(guess: Guess, rows: Mapping[str, Dataset], facts: Facts, languages: Sequence[str | None]) -> None:
     options = guess.options
     where = PairColumns(options["source"], options["target"], options.get("references"))
-    pairs = {split: read_pairs(held, split, where, scored=split != "train") for split, held in rows.items()}
-    train = pairs["train"]
-    targets = [target for target in train.targets if target is not None]
-    facts.unanswered = len(train.targets) - len(targets)
+    read_of = {
+        split: (read_sources(held, split, where), read_targets(held, split, where)) for split, held in rows.items()
+    }
+    sources, labels = read_of["train"]
+    targets = [label.text for label in labels if label is not None]
+    facts.unanswered = len(labels) - len(targets)
     if not targets:
         raise DataError(f"--target: no training row has a text in '{options['target']}'.")
-    read, written = (*languages, *languages)[:2]
-    facts.language = read or language_of(train.sources)
-    facts.lengths["source"] = _lengths(train.sources, facts.language)
+    from_, written = (*languages, *languages)[:2]
+    facts.language = from_ or language_of(sources)
+    facts.lengths["source"] = _lengths(sources, facts.language)
     facts.lengths["target"] = _lengths(targets, written or language_of(targets))
 
 

@@ -22,7 +22,7 @@ from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.table import Table
 from hfft.errors import DataError, alternatives, quoted
-from hfft.tasks.inputs import file_columns, inputs_of, setting_of
+from hfft.tasks.inputs import inputs_of, setting_of
 from hfft.tasks.task import Pictured, Task
 from hfft.workflows.inputs.cells import PICTURES, cells_of
 from hfft.workflows.inputs.rows import Questions, questions_of
@@ -122,7 +122,7 @@ def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[An
         if outer != name:
             made[outer] = list(values)
         else:
-            made[outer], found = cells_of(values, name in file_columns(task), name)
+            made[outer], found = cells_of(values, name in task.file_columns, name)
             faults |= found
     return Table(Dataset.from_dict(made)), faults
 
@@ -210,7 +210,7 @@ def _require_table(file: str | Path, columns: Sequence[str]) -> None:
 
 def _why_blank(task: Task, parts: tuple[Any, ...]) -> str | None:
     """Why nothing can be answered where all texts of a row are empty; None where one is not."""
-    texts = [part for name, part in zip(task.inputs, parts, strict=True) if name not in file_columns(task)]
+    texts = [part for name, part in zip(task.inputs, parts, strict=True) if name not in task.file_columns]
     if not texts or any(part is None or _has_words(part) for part in texts):
         return None
     return "the text is empty"

@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, Features, Image, List, Value
 from PIL import ExifTags
 from transformers.image_utils import load_image
 
-from hfft.data.images import as_images, image_findings, look_at, none_left, open_image
+from hfft.data.images import as_images, image_findings, look_at, none_left, open_image, repeated_images
 from hfft.errors import DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40, 4), dtype=np.uint8)  # height, width, channels
@@ -326,7 +326,7 @@ def told(findings):
 
 def test_findings_name_what_cannot_be_read_and_why(broken):
     rows = images(PNG, *broken)
-    (finding,) = image_findings({"train": rows}, "image", {"train": look_at(rows, "image")})
+    (finding,) = image_findings("train", rows, "image", look_at(rows, "image"))
     assert told([finding]) == [("unreadable", "train", 7, 8)]
     assert finding.text.startswith("cannot be read and are left out (a.jpg: ")
     assert "; b.jpg: " in finding.text
@@ -339,16 +339,16 @@ def test_findings_count_images_that_lose_something_or_stand_twice():
     white, deep = READABLE["rgba"][0], READABLE["16 bits"][0]
     splits = {"train": images(PNG, white, PNG, b"", b"", JPEG), "eval": images(deep, JPEG, b"")}
     looked = {split: look_at(rows, "image") for split, rows in splits.items()}
-    assert told(image_findings(splits, "image", looked)) == [
+    found = [one for split, rows in splits.items() for one in image_findings(split, rows, "image", looked[split])]
+    assert told(found) == [
         ("unreadable", "train", 2, 6),
         ("transparent", "train", 1, 6),
         ("unreadable", "eval", 1, 3),
         ("deep", "eval", 1, 3),
-        ("duplicate", "train", 1, 6),
-        ("shared", "eval", 1, 3),
     ]
+    assert told(repeated_images(looked, [None] * 6)) == [("duplicate", "train", 1, 6), ("shared", "eval", 1, 3)]
     labels = ["cat", "cat", "dog", "cat", "dog", None]
-    assert told(image_findings(splits, "image", looked, labels))[-1] == ("contradiction", "train", 1, 6)
+    assert told(repeated_images(looked, labels))[-1] == ("contradiction", "train", 1, 6)
 
 
 def test_the_error_for_a_split_without_images_names_the_first_that_cannot_be_read(tmp_path):
@@ -390,7 +390,7 @@ def test_a_name_without_folder_or_ending_is_told_what_is_there(tmp_path, name):
 def test_an_image_written_as_text_is_named_and_not_printed(text, what):
     rows = images(f"/data/{text}", PNG)
     looked = look_at(rows, "image")
-    (finding,) = image_findings({"train": rows}, "image", {"train": looked})
+    (finding,) = image_findings("train", rows, "image", looked)
     message = str(none_left(rows, "image", looked, "train"))
     for shown in (str(finding), message):
         assert f"it is no name of a file, but {what}" in shown

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 import hfft
-from hfft.data.tokenization import SpecialTokens, cache_folder, longest_input, pad, token_counts, tokenize
+from hfft.data.tokenization import SpecialTokens, cache_folder, encode_rows, longest_input, pad, token_counts, tokenized
 from hfft.errors import RecipeError
 from tests import tiny
 
@@ -47,6 +47,17 @@ def tokenizer(words: list[str] = WORDS, lower: bool = False, **settings: Any) ->
 
 def data(texts=tuple(TEXTS), **columns):
     return Dataset.from_dict({"text": list(texts), **columns})
+
+
+def tokenize(rows: Dataset, tokenizer: PreTrainedTokenizerFast, max_length: int) -> tuple[Dataset, np.ndarray]:
+    """Texts as tasks tokenize them, and which of them were cut."""
+
+    def encode(batch: dict[str, list[str]]) -> dict[str, Any]:
+        columns, long = tokenized(tokenizer, max_length, text=batch["text"])
+        return {**columns, "cut": long}
+
+    encoded = encode_rows(rows, encode, ["text"], tokenizer, [max_length])
+    return encoded.remove_columns("cut"), np.array(encoded["cut"][:])
 
 
 def cached() -> dict[str, int]:

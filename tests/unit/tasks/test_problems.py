@@ -174,25 +174,25 @@ def test_balanced_weights_of_several_labels_make_both_sides_even():
 
 def test_a_threshold_is_chosen_on_eval_and_decides_what_follows():
     target = learnt([["a"], ["b"], ["a", "b"]])
-    assert (target.settles, target.settled) == (True, {"threshold": 0.5})
+    assert (target.tunes_threshold, target.fitted) == (True, {"threshold": 0.5})
     rows = [[0.2, 0.1], [0.15, 0.3], [0.9, 0.02]]
     answers = [{"answer": [], "probabilities": row} for row in rows]
-    settled = target.settle(answers, [["a"], ["b"], ["a"]])
-    assert 0.15 < target.settled["threshold"] <= 0.2
+    settled = target.tune_threshold(answers, [["a"], ["b"], ["a"]])
+    assert 0.15 < target.fitted["threshold"] <= 0.2
     assert [row["answer"] for row in settled] == [["a"], ["b"], ["a"]]
-    assert target.score(settled, [["a"], ["b"], ["a"]])["f1"] == 1
+    assert target.compute_metrics(settled, [["a"], ["b"], ["a"]])["f1"] == 1
 
 
 def test_a_threshold_of_the_recipe_stands():
     target = learnt([["a"], ["b"]], threshold={"a": 0.9})
-    assert (target.settles, target.settled) == (False, {"threshold": {"a": 0.9, "b": 0.5}})
+    assert (target.tunes_threshold, target.fitted) == (False, {"threshold": {"a": 0.9, "b": 0.5}})
     assert target.predict(torch.tensor([[1.0, 1.0]]))[0]["answer"] == ["b"]  # both have a probability of 0.73
 
 
 def test_a_finished_model_brings_its_threshold_and_labels():
     config = {"num_labels": 2, "id2label": {0: "x", 1: "y"}, "problem_type": "multi_label_classification"}
     target: Any = problem_of_model(ProblemOptions(), Checkpoint(**config, threshold=0.9))  # type: ignore[arg-type]
-    assert (target.labels, target.settled) == (["x", "y"], {"threshold": 0.9})
+    assert (target.labels, target.fitted) == (["x", "y"], {"threshold": 0.9})
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -206,7 +206,7 @@ def test_numbers_are_learnt_standardized_and_the_scale_goes_into_the_last_layer(
     encoded = target.tensor(target.encode(target.read(Dataset.from_dict(prices), "train"), "train"))
     assert target.loss(model(inputs), encoded).item() < 10  # not in the millions
     before = [row["answer"] for row in target.predict(model(inputs))]
-    target.fold(model)
+    target.fuse_scale(model)
     after = model(inputs).tolist()
     assert np.allclose(before, after, rtol=1e-5)
     assert np.allclose([row["answer"] for row in target.predict(model(inputs))], after)
@@ -243,7 +243,7 @@ def test_a_trained_head_of_numbers_goes_on_as_it_began_and_its_losses_are_standa
     by_hand = [0.5 * (e - 0.25) if e > 0.5 else e**2 / 2 for e in far]
     loss = target.loss(last(inputs), target.tensor([[value] for value in values]))
     assert loss.item() == pytest.approx(np.mean(by_hand), rel=1e-5)
-    target.fold(last)
+    target.fuse_scale(last)
     assert torch.allclose(last(inputs), said)
 
 
@@ -259,7 +259,7 @@ def test_a_head_that_writes_its_labels_otherwise_is_matched_by_name():
 
 def test_lists_of_whole_numbers_are_labels_unless_the_recipe_says_otherwise():
     features = Features({"y": List(Value("int64"))})
-    assert learnt([[1, 2], [3, 4]], features=features).problem == "multi"
+    assert learnt([[1, 2], [3, 4]], features=features).name == "multi"
     assert learnt([[1, 2], [3, 4]], features=features, problem="regression").names == ["y_0", "y_1"]
 
 
@@ -321,8 +321,8 @@ def test_marks_that_nobody_knows_count_in_no_score_and_in_no_threshold():
     target = learnt(MARKS)
     truths = [Applying(["p"], ["q"]), ["q"], Applying([], ["r"]), ["r", "p"], []]
     rows = [[0.9, 0.99, 0.1], [0.1, 0.7, 0.2], [0.3, 0.1, 0.98], [0.8, 0.2, 0.7], [0.1, 0.1, 0.1]]
-    settled = target.settle([{"answer": [], "probabilities": row} for row in rows], truths)
-    scores = target.score(settled, truths)
+    settled = target.tune_threshold([{"answer": [], "probabilities": row} for row in rows], truths)
+    scores = target.compute_metrics(settled, truths)
     wanted = ("accuracy", "f1", "hamming_loss", "roc_auc", "average_precision")
     assert [scores[name] for name in wanted] == [1, 1, 0, 1, 1]
     assert target.weighted(settled, truths).scores["accuracy"] == 1

@@ -15,14 +15,14 @@ import hfft
 from hfft.errors import DataError
 from hfft.tasks.scores import Scored
 from hfft.tasks.slices import Part, parts_by_column, parts_by_length, slice_scores
-from hfft.tasks.task import Plain
+from hfft.tasks.task import Task
 from tests.tiny import labelled_texts, write_csv
 
 
-class Right(Plain):
+class Right(Task):
     """Scores the share of right answers."""
 
-    def score(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
+    def compute_metrics(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
         return {"accuracy": sum(a["answer"] == t for a, t in zip(answers, truths, strict=True)) / len(truths)}
 
 
@@ -83,10 +83,10 @@ def test_lengths_are_cut_in_parts_of_about_the_same_size_where_there_are_enough(
 class Picky(Right):
     """Has no score where there is one kind of truth."""
 
-    def score(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
+    def compute_metrics(self, answers: Sequence[Any], truths: Sequence[Any]) -> dict[str, float]:
         if len(set(truths)) == 1:
             raise ValueError("one class only")
-        return super().score(answers, truths)
+        return super().compute_metrics(answers, truths)
 
 
 def test_a_score_that_is_not_defined_on_a_part_is_said_and_no_run_is_lost_by_it():

@@ -22,6 +22,7 @@ import hfft
 from hfft.errors import ModelError
 from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.image_classification.task import ImageClassification
+from hfft.tasks.prepare import prepare
 from tests import tiny
 from tests.tiny import vision
 from tests.tiny.pictures import COLOURS, pictures, write_pictures
@@ -226,7 +227,7 @@ def opened(folder: Path, data: Path, new_head: bool = False, **options: Any) -> 
     """The task with its data, and the prepared splits."""
     task = ImageClassification(ImageClassification.Options(**options))  # type: ignore[arg-type]
     splits = {split: Dataset.from_parquet(str(data / f"{split}.parquet")) for split in ("train", "eval")}
-    return task, task.prepare(splits, PretrainedSource(str(folder), new_head=new_head)).splits  # type: ignore[arg-type]
+    return task, prepare(task, splits, PretrainedSource(str(folder), new_head=new_head)).splits  # type: ignore[arg-type]
 
 
 @families

@@ -20,6 +20,7 @@ from hfft.data.sources import read_local
 from hfft.errors import DataError, HfftError, ModelError, RecipeError
 from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.image_classification.task import ImageClassification
+from hfft.tasks.prepare import prepare
 from tests import tiny
 from tests.tiny.pictures import COLOURS, pictures, png, write_pictures
 from tests.tiny.vision import vit
@@ -63,7 +64,7 @@ def recipe(folder: Path, model: Path | str, files: dict[str, str], **task: Any) 
 
 def prepared(model: Path, splits: dict[str, Dataset], **options: Any) -> tuple[ImageClassification, Any]:
     task = ImageClassification(ImageClassification.Options(**options))  # type: ignore[arg-type]
-    return task, task.prepare(splits, PretrainedSource(str(model)))
+    return task, prepare(task, splits, PretrainedSource(str(model)))
 
 
 def rows_of(labels: list[Any], label: Any) -> Dataset:
@@ -119,7 +120,7 @@ def test_the_loss_of_mixed_images_is_the_cross_entropy_of_mixed_labels(model):
     one_hot, shares = torch.eye(3), batch["shares"][:, None]
     soft = shares * one_hot[batch["labels"]] + (1 - shares) * one_hot[batch["partner_labels"]]
     expected = -((0.8 * soft + 0.2 / 3) * logits.log_softmax(-1)).sum(-1).mean()
-    found = task.target.loss(torch.cat([logits, logits]), *both(batch))
+    found = task.problem.loss(torch.cat([logits, logits]), *both(batch))
     assert found.item() == pytest.approx(expected.item(), abs=1e-6)
     assert found.item() == pytest.approx(cross_entropy(logits, soft, label_smoothing=0.2).item(), abs=1e-6)
     assert task.weight(batch) == pytest.approx(4)
@@ -137,7 +138,7 @@ def test_class_weights_count_by_share(model):
             counts = float(share) * list(weights.values())[label]
             loss -= counts * float(logits[row].log_softmax(-1)[label])
             weight += counts
-    assert task.target.loss(torch.cat([logits, logits]), *both(batch)).item() == pytest.approx(loss / weight, abs=1e-6)
+    assert task.problem.loss(torch.cat([logits, logits]), *both(batch)).item() == pytest.approx(loss / weight, abs=1e-6)
     assert task.weight(batch) == pytest.approx(weight, abs=1e-6)
 
 
@@ -146,7 +147,7 @@ def test_several_labels_of_mixed_images_are_mixed(model):
     task, batch, logits = mixed_batch(model, List(Value("string")), values)
     shares = batch["shares"][:, None]
     soft = shares * batch["labels"] + (1 - shares) * batch["partner_labels"]
-    found = task.target.loss(torch.cat([logits, logits]), *both(batch))
+    found = task.problem.loss(torch.cat([logits, logits]), *both(batch))
     assert found.item() == pytest.approx(binary_cross_entropy_with_logits(logits, soft).item(), abs=1e-6)
 
 
@@ -213,7 +214,7 @@ def test_images_that_cannot_be_read_weigh_nothing(model, tmp_path):
     folder = image_folder(tmp_path / "images")  # one of blue, one of green, four of red
     broken_files(folder / "red")
     splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])[0]
-    target: Any = prepared(model, splits, class_weights="balanced")[0].target
+    target: Any = prepared(model, splits, class_weights="balanced")[0].problem
     assert target.class_weights.tolist() == [2.0, 2.0, 0.5]
 
 

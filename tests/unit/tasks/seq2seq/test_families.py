@@ -19,6 +19,7 @@ import hfft
 from hfft.data.loaders import Batch
 from hfft.errors import RecipeError
 from hfft.models.pretrained import PretrainedSource
+from hfft.tasks.prepare import prepare
 from hfft.tasks.seq2seq.task import Summarization, Translation
 from tests import tiny
 from tests.tiny import GERMAN, translations, write_json, write_jsonl
@@ -102,7 +103,7 @@ def options(name: str, **changes: Any) -> dict[str, Any]:
 
 def opened(folder: Path, kind: Any, rows: list[dict[str, Any]], **given: Any) -> Opened:
     task = kind(kind.Options(**given))
-    examples = task.prepare({"train": Dataset.from_list(rows)}, pretrained := PretrainedSource(str(folder))).splits[
+    examples = prepare(task, {"train": Dataset.from_list(rows)}, pretrained := PretrainedSource(str(folder))).splits[
         "train"
     ]
     model, new = task.model(pretrained)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 from datasets import Dataset
 from transformers import AutoTokenizer, BartConfig, BertConfig, EncoderDecoderConfig, LEDConfig, RobertaConfig, T5Config
 
 from hfft.data.checks import read_column
 from hfft.errors import DataError, RecipeError
+from hfft.tasks.seq2seq.languages import Tongue
 from hfft.tasks.seq2seq.pairs import (
     DEFAULT_SOURCE,
-    IGNORED,
     Frame,
     Limits,
-    encode_pairs,
     limits,
     pad_pairs,
     pair_lengths,
 )
+from hfft.tasks.seq2seq.reader import Reader
+from hfft.tasks.task import IGNORED
 from tests.tiny import gpt2, tokenizer
 
 CLS, SEP, PAD = 2, 3, 0
@@ -31,22 +35,28 @@ def words(tmp_path_factory):
     return AutoTokenizer.from_pretrained(folder)
 
 
+def encode_pairs(rows: Dataset, tokenizer: Any, limits: Limits, frame: Frame) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """Pairs as a model reads them; which sources and which targets were cut."""
+    made = Reader(tokenizer, Tongue(), frame, limits).encode(rows["source"][:], rows["target"][:])
+    return Dataset.from_dict(made), np.array(made["source_cut"]), np.array(made["target_cut"])
+
+
 def pairs(*rows: tuple[str, str]) -> Dataset:
     return Dataset.from_dict({"source": [row[0] for row in rows], "target": [row[1] for row in rows]})
 
 
 def test_a_target_does_not_begin_with_what_the_decoder_begins_with(words):
-    made, _, _ = encode_pairs(pairs(("w0 w1", "w2")), words, Limits(9, 9), Frame(start=CLS), keep=False)
+    made, _, _ = encode_pairs(pairs(("w0 w1", "w2")), words, Limits(9, 9), Frame(start=CLS))
     assert made["input_ids"][0] == [CLS, 5, 6, SEP]
     assert made["labels"][0] == [7, SEP]
-    other, _, _ = encode_pairs(pairs(("w0 w1", "w2")), words, Limits(9, 9), Frame(start=SEP), keep=False)
+    other, _, _ = encode_pairs(pairs(("w0 w1", "w2")), words, Limits(9, 9), Frame(start=SEP))
     assert other["labels"][0] == [CLS, 7, SEP]
 
 
 @pytest.mark.parametrize("start", [CLS, None])
 def test_each_side_is_cut_to_its_own_limit_and_keeps_its_end(words, start):
     rows = pairs(("w0 w1 w2 w3", "w0"), ("w0", "w0 w1 w2 w3 w4"), ("w0 w1", "w0 w1"))
-    made, source_cut, target_cut = encode_pairs(rows, words, Limits(5, 4), Frame(start=start), keep=False)
+    made, source_cut, target_cut = encode_pairs(rows, words, Limits(5, 4), Frame(start=start))
     assert source_cut.tolist() == [True, False, False]
     assert target_cut.tolist() == [False, True, False]
     assert made["input_ids"][0] == [CLS, 5, 6, 7, SEP]
@@ -57,20 +67,18 @@ def test_each_side_is_cut_to_its_own_limit_and_keeps_its_end(words, start):
 def test_a_target_ends_also_where_the_tokenizer_does_not_see_to_it(tmp_path, target, labels):
     gpt2(tmp_path)
     endless = AutoTokenizer.from_pretrained(tmp_path)
-    made, _, cut = encode_pairs(pairs(("w0", target)), endless, Limits(9, 4), Frame(end=9), keep=False)
+    made, _, cut = encode_pairs(pairs(("w0", target)), endless, Limits(9, 4), Frame(end=9))
     assert made["labels"][0] == labels
     assert cut.tolist() == [target != "w0"]
 
 
 def test_a_prefix_stands_before_every_source(words):
-    made, _, _ = encode_pairs(pairs(("w0", "w1")), words, Limits(9, 9), Frame("w3 ", CLS), keep=False)
+    made, _, _ = encode_pairs(pairs(("w0", "w1")), words, Limits(9, 9), Frame("w3 ", CLS))
     assert made["input_ids"][0] == [CLS, 8, 5, SEP]
 
 
 def test_pairs_are_padded_side_by_side_and_the_longer_side_is_the_length(words):
-    made, _, _ = encode_pairs(
-        pairs(("w0 w1", "w2"), ("w0", "w1 w2 w3")), words, Limits(9, 9), Frame(start=CLS), keep=False
-    )
+    made, _, _ = encode_pairs(pairs(("w0 w1", "w2"), ("w0", "w1 w2 w3")), words, Limits(9, 9), Frame(start=CLS))
     assert pair_lengths(made).tolist() == [4, 4]
     batch = pad_pairs([made[0], made[1]], words)
     assert batch["input_ids"].tolist() == [[CLS, 5, 6, SEP], [CLS, 5, SEP, PAD]]

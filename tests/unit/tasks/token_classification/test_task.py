@@ -38,6 +38,7 @@ from transformers import (
 import hfft
 from hfft.errors import DataError, ModelError, RecipeError
 from hfft.models.pretrained import PretrainedSource
+from hfft.tasks.prepare import new_rows, prepare, restore
 from hfft.tasks.token_classification.documents import without_overlaps
 from hfft.tasks.token_classification.options import Options
 from hfft.tasks.token_classification.schemes import Span
@@ -152,7 +153,7 @@ def task_of(folder: Path, train: list[dict] | Dataset, model=bert, **options):
         split: rows if isinstance(rows, Dataset) else Dataset.from_list(rows) for split, rows in given.items() if rows
     }
     task = TokenClassification(Options(**options))
-    return task, task.prepare(splits, PretrainedSource(str(folder / "model")))
+    return task, prepare(task, splits, PretrainedSource(str(folder / "model")))
 
 
 def logits_of(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -224,13 +225,13 @@ def test_a_model_of_words_answers_texts_and_one_of_texts_answers_words(tmp_path,
 def test_each_word_of_a_long_document_is_learnt_and_answered_once(tmp_path, pieces):
     words = [f"w{number}" for number in range(30)] + ["w1-w2-w3-w4-w5-w6-w7-w8"]  # the last: more pieces than a window
     row = {"tokens": words, "tags": ["B-a", "I-a", *["O"] * 29]}
-    task, prepared = task_of(tmp_path, [row], max_length=9, overlap=3, pieces=pieces)
+    task, prepared = task_of(tmp_path, [row], max_length=9, overlap=3, pieces=pieces, eval=[row])
     batch = task.collate([prepared.splits["train"].rows[0]])
     assert batch["windows"].tolist() == [11]
     assert batch["first"][batch["first"] >= 0].tolist() == list(range(31))
     assert task.weight(batch) == (31 if pieces == "first" else 30 + 15)
     model, _ = task.model(PretrainedSource(str(tmp_path / "model")))
-    [answer] = task.postprocess(task.predict(model.eval(), batch), prepared.splits["train"])
+    [answer] = task.postprocess(task.predict(model.eval(), batch), prepared.splits["eval"])
     assert len(answer["answer"]) == 31
     assert prepared.summary["train"]["in_windows"] == 1
 
@@ -322,7 +323,7 @@ def test_a_trained_head_is_kept_with_its_tags_in_its_order(tmp_path, labels):
     weights = trained_head(tmp_path / "model", labels)
     rows = [{"tokens": ["w1", "w2", "w3", "w4"], "tags": ["B-a", "I-a", "O", "B-b"]}]
     task, prepared = task_of(tmp_path, rows, model=lambda folder: None)
-    assert task.labels == labels
+    assert task.tags == labels
     assert prepared.splits["train"].rows[0]["tags"] == [labels.index(tag) for tag in rows[0]["tags"]]
     model, new = task.model(PretrainedSource(str(tmp_path / "model")))
     assert new == []
@@ -351,18 +352,18 @@ def test_a_head_of_another_scheme_is_refused_before_training(tmp_path, labels, t
 def test_a_head_without_names_is_read_as_entities(tmp_path):
     trained_head(tmp_path / "model", ["LABEL_0", "LABEL_1"])
     task = TokenClassification(Options())
-    task.reopen(PretrainedSource(str(tmp_path / "model")))
+    restore(task, PretrainedSource(str(tmp_path / "model")))
     answers = [{"answer": ["LABEL_0", "LABEL_1"]}]
-    assert "f1" in task.score(answers, [["LABEL_0", "LABEL_1"]])
+    assert "f1" in task.compute_metrics(answers, [["LABEL_0", "LABEL_1"]])
 
 
 def test_tags_without_a_type_are_of_one(tmp_path):
     rows = [{"tokens": ["w1", "w2", "w3-w4"], "tags": ["O", "B", "I"]}, {"tokens": ["w1"], "tags": ["B"]}]
     task, prepared = task_of(tmp_path, rows, pieces="all")
-    assert task.labels == ["O", "B", "I"]
+    assert task.tags == ["O", "B", "I"]
     assert prepared.summary["train"]["labels"] == {"entity": 2}
     assert prepared.findings == []
-    scores = task.score([{"answer": row["tags"]} for row in rows], [row["tags"] for row in rows])
+    scores = task.compute_metrics([{"answer": row["tags"]} for row in rows], [row["tags"] for row in rows])
     assert (scores["f1"], scores["f1/entity"]) == (1, 1)
     assert "aggregation_strategy" not in task.usage  # its pipeline would take B and I for two types
 
@@ -374,8 +375,8 @@ def test_a_head_that_has_other_tags_is_refused_and_replaced_where_wanted(tmp_pat
         task_of(tmp_path, rows, model=lambda folder: None)
     fresh = PretrainedSource(str(tmp_path / "model"), new_head=True)
     task = TokenClassification(Options())
-    task.prepare({"train": Dataset.from_list(rows)}, fresh)
-    assert task.labels == ["O", "B-a", "I-a"]
+    prepare(task, {"train": Dataset.from_list(rows)}, fresh)
+    assert task.tags == ["O", "B-a", "I-a"]
     assert set(task.model(fresh)[1]) == {"classifier.weight", "classifier.bias"}
 
 
@@ -414,25 +415,25 @@ def test_words_without_a_mark_are_entities_where_a_scheme_is_asked_for(tmp_path)
     rows = [{"tokens": ["w1", "w2", "w3"], "tags": ["NOUN", "NOUN", "VERB"]}]
     for scheme, counts in ((None, {"NOUN": 2, "VERB": 1}), ("IO", {"NOUN": 1, "VERB": 1})):
         task, prepared = task_of(tmp_path, rows, scheme=scheme)
-        assert task.labels == ["NOUN", "VERB"]
+        assert task.tags == ["NOUN", "VERB"]
         assert prepared.summary["train"]["labels"] == counts
     answers = [{"answer": ["NOUN", "VERB", "VERB"]}]
-    assert task.score(answers, [rows[0]["tags"]])["f1"] == 0
+    assert task.compute_metrics(answers, [rows[0]["tags"]])["f1"] == 0
 
 
 def test_classes_bring_names_and_order_and_a_missing_inside_is_added(tmp_path):
     names = ["B-b", "O", "B-a", "I-a"]
     features = Features({"tokens": List(Value("string")), "tags": List(ClassLabel(names=names))})
     rows = Dataset.from_dict({"tokens": [["w1", "w2"]], "tags": [[0, 1]]}, features=features)
-    task, prepared = task_of(tmp_path, rows)
-    assert task.labels == [*names, "I-b"]
-    assert list(prepared.splits["train"].labels[:1]) == [["B-b", "O"]]
+    task, prepared = task_of(tmp_path, rows, eval=rows)
+    assert task.tags == [*names, "I-b"]
+    assert list(prepared.splits["eval"].labels[:1]) == [["B-b", "O"]]
 
 
 def test_numbers_are_positions_in_labels(tmp_path):
     rows = [{"tokens": ["w1", "w2"], "tags": [1, 0]}]
-    _, prepared = task_of(tmp_path, rows, labels=["O", "B-a", "I-a"])
-    assert list(prepared.splits["train"].labels[:1]) == [["B-a", "O"]]
+    _, prepared = task_of(tmp_path, rows, labels=["O", "B-a", "I-a"], eval=rows)
+    assert list(prepared.splits["eval"].labels[:1]) == [["B-a", "O"]]
     with pytest.raises(DataError, match=r"holds numbers \(1 in row 0 .*task.labels"):
         task_of(tmp_path, rows)
 
@@ -503,11 +504,10 @@ def test_a_span_without_a_class_is_refused(tmp_path):
 
 
 def test_white_space_at_the_ends_of_spans_is_left_out(tmp_path):
-    _, prepared = task_of(
-        tmp_path, [{"tokens": "nice w1 ", "tags": [{**SPAN, "end": 5}, {**SPAN, "start": 4, "end": 8}]}]
-    )
-    assert prepared.findings == []
-    assert list(prepared.splits["train"].labels[:1]) == [[SPAN, {**SPAN, "start": 5, "end": 7}]]
+    rows = [{"tokens": "nice w1 ", "tags": [{**SPAN, "end": 5}, {**SPAN, "start": 4, "end": 8}]}]
+    _, prepared = task_of(tmp_path, rows, eval=rows)
+    assert {finding.kind for finding in prepared.findings} == {"shared"}
+    assert list(prepared.splits["eval"].labels[:1]) == [[SPAN, {**SPAN, "start": 5, "end": 7}]]
 
 
 def test_of_spans_that_overlap_the_longest_stay():
@@ -541,7 +541,7 @@ def test_what_is_odd_is_counted(tmp_path):
         {"tokens": [" ", ""], "tags": ["O", "O"]},
     ]
     task, prepared = task_of(tmp_path, train)
-    assert task.labels == ["O", "B-a", "I-a", "B-b", "I-b"]
+    assert task.tags == ["O", "B-a", "I-a", "B-b", "I-b"]
     assert prepared.splits["train"].ids.tolist() == [0, 2]
     told = texts_of(prepared)
     for text in (
@@ -577,7 +577,7 @@ def test_the_card_reads_long_texts_and_words_only_where_they_are_read_as_by_us(t
 def test_what_is_kept_on_disk_is_made_anew_where_texts_are_read_in_another_way(tmp_path, monkeypatch):
     monkeypatch.setenv("HFFT_CACHE", str(tmp_path / "cache"))
     for number, reading in enumerate((1, 1, 2)):
-        monkeypatch.setattr("hfft.tasks.token_classification.encoding.READING", reading)
+        monkeypatch.setattr("hfft.tasks.token_classification.task.READING", reading)
         task_of(tmp_path, [{"tokens": "w1 w2", "tags": SPANS}])
         assert len(list((tmp_path / "cache" / "tokens").iterdir())) == (1 if number < 2 else 2)
 
@@ -587,10 +587,10 @@ def test_a_finished_model_is_asked_again_and_again(tmp_path):
     task, _ = task_of(tmp_path, rows)
     for tag in ("O", "B-a"):
         new = [{"tokens": ["w1"], "tags": [tag]}]
-        made = task.questions(Dataset.from_list(new), answered=True).splits["data"]
+        made = new_rows(task, Dataset.from_list(new), scored=True).splits["data"]
         assert list(made.labels) == [[tag]]
     with pytest.raises(DataError, match=r"row 0 of the data split has the tag 'B-b'.*'B-a'\?$"):
-        task.questions(Dataset.from_list([{"tokens": ["w1"], "tags": ["B-b"]}]), answered=True)
+        new_rows(task, Dataset.from_list([{"tokens": ["w1"], "tags": ["B-b"]}]), scored=True)
 
 
 def fnet(folder: Path) -> None:
@@ -638,5 +638,5 @@ def test_spans_are_learnt_inside_outside_where_wanted(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         task, prepared = task_of(tmp_path, [{"tokens": "nice w1", "tags": [SPAN]}], scheme="IO")
-    assert task.labels == ["O", "I-a"]
+    assert task.tags == ["O", "I-a"]
     assert task.show(task.collate([prepared.splits["train"].rows[0]])) == ["[CLS] nice/I-a w1/O [SEP]"]

@@ -8,9 +8,9 @@ import yaml
 import hfft.workflows.init.sources
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
-from hfft.tasks import TASKS
+from hfft.tasks import TASKS, find_task
 from hfft.workflows.build import resolve
-from hfft.workflows.describe import PURPOSES, describe_tasks
+from hfft.workflows.describe import describe_tasks
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.languages import language_of, language_of_name, tokens_of
 from hfft.workflows.init.models import TABLES
@@ -196,9 +196,11 @@ def test_sizes_of_the_table_grow():
 @pytest.mark.parametrize("task", TASKS)
 def test_each_task_is_described_with_an_example_that_holds(task):
     lines = list(describe_tasks(task))
-    assert lines[0] == f"{task}: {PURPOSES[task].sentence}"
-    assert f"  example: {PURPOSES[task].example}" in lines
-    shortest = {**yaml.safe_load(PURPOSES[task].example), "data": {"files": {"train": "a.csv"}}, "model": "a/b"}
+    purpose = find_task(task, trust=False).purpose
+    assert purpose is not None
+    assert lines[0] == f"{task}: {purpose.sentence}"
+    assert f"  example: {purpose.example}" in lines
+    shortest = {**yaml.safe_load(purpose.example), "data": {"files": {"train": "a.csv"}}, "model": "a/b"}
     assert resolve(Recipe.from_dict(shortest), trust=False).recipe.task.name == task
 
 
