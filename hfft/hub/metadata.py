@@ -24,8 +24,8 @@ AVERAGES = ("macro", "micro", "weighted", "samples")
 
 LABELLED = ("f1", "precision", "recall")
 
-BARE_AVERAGE = {"text-classification": "macro", "image-classification": "macro", "token-classification": "micro"}
-"""What stands behind the bare names of these metrics, by task."""
+BARE_AVERAGE = {"label": "macro", "labels": "macro", "spans": "micro"}
+"""What stands behind the bare names of these metrics, by what the answers are."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def metadata(trained: Trained, results: dict[str, Any], library: Literal["transf
         pipeline_tag=recipe.task.name if known else None,
         base_model=bases or None,
         datasets=[hub] if (hub := public_data(recipe)) else None,
-        metrics=list(dict.fromkeys(_metric(name, recipe.task.name)[0] for name in metric_names(results))) or None,
+        metrics=list(dict.fromkeys(_metric(name, results.get("output"))[0] for name in metric_names(results))) or None,
         model_name=recipe.name if scored else None,
         eval_results=scored or None,
         tags=["hfft"],
@@ -113,7 +113,7 @@ def _eval_results(trained: Trained, results: dict[str, Any]) -> list[EvalResult]
     for split in plain or splits:
         named = _name_of(split, recipe)
         for metric, entry in results[split].items():
-            kind, average = _metric(metric, recipe.task.name)
+            kind, average = _metric(metric, results.get("output"))
             result = EvalResult(
                 task_type=recipe.task.name if ":" not in recipe.task.name else "other",
                 dataset_type=hub or "local",
@@ -149,11 +149,11 @@ def _name_of(split: str, recipe: Recipe) -> str:
     return (recipe.data.expressions().get(split) or split).partition("[")[0]
 
 
-def _metric(name: str, task: str) -> tuple[str, str | None]:
+def _metric(name: str, output: str | None) -> tuple[str, str | None]:
     """What the Hub calls a metric, and the average that it is."""
     plain, _, last = name.rpartition("_")
     if plain and last in AVERAGES:
         return KNOWN_METRICS.get(plain, plain), last
     if name.startswith("rouge"):
         return "rouge", None
-    return KNOWN_METRICS.get(name, name), BARE_AVERAGE.get(task) if name in LABELLED else None
+    return KNOWN_METRICS.get(name, name), BARE_AVERAGE.get(output or "") if name in LABELLED else None

@@ -145,7 +145,7 @@ def scores(trained: Trained, results: dict[str, Any]) -> str:
 
 
 def _definitions(trained: Trained, results: dict[str, Any]) -> Iterator[str]:
-    micro = trained.recipe.task.name == "token-classification"
+    micro = results.get("output") == "spans"
     average = "over whole entities, all types together" if micro else "means over the labels (macro)"
     known = [text.format(average=average) for name, text in MEANINGS.items() if name in metric_names(results)]
     if known:
@@ -225,7 +225,7 @@ def _unmeasured(trained: Trained, results: dict[str, Any]) -> Iterator[str]:
         "of people, wilfully misleading inputs and long use were not measured."
     )
     codes = languages(trained)
-    if trained.recipe.task.name != "image-classification":
+    if not trained.task.file_columns:
         yield (
             f"Other languages than {', '.join(codes)} were not measured."
             if codes

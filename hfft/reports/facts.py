@@ -41,12 +41,15 @@ VERSION = 1
 
 COST = ("train_seconds", "samples", "samples_per_second", "tokens_per_second", "padding_share", "memory")
 
+OF_PROBLEM = {"single": "label", "multi": "labels", "regression": "numbers"}
+"""What the answers of runs are that do not say so themselves."""
+
 KINDS: dict[str, Callable[[Predictions, About], dict[str, Any]]] = {
     "label": label_facts,
     "labels": several_facts,
     "numbers": number_facts,
-    "tags": tag_facts,
-    "writing": writing_facts,
+    "spans": tag_facts,
+    "text": writing_facts,
     "other": other_facts,
 }
 
@@ -134,7 +137,7 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     events, broken = read_events(folder.metrics)
     facts["checks"]["remarks"] += [left_out(folder.metrics, broken)] if broken else []
     kept = _kept(folder.report_facts) if pictures is None else {}
-    pictured = pictures is not None or recipe.task.name == "image-classification" or any(kept.values())
+    pictured = pictures is not None or "images" in data.get("splits", {}).get("train", {}) or any(kept.values())
     shown = {split: _split_facts(folder, split, recipe, results, data, pictured) for split in splits}
     add_pictures(shown, pictures, kept)
     return {
@@ -186,14 +189,15 @@ def _split_facts(
     folder: RunFolder, split: str, recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], pictured: bool
 ) -> dict[str, Any]:
     summary = data.get("splits", {}).get("train", {})
-    about = About(recipe.task.name, recipe.task.options, results, summary, "pictures" if pictured else "texts")
+    about = About(recipe.task.options, results, summary, "pictures" if pictured else "texts")
     lines = prediction_lines if ":" in recipe.task.name else answer_lines  # a task of somebody's own may say nothing
     known = [list(summary.get("labels", {})), _labels(folder)]
     found = read_predictions(folder.predictions(split), split, known, lines)
     slices = list(results.get(f"{split}_slices", []))
     if not found.rows:
         return {"slices": slices} if slices else {}
-    made = KINDS[kind_of(about.task, summary.get("problem"), found)](found, about)
+    output = results.get("output") or OF_PROBLEM.get(summary.get("problem", ""))
+    made = KINDS[kind_of(output, found)](found, about)
     slices += made.pop("slices", [])
     return {**made, **({"slices": slices} if slices else {})}
 

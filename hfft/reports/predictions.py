@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from hfft.reports.run_files import Row, answer_lines, are_numbers
-
-WRITING = ("summarization", "translation")
+from hfft.tasks.answers import Output
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,12 @@ class About:
     """What is known of a run beside the answers to a split.
 
     Attributes:
-        task: The task's name.
-        options: Its options, as recipe.yaml has them.
+        options: The task's, as recipe.yaml has them.
         results: As in results.json.
         summary: What data.json says of the training rows.
         kind: Of galleries: "pictures" or "texts".
     """
 
-    task: str
     options: Mapping[str, Any]
     results: Mapping[str, Any]
     summary: Mapping[str, Any]
@@ -141,31 +138,38 @@ def _fit(names: Sequence[str], table: np.ndarray, rows: Sequence[Row]) -> bool:
     return True
 
 
-def kind_of(task: str, problem: str | None, predictions: Predictions) -> str:
-    """What the answers of a split are: `label`, `labels`, `numbers`, `tags`, `writing` or, of other tasks, `other`.
+def kind_of(output: str | None, predictions: Predictions) -> Output:
+    """What the answers of a split can be shown as: what they are, where the rows have what that takes, else "other".
 
     Args:
-        task: The task's name.
-        problem: What data.json says of the training rows, if it does.
+        output: What the task says they are. Where it does not say, they are what they look like.
         predictions: Of the split.
     """
-    rows = predictions.rows
+    rows, labels = predictions.rows, predictions.labels
     if not rows:
         return "other"
     both = [*predictions.answers, *predictions.truths]
-    if problem == "regression" or (_numeric(both) and predictions.probabilities is None and "score" not in rows[0]):
-        return "numbers" if _numeric(both) else "other"
-    if all("entities" in row and "scores" in row for row in rows):
-        return "tags" if all(isinstance(value, (list, str)) for value in both) else "other"
-    if task in WRITING or all("flags" in row for row in rows):
-        written = all(isinstance(answer, str) for answer in predictions.answers) and [] not in predictions.truths
-        return "writing" if written else "other"
-    if all(isinstance(value, str) for value in both) and (problem == "single" or predictions.labels):
-        return "label"
-    several = all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in both)
-    if several and predictions.labels:
-        return "labels"
-    return "other"
+    texts = all(isinstance(value, str) for value in both)
+    lists = all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in both)
+    sequences = all(isinstance(value, (list, str)) for value in both)
+    written = all(isinstance(answer, str) for answer in predictions.answers) and [] not in predictions.truths
+    fits: dict[Output, bool] = {
+        "numbers": _numeric(both),
+        "spans": sequences and all("entities" in row and "scores" in row for row in rows),
+        "text": written and sequences,
+        "label": texts,
+        "labels": lists and bool(labels),
+    }
+    if output in fits:
+        return output if fits[output] else "other"  # type: ignore[index]
+    looks: dict[Output, bool] = {
+        "numbers": fits["numbers"] and predictions.probabilities is None and "score" not in rows[0],
+        "spans": fits["spans"],
+        "text": fits["text"] and all("flags" in row for row in rows),
+        "label": texts and bool(labels),
+        "labels": fits["labels"],
+    }
+    return next((kind for kind, holds in looks.items() if holds), "other")
 
 
 def _numeric(values: Sequence[Any]) -> bool:

@@ -203,6 +203,7 @@ RESULTS: Shape = {
     "seeds?": [int],
     "best_seed?": int,
     "settled?": dict,
+    "output?": str,
     "warnings?": [str],
     "remarks?": [str],
     "train_seconds?": NUMBER | None,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hfft.errors import RecipeError
+from hfft.metrics.answers import word_f1
 from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.scripts import bleu_tokenizer
 from hfft.reports.examples import SHOWN, TEXTS, drawn, example, gallery, histogram
@@ -21,7 +22,7 @@ SPACED = 15  # characters a word beyond which texts are taken to have no spaces 
 
 Scored = Callable[[str, Sequence[str]], float]
 
-MOST = {"BLEU": 100.0, "chrF": 100.0, "ROUGE-L": 1.0}
+MOST = {"BLEU": 100.0, "chrF": 100.0, "ROUGE-L": 1.0, "F1": 1.0}
 
 
 def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
@@ -45,19 +46,15 @@ def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
 
 
 def single_score(about: About, references: Sequence[str]) -> tuple[str, Scored] | None:
-    """What a single answer is measured by, and its name: ROUGE-L for summaries, else BLEU, of those the task has.
+    """What a single answer is measured by, and its name: ROUGE-L, BLEU, chrF or F1, the first that the task has.
 
     Args:
         about: The run.
         references: What was to be written: BLEU takes the tokenizer that reads them, unless one is named.
     """
-    order = ("rouge", "bleu", "chrf") if about.task == "summarization" else ("bleu", "chrf", "rouge")
-    wanted = about.options.get("metrics") or order
-    for metric in order:
-        made = MADE[metric](about, references) if metric in wanted else None
-        if made is not None:
-            return made
-    return None
+    wanted = about.options.get("metrics") or ["f1"]
+    found = (make(about, references) for metric, make in MADE.items() if metric in wanted)
+    return next((made for made in found if made is not None), None)
 
 
 def _bleu(about: About, references: Sequence[str]) -> tuple[str, Scored] | None:
@@ -87,10 +84,15 @@ def _rouge(about: About, references: Sequence[str]) -> tuple[str, Scored]:
     return "ROUGE-L", lambda answer, references: evaluator.score_multi(references, answer)["rougeL"].fmeasure
 
 
+def _f1(about: About, references: Sequence[str]) -> tuple[str, Scored]:
+    return "F1", lambda answer, references: max(word_f1(answer, reference) for reference in references)
+
+
 MADE: dict[str, Callable[[About, Sequence[str]], tuple[str, Scored] | None]] = {
+    "rouge": _rouge,
     "bleu": _bleu,
     "chrf": _chrf,
-    "rouge": _rouge,
+    "f1": _f1,
 }
 
 

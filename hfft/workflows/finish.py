@@ -133,6 +133,7 @@ def _results(
     return {
         **results,
         "settled": setup.task.fitted,
+        "output": setup.task.output,
         "confidence": recipe.eval.confidence,
         "train_seconds": progress.seconds,
         "skipped_steps": progress.skipped,

@@ -97,6 +97,7 @@ def _results(setup: Setup, scored: Scored) -> dict[str, Any]:
         "eval_examples": len(scored.labelled[1]),
         "confidence": setup.recipe.eval.confidence,
         "settled": setup.task.fitted,
+        "output": setup.task.output,
         "ended": None,
         "warnings": [*setup.warnings, *scored.warnings("eval")],
         "remarks": [

@@ -16,8 +16,8 @@ from hfft.reports.predictions import About, Predictions, kind_of
 from hfft.reports.texts import single_score, writing_facts
 
 
-def about(task: str = "text-classification", summary: Any = None, **options: Any) -> About:
-    return About(task, options, {"confidence": 0.95}, summary or {})
+def about(summary: Any = None, **options: Any) -> About:
+    return About(options, {"confidence": 0.95}, summary or {})
 
 
 def predictions(rows: list[dict[str, Any]], probabilities: Any = None, labels: Any = ()) -> Predictions:
@@ -30,22 +30,22 @@ def galleries(facts: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "problem", "kind"),
+    ("rows", "output", "kind"),
     [
-        ([{"answer": "a", "truth": "b"}], "single", "label"),
+        ([{"answer": "a", "truth": "b"}], "label", "label"),
         ([{"answer": "a", "truth": "b"}], None, "other"),
-        ([{"answer": 1.5, "truth": 2.0}], "regression", "numbers"),
+        ([{"answer": 1.5, "truth": 2.0}], "numbers", "numbers"),
         ([{"answer": [1.5, 2], "truth": [1, 2]}], None, "numbers"),
         ([{"answer": 1, "truth": 2, "score": 0.5}], None, "other"),
-        ([{"answer": ["O"], "truth": ["O"], "entities": [], "scores": [0.5]}], None, "tags"),
-        ([{"answer": "a text", "truth": ["one", "two"], "flags": []}], None, "writing"),
+        ([{"answer": ["O"], "truth": ["O"], "entities": [], "scores": [0.5]}], None, "spans"),
+        ([{"answer": "a text", "truth": ["one", "two"], "flags": []}], None, "text"),
         ([{"answer": {"a": 1}, "truth": None}], None, "other"),
         ([], None, "other"),
     ],
     ids=["label", "text of somebody", "number", "numbers", "place", "tags", "writing", "odd", "none"],
 )
-def test_what_answers_are_is_found(rows: list[dict[str, Any]], problem: str | None, kind: str):
-    assert kind_of("my:Task", problem, predictions(rows)) == kind
+def test_what_answers_are_is_found(rows: list[dict[str, Any]], output: str | None, kind: str):
+    assert kind_of(output, predictions(rows)) == kind
 
 
 def test_several_labels_are_judged_one_by_one():
@@ -108,7 +108,7 @@ def test_single_answers_are_scored_as_sacrebleu_does():
     truths = ["the cat sat on a mat", "a dog", "yes", ["the cat sat down", "a cat sat"]]
     rows = [{"answer": answer, "truth": truth} for answer, truth in zip(texts, truths, strict=True)]
     rows[2]["flags"] = ["common", "cut off"]
-    facts = writing_facts(predictions(rows), about("translation", metrics=["chrf", "bleu"]))
+    facts = writing_facts(predictions(rows), about(metrics=["chrf", "bleu"]))
     references = [[truth] if isinstance(truth, str) else truth for truth in truths]
     expected = [sacrebleu.sentence_bleu(a, r).score for a, r in zip(texts, references, strict=True)]
     shown = galleries(facts)["Worst answers"]
@@ -122,13 +122,11 @@ def test_single_answers_are_scored_as_sacrebleu_does():
 
 
 def test_summaries_are_scored_by_rouge_and_a_sample_is_said():
-    name, score = single_score(about("summarization", metrics=["bleu", "rouge"]), ["a text"]) or ("", None)
+    name, score = single_score(about(metrics=["bleu", "rouge"]), ["a text"]) or ("", None)
     assert name == "ROUGE-L"
     assert score is not None
     assert score("cats sat", ["a cat sat there"]) == pytest.approx(2 * 2 / (2 + 4))  # stemmed: both words of four
-    facts = writing_facts(
-        predictions([{"answer": "a b c", "truth": "a b"}] * 2001), about("summarization", metrics=["rouge"])
-    )
+    facts = writing_facts(predictions([{"answer": "a b c", "truth": "a b"}] * 2001), about(metrics=["rouge"]))
     assert facts["distributions"][1]["note"] == "Of 2001 answers 2000 were drawn and measured."
     assert {gallery["title"]: len(gallery["examples"]) for gallery in facts["galleries"]} == {
         "Worst answers": 12,
@@ -139,7 +137,7 @@ def test_summaries_are_scored_by_rouge_and_a_sample_is_said():
 
 def test_texts_without_spaces_are_measured_in_characters():
     truth = "今天天气很好我们一起去公园散步吧大家都去"
-    facts = writing_facts(predictions([{"answer": truth[:4], "truth": truth}]), about("translation", metrics=["chrf"]))
+    facts = writing_facts(predictions([{"answer": truth[:4], "truth": truth}]), about(metrics=["chrf"]))
     lengths, scores = facts["distributions"]
     assert (lengths["unit"], scores["unit"]) == ("characters", "chrF")
 
@@ -151,9 +149,7 @@ def test_sentences_are_sorted_by_their_errors():
     wrong = {**right, "answer": ["B-P", "O", "O", "B-L", "O", "B-L"]}
     wrong["entities"] = [entity(0, 1, "P", 0.875), entity(3, 4, "L", 0.9375), entity(5, 6, "L", 0.75)]
     truth = ["B-P", "I-P", "O", "B-P", "O", "B-L"]
-    facts = tag_facts(
-        predictions([{**right, "truth": truth}, {**wrong, "truth": truth}]), about("token-classification")
-    )
+    facts = tag_facts(predictions([{**right, "truth": truth}, {**wrong, "truth": truth}]), about())
     assert facts["confusion"]["labels"] == ["L", "P"]
     assert facts["confusion"]["counts"] == [[2, 0], [1, 2]]  # Ada alone is no entity that is there
     shown = galleries(facts)
@@ -179,7 +175,7 @@ def test_spans_of_characters_are_shown_by_words():
     }
     row |= {"answer": [{"start": 4, "end": 7, "label": "P"}], "entities": [entity(4, 7, "P", 0.5)], "scores": [0.5] * 5}
     row["truth"] = [{"start": 4, "end": 9, "label": "P"}]
-    facts = tag_facts(predictions([row]), about("token-classification"))
+    facts = tag_facts(predictions([row]), about())
     example = facts["galleries"][0]["examples"][0]
     assert (example["input"], example["tight"]) == (["Hi", ",", "Ada", "L", "!"], [1, 4])
     assert example["spans"] == {
@@ -191,7 +187,7 @@ def test_spans_of_characters_are_shown_by_words():
 def test_parts_of_speech_are_words_and_not_phrases():
     row = {"input": ["big", "dog"], "answer": ["NOUN", "NOUN"], "scores": [0.5, 0.5], "truth": ["ADJ", "NOUN"]}
     row["entities"] = [entity(0, 1, "NOUN", 0.5), entity(1, 2, "NOUN", 0.5)]
-    facts = tag_facts(predictions([row]), about("token-classification"))
+    facts = tag_facts(predictions([row]), about())
     assert facts["confusion"]["counts"] == [[0, 1], [0, 1]]
 
 
@@ -200,7 +196,7 @@ def test_long_sentences_end_early_with_their_spans():
     tags = ["B-X"] * 1000
     row = {"input": words, "answer": tags, "truth": ["O"] * 1000, "scores": [0.5] * 1000}
     row["entities"] = [entity(place, place + 1, "X", 0.5) for place in range(1000)]
-    (example,) = tag_facts(predictions([row]), about("token-classification"))["galleries"][0]["examples"]
+    (example,) = tag_facts(predictions([row]), about())["galleries"][0]["examples"]
     assert len(example["input"]) == len(example["spans"]["answer"]) == 400
     assert example["note"] == "1000 errors"
 
