@@ -13,16 +13,16 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.weighing import Scores, Share, Weighted, adding
+from hfft.metrics.weighing import Share, Weighted, adding
 
 TOP = 5
 
 BY_LABEL = ("precision", "recall", "f1")
 
 
-def classification_scores(
+def classification_weighted(
     answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
-) -> Scores:
+) -> Weighted:
     """Accuracy, precision, recall and F1 (macro; `_micro` and `_weighted` beside), MCC and ROC-AUC, and per label.
 
     With more than five labels, `top5_accuracy`: how often the truth is among the five likeliest.
@@ -37,13 +37,6 @@ def classification_scores(
         probabilities: `(examples, labels)`, or None where there are none.
         labels: All label names, in the order of `probabilities`.
     """
-    return classification_weighted(answers, truths, probabilities, labels).scores
-
-
-def classification_weighted(
-    answers: Sequence[str], truths: Sequence[str], probabilities: np.ndarray | None, labels: Sequence[str]
-) -> Weighted:
-    """The scores of `classification_scores`, of weighted examples."""
     number = {label: index for index, label in enumerate(labels)}
     answered, true = (np.array([number[name] for name in names], dtype=int) for names in (answers, truths))
     occurring = np.union1d(answered, true)

@@ -13,12 +13,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hfft.metrics.classification import mean_of_defined, precision_recall_f1, precision_recall_f1_by_label, quotient
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.weighing import Weighted
 
 Entities = Sequence[tuple[str, Hashable, Hashable]]  # of a document: type, start, end
 
 
-def entity_scores(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> Scores:
+def entity_weighted(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> Weighted:
     """Precision, recall and F1 of all entities together (micro), the mean F1 of the types, the accuracy of words.
 
     An entity is right where one of the same type has the same start and end. 0/0 counts as 0. `f1_macro` runs over the
@@ -29,11 +29,6 @@ def entity_scores(answers: Sequence[Entities], truths: Sequence[Entities], words
         truths: The entities that are there.
         words: `(documents, 2)`: how many words have the right tag, and how many there are.
     """
-    return entity_weighted(answers, truths, words).scores
-
-
-def entity_weighted(answers: Sequence[Entities], truths: Sequence[Entities], words: np.ndarray) -> Weighted:
-    """The scores of `entity_scores`, of weighted documents."""
     answered, true = ([set(entities) for entities in documents] for documents in (answers, truths))
     right = [mine & theirs for mine, theirs in zip(answered, true, strict=True)]
     types = sorted({kind for documents in (answered, true) for entities in documents for kind, *_ in entities})

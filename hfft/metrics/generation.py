@@ -17,7 +17,7 @@ from hfft.errors import DataError, RecipeError, near
 from hfft.metrics import bleu, rouge
 from hfft.metrics.classification import quotient
 from hfft.metrics.scripts import CJK, bleu_tokenizer, unspaced
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.weighing import Weighted
 
 GenerationMetric = Literal["rouge", "bleu", "chrf", "ter"]
 
@@ -39,9 +39,9 @@ References = tuple[tuple[str, ...], ...]  # of each example, one at least
 Combine = Callable[[np.ndarray], dict[str, np.ndarray]]  # sums of `(numbers, resamples)` to values of `(resamples,)`
 
 
-def generation_scores(
+def generation_weighted(
     answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str | None = None
-) -> Scores:
+) -> Weighted:
     """The scores of each of `metrics`, and always `length_ratio`.
 
     - `rouge`: `rouge1`, `rouge2`, `rougeL` and `rougeLsum`, F1 of 0 to 1, the mean over examples (Lin 2004), with
@@ -63,13 +63,6 @@ def generation_scores(
         DataError: An answer has no reference.
         RecipeError: A metric or a tokenizer is unknown, or the tokenizer needs a package or file that is not there.
     """
-    return generation_weighted(answers, truths, metrics, tokenize).scores
-
-
-def generation_weighted(
-    answers: Sequence[str], truths: Sequence[str | Sequence[str]], metrics: Sequence[str], tokenize: str | None = None
-) -> Weighted:
-    """The scores of `generation_scores`, of weighted examples."""
     assert len(answers) == len(truths) > 0, f"{len(answers)} answers for {len(truths)} truths"
     texts, references = tuple(answers), _references(truths)
     parts: list[tuple[Combine, np.ndarray]] = []

@@ -13,34 +13,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hfft.metrics.classification import Levels, area, by_level, levels, mean_of_defined, quotient, shares_by_label
-from hfft.metrics.weighing import Scores, Share, Weighted
+from hfft.metrics.weighing import Share, Weighted
 
 TIE = 1e-9  # F1 that differ by less are equal: their running sum is rounded
-
-
-def multi_label_scores(
-    answers: np.ndarray,
-    truths: np.ndarray,
-    probabilities: np.ndarray | None,
-    labels: Sequence[str],
-    known: np.ndarray | None = None,
-) -> Scores:
-    """Accuracy, precision, recall, F1, Hamming loss, ROC-AUC and average precision, and per label.
-
-    Accuracy asks for the whole set of labels. Precision, recall and F1 are means over all labels, and beside them
-    `_micro`, `_weighted` by how often a label is true, and `_samples`, means over the examples; 0/0 counts as 0.
-    ROC-AUC and average precision are means over all labels too: the one is left out where a label is always or never
-    true, the other where a label is never true.
-
-    Args:
-        answers: Booleans, `(examples, labels)`.
-        truths: Booleans, `(examples, labels)`.
-        probabilities: `(examples, labels)`, or None where there are none.
-        labels: The label names.
-        known: Booleans, `(examples, labels)`, whether each truth is known; what is not does not count, and an example
-            with none that is known is not given. None where all are.
-    """
-    return multi_label_weighted(answers, truths, probabilities, labels, known).scores
 
 
 def multi_label_weighted(
@@ -50,10 +25,20 @@ def multi_label_weighted(
     labels: Sequence[str],
     known: np.ndarray | None = None,
 ) -> Weighted:
-    """The scores of `multi_label_scores`, of weighted examples.
+    """Accuracy, precision, recall, F1, Hamming loss, ROC-AUC and average precision, and per label.
 
-    A label that is never true where some count nothing is left out of ROC-AUC and average precision; in F1, precision
-    and recall it counts as 0, as scikit-learn has it.
+    Accuracy asks for the whole set of labels. Precision, recall and F1 are means over all labels, and beside them
+    `_micro`, `_weighted` by how often a label is true, and `_samples`, means over the examples; 0/0 counts as 0.
+    ROC-AUC and average precision are means over all labels too: the one is left out where a label is always or never
+    true, the other where a label is never true; in a resample, only that label is.
+
+    Args:
+        answers: Booleans, `(examples, labels)`.
+        truths: Booleans, `(examples, labels)`.
+        probabilities: `(examples, labels)`, or None where there are none.
+        labels: The label names.
+        known: Booleans, `(examples, labels)`, whether each truth is known; what is not does not count, and an example
+            with none that is known is not given. None where all are.
     """
     shapes = [table.shape for table in (answers, truths, probabilities) if table is not None]
     assert set(shapes) == {(len(truths), len(labels))}, f"tables of {shapes} for {len(labels)} labels"
@@ -94,7 +79,7 @@ def best_threshold(probabilities: np.ndarray, truths: np.ndarray, known: np.ndar
     Args:
         probabilities: `(examples, labels)`, 0 to 1.
         truths: Booleans, `(examples, labels)`.
-        known: As of `multi_label_scores`.
+        known: As of `multi_label_weighted`.
 
     Returns:
         A number above 0 and below 1.

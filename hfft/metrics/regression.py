@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array
 
-from hfft.metrics.weighing import Scores, Weighted, adding
+from hfft.metrics.weighing import Weighted, adding
 
 BOUNDS = {
     **dict.fromkeys(("pearson", "spearman"), (-1.0, 1.0)),
@@ -22,7 +22,7 @@ BOUNDS = {
 }
 
 
-def regression_scores(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Scores:
+def regression_weighted(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Weighted:
     """Pearson's and Spearman's correlation, `mse`, `rmse`, `mae` and `r2`; of several outputs, the mean and each.
 
     Left out are correlations where all answers or all truths are equal, `r2` where all truths are, and whatever is not
@@ -33,11 +33,6 @@ def regression_scores(answers: np.ndarray, truths: np.ndarray, names: Sequence[s
         truths: `(examples, outputs)`.
         names: Of the outputs.
     """
-    return regression_weighted(answers, truths, names).scores
-
-
-def regression_weighted(answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> Weighted:
-    """The scores of `regression_scores`, of weighted examples."""
     shapes = {answers.shape, truths.shape}
     assert shapes == {(len(truths), len(names))}, f"answers and truths of {shapes} for {len(names)} outputs"
     pairs = list(zip(answers.astype(np.float64).T, truths.astype(np.float64).T, strict=True))

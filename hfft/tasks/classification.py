@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
 from hfft.data.streaming import require_known_labels
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained
 from hfft.tasks.answers import Output
 from hfft.tasks.problems import problem_of_data, problem_of_model
@@ -121,9 +121,6 @@ class Classification(Task):
 
     def fuse_scale(self, model: Any) -> None:
         self.problem.fuse_scale(model)
-
-    def compute_metrics(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Scores:
-        return self.problem.compute_metrics(answers, labels)
 
     def weighted(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Weighted:
         return self.problem.weighted(answers, labels)

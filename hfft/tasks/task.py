@@ -91,8 +91,11 @@ class Task:
         raise NotImplementedError
 
     def compute_metrics(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Scores:
-        """Scores the answers to a whole split. Names with a slash (`f1/dog`) belong to one label."""
-        raise NotImplementedError
+        """Scores the answers to a whole split. Names with a slash (`f1/dog`) belong to one label.
+
+        A task whose scores are quick for many resamples writes `weighted` instead, of which this is the plain value.
+        """
+        return self.weighted(answers, labels).scores
 
     # What a task is, where it differs.
 
@@ -360,7 +363,7 @@ class Task:
 
 def lacking(kind: type[Task]) -> list[str]:
     """What a task has to write and does not: each of these, or what stands behind it instead."""
-    instead = {"auto_class": "model", "logits": "loss"}
+    instead = {"auto_class": "model", "logits": "loss", "compute_metrics": "weighted"}
     needed = ["Options", "auto_class", "read", "labels", "logits", "predict", "compute_metrics"]
     needed += ["preprocess"] if kind.caches else []
     return [

@@ -116,7 +116,11 @@ class TextClassification(Classification):
             found += self.special.findings(split, inputs[column][:], f"have {{tokens}} in '{column}', which {read}")
         told, odd = super().describe(split, inputs, labels, examples)
         if self.options.windows is not None:
-            return {**told, "cut": 0, "in_windows": sum(len(row) > 1 for row in examples.rows["input_ids"])}, found + odd
+            return {
+                **told,
+                "cut": 0,
+                "in_windows": sum(len(row) > 1 for row in examples.rows["input_ids"]),
+            }, found + odd
         cut, long = self.told_cut(split, examples, share=CUT_SHARE)
         return {**told, **cut}, found + odd + long
 

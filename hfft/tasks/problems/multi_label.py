@@ -18,8 +18,8 @@ from hfft.data.label_values import Applying, unknown_of
 from hfft.data.label_warnings import name_findings, spelling_findings
 from hfft.data.labels import choose_names, encode_sets
 from hfft.errors import DataError
-from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_label_weighted
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.multi_label import best_threshold, multi_label_weighted
+from hfft.metrics.weighing import Weighted
 from hfft.models.heads import last_layer
 from hfft.models.pretrained import Pretrained, head_is_new, labels_of
 from hfft.tasks.problems.problem import Answer, MeanLoss, Output, ProblemName, ProblemOptions
@@ -181,9 +181,6 @@ class MultiLabel(MeanLoss):
             marks = self._indicators(sets), self._known(sets)
             self.fitted = {"threshold": best_threshold(np.array(probabilities)[known], *marks)}
         return self._decided(probabilities)
-
-    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Scores:
-        return multi_label_scores(*self._columns(answers, truths))
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[list[str]]) -> Weighted:
         return multi_label_weighted(*self._columns(answers, truths))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from torch import Tensor
 
 from hfft.data.checks import Finding
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained
 from hfft.tasks.answers import Answer, Output
 
@@ -242,10 +242,6 @@ class Problem(Protocol):
 
     def fuse_scale(self, model: Any) -> None:
         """See `hfft.tasks.task.Task.fuse_scale`."""
-        ...
-
-    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
-        """Scores answers to labelled examples."""
         ...
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:

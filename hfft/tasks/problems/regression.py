@@ -14,8 +14,8 @@ from torch.nn.functional import huber_loss, mse_loss
 from hfft.data import checks
 from hfft.data.labels import read_numbers
 from hfft.errors import DataError
-from hfft.metrics.regression import regression_scores, regression_weighted
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.regression import regression_weighted
+from hfft.metrics.weighing import Weighted
 from hfft.models.heads import last_layer
 from hfft.models.pretrained import Pretrained, head_is_new, labels_of
 from hfft.tasks.problems.problem import Answer, MeanLoss, Output, ProblemName, ProblemOptions
@@ -138,9 +138,6 @@ class Regression(MeanLoss):
     def fuse_scale(self, model: Any) -> None:
         _rescale(last_layer(model, len(self.names)), self.spread, self.mean)
         self._take_as_they_are()
-
-    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Scores:
-        return regression_scores(_table([a["answer"] for a in answers]), _table(truths), self.names)
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[Any]) -> Weighted:
         return regression_weighted(_table([a["answer"] for a in answers]), _table(truths), self.names)

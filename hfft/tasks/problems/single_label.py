@@ -16,8 +16,8 @@ from hfft.data.label_columns import Reading, label_names
 from hfft.data.label_warnings import delimiter_findings, name_findings, spelling_findings
 from hfft.data.labels import choose_names, encode
 from hfft.errors import RecipeError, near
-from hfft.metrics.classification import classification_scores, classification_weighted
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.classification import classification_weighted
+from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained, labels_of
 from hfft.tasks.problems.problem import Answer, MeanLoss, Output, ProblemName, ProblemOptions
 
@@ -104,9 +104,6 @@ class SingleLabel(MeanLoss):
 
     def truths(self, encoded: Tensor) -> list[str | None]:
         return [self.labels[number] if number >= 0 else None for number in encoded.tolist()]
-
-    def compute_metrics(self, answers: Sequence[Answer], truths: Sequence[str]) -> Scores:
-        return classification_scores(*_columns(answers, truths), self.labels)
 
     def weighted(self, answers: Sequence[Answer], truths: Sequence[str]) -> Weighted:
         return classification_weighted(*_columns(answers, truths), self.labels)

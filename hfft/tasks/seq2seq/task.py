@@ -17,8 +17,8 @@ from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
 from hfft.errors import RecipeError
 from hfft.metrics.bleu import bleu_scorer
-from hfft.metrics.generation import LOWER_IS_BETTER, generation_scores, generation_weighted, signatures
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.generation import LOWER_IS_BETTER, generation_weighted, signatures
+from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained, require_decoder
 from hfft.tasks.seq2seq import generation
 from hfft.tasks.seq2seq import postprocess as wording
@@ -145,9 +145,6 @@ class Seq2Seq(Task):
         labels = batch["labels"].masked_fill(batch["labels"] == IGNORED, self.processor.pad_token_id)
         sources, targets = (self.processor.batch_decode(ids) for ids in (batch["input_ids"], labels))
         return [f"{source} => {target}" for source, target in zip(sources, targets, strict=True)]
-
-    def compute_metrics(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Scores:
-        return generation_scores(_texts(answers), labels, self.options.metrics, self.options.bleu_tokenize)
 
     def weighted(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Weighted:
         return generation_weighted(_texts(answers), labels, self.options.metrics, self.options.bleu_tokenize)

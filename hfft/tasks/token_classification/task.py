@@ -20,8 +20,8 @@ from hfft.data.label_columns import Reading
 from hfft.data.label_warnings import spelling_findings
 from hfft.data.loaders import Batch, Examples
 from hfft.data.tokenization import longest_input
-from hfft.metrics.entities import entity_scores, entity_weighted
-from hfft.metrics.weighing import Scores, Weighted
+from hfft.metrics.entities import entity_weighted
+from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained, labels_of
 from hfft.tasks.answers import Purpose
 from hfft.tasks.task import IGNORED, Answer, Notes, Task
@@ -192,10 +192,6 @@ class TokenClassification(Task):
 
     def show(self, batch: Batch) -> list[str]:
         return encoding.shown(batch, self.processor, self.tags)
-
-    def compute_metrics(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Scores:
-        counted = wording.counted(answers, labels, self.scheme, self._spans_of)
-        return wording.telling(entity_scores(*counted), self._spans_of)
 
     def weighted(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Weighted:
         counted = wording.counted(answers, labels, self.scheme, self._spans_of)

@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 from sklearn import metrics as reference
 
-from hfft.metrics.classification import classification_scores, classification_weighted
+from hfft.metrics.classification import classification_weighted
 from hfft.metrics.intervals import intervals, wilson
 from hfft.metrics.weighing import repeated
 from tests.unit.metrics.middles import middles
@@ -66,7 +66,7 @@ def by_scikit_learn(answers, truths, probabilities, labels):
 @pytest.mark.parametrize("seed", range(3))
 def test_all_scores_are_those_of_scikit_learn(labels, levels, seed):
     given = (*example(200, labels, seed, levels=levels), labels)
-    assert classification_scores(*given) == pytest.approx(by_scikit_learn(*given), abs=1e-12)
+    assert classification_weighted(*given).scores == pytest.approx(by_scikit_learn(*given), abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_all_scores_are_those_of_scikit_learn(labels, levels, seed):
     ],
 )
 def test_labels_that_are_absent_are_treated_as_scikit_learn_does(answers, truths):
-    found = classification_scores(list(answers), list(truths), None, ABC)
+    found = classification_weighted(list(answers), list(truths), None, ABC).scores
     assert found == pytest.approx(by_scikit_learn(list(answers), list(truths), None, ABC), abs=1e-12)
 
 
 def test_where_there_is_one_label_only_nothing_is_correlated():
-    found = classification_scores(["a", "a"], ["a", "a"], None, ABC)
+    found = classification_weighted(["a", "a"], ["a", "a"], None, ABC).scores
     assert (found["accuracy"], found["f1"], found["mcc"]) == (1, 1, 0)
     assert [name for name in found if "/" in name] == ["precision/a", "recall/a", "f1/a"]
 
 
 def test_scores_by_hand():
-    found = classification_scores(list("abbbcc"), list("aabbbc"), None, ABC)
+    found = classification_weighted(list("abbbcc"), list("aabbbc"), None, ABC).scores
     right, answered, true = {"a": 1, "b": 2, "c": 1}, {"a": 1, "b": 3, "c": 2}, {"a": 2, "b": 3, "c": 1}
     for label in ABC:
         assert found[f"precision/{label}"] == pytest.approx(right[label] / answered[label])
@@ -123,18 +123,17 @@ def test_scores_by_hand():
 def test_roc_auc_counts_a_tie_as_a_half(scores, area):
     probabilities = np.stack([1 - np.array(scores), scores], axis=1)
     answers = ["yes" if score > 0.5 else "no" for score in scores]
-    found = classification_scores(answers, ["no", "no", "yes", "yes"], probabilities, ["no", "yes"])
+    found = classification_weighted(answers, ["no", "no", "yes", "yes"], probabilities, ["no", "yes"]).scores
     assert found["roc_auc"] == pytest.approx(area)
 
 
 @pytest.mark.parametrize(("truths", "labels"), [("aa", ["a", "b"]), ("ab", ABC)])
 def test_roc_auc_is_left_out_where_a_label_has_no_example(truths, labels):
     probabilities = np.full((2, len(labels)), 1 / len(labels))
-    found = classification_scores(["a", "a"], list(truths), probabilities, labels)
+    found = classification_weighted(["a", "a"], list(truths), probabilities, labels).scores
     assert "roc_auc" not in found
     assert "accuracy" in found
-    assert classification_weighted(["a", "a"], list(truths), probabilities, labels).scores.keys() == found.keys()
-    assert "roc_auc" not in classification_scores(["a", "a"], ["a", "b"], None, labels)
+    assert "roc_auc" not in classification_weighted(["a", "a"], ["a", "b"], None, labels).scores
 
 
 def resampled(answers, truths, probabilities, labels):
@@ -142,7 +141,7 @@ def resampled(answers, truths, probabilities, labels):
 
     def score(drawn, truths):
         answers, rows = zip(*drawn, strict=True)
-        return classification_scores(answers, truths, np.array(rows), labels)
+        return classification_weighted(answers, truths, np.array(rows), labels).scores
 
     return repeated(score, list(zip(answers, probabilities, strict=True)), truths)
 
@@ -152,7 +151,7 @@ def resampled(answers, truths, probabilities, labels):
 def test_intervals_are_those_of_scoring_each_resample(labels, levels):
     given = (*example(70, labels, seed=1, levels=levels), labels)
     found, wanted = (middles(made(*given), 0.95) for made in (classification_weighted, resampled))
-    assert found.keys() == wanted.keys() == classification_scores(*given).keys()
+    assert found.keys() == wanted.keys() == classification_weighted(*given).scores.keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
 
@@ -223,13 +222,13 @@ def test_where_a_label_stands_once_it_has_no_interval():
 def test_no_score_lies_above_its_bound(count):
     answers = [str(number % 7) for number in range(count)]
     labels = sorted(set(answers))
-    found = classification_scores(answers, answers, None, labels)
+    found = classification_weighted(answers, answers, None, labels).scores
     assert max(found.values()) <= 1
     assert found["mcc"] == 1
 
 
 def test_any_metric_goes_through_repeating_the_same_way():
     answers, truths, _ = example(50, ["no", "yes"], seed=2)
-    score = partial(classification_scores, probabilities=None, labels=["no", "yes"])
-    plain, weighted = repeated(score, answers, truths), classification_weighted(answers, truths, None, ["no", "yes"])
+    weigh = partial(classification_weighted, probabilities=None, labels=["no", "yes"])
+    plain, weighted = repeated(lambda *drawn: weigh(*drawn).scores, answers, truths), weigh(answers, truths)
     assert middles(plain, 0.9)["f1"] == pytest.approx(middles(weighted, 0.9)["f1"], abs=1e-12)

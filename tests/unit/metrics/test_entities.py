@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from seqeval import metrics as reference
 
-from hfft.metrics.entities import entity_scores, entity_weighted
+from hfft.metrics.entities import entity_weighted
 from hfft.metrics.weighing import repeated
 from hfft.tasks.token_classification.schemes import entities_of
 from tests.unit.metrics.middles import middles
@@ -56,12 +56,12 @@ def by_seqeval(answers, truths):
 @pytest.mark.parametrize("seed", range(5))
 def test_scores_are_those_of_seqeval(names, seed):
     answers, truths = example(40, names, seed)
-    assert entity_scores(*given(answers, truths)) == pytest.approx(by_seqeval(answers, truths), abs=1e-12)
+    assert entity_weighted(*given(answers, truths)).scores == pytest.approx(by_seqeval(answers, truths), abs=1e-12)
 
 
 def test_intervals_are_those_of_resampling_documents():
     answers, truths = example(30, BIO, 1)
-    wanted = middles(repeated(lambda a, t: entity_scores(*given(a, t)), answers, truths), 0.9)
+    wanted = middles(repeated(lambda a, t: entity_weighted(*given(a, t)).scores, answers, truths), 0.9)
     found = middles(entity_weighted(*given(answers, truths)), 0.9)
     assert found.keys() == wanted.keys()
     for name, ends in wanted.items():
@@ -69,10 +69,10 @@ def test_intervals_are_those_of_resampling_documents():
 
 
 def test_nothing_found_and_nothing_there_counts_as_zero():
-    scores = entity_scores(*given([["O"], []], [["O"], []]))
+    scores = entity_weighted(*given([["O"], []], [["O"], []])).scores
     assert scores == {"precision": 0, "recall": 0, "f1": 0, "f1_macro": 0, "accuracy": 1}
 
 
 def test_an_entity_of_another_type_or_end_is_wrong():
-    scores = entity_scores(*given([["B-a", "I-a", "B-b"]], [["B-a", "O", "B-a"]]))
+    scores = entity_weighted(*given([["B-a", "I-a", "B-b"]], [["B-a", "O", "B-a"]])).scores
     assert (scores["f1"], scores["accuracy"]) == (0, pytest.approx(1 / 3))

@@ -19,7 +19,6 @@ from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.generation import (
     GenerationMetric,
     copied,
-    generation_scores,
     generation_weighted,
     repeating,
     signatures,
@@ -90,7 +89,7 @@ def without_length(scores: dict[str, float]) -> dict[str, float]:
 
 
 def assert_as_the_references(answers: Sequence[str], truths: Sequence[Any], tokenize: str = "13a") -> dict[str, float]:
-    scores = generation_scores(answers, truths, ALL, tokenize)
+    scores = generation_weighted(answers, truths, ALL, tokenize).scores
     expected = by_sacrebleu(answers, truths, tokenize) | by_rouge_score(answers, truths)
     assert without_length(scores) == pytest.approx(expected, rel=0, abs=1e-9)
     return scores
@@ -119,7 +118,7 @@ UNSPACED = {
 @pytest.mark.parametrize("tokenize", UNSPACED)
 def test_words_are_parted_as_the_language_of_the_references_has_them(tokenize):
     answers, truths = UNSPACED[tokenize]
-    scores = generation_scores(answers, truths, ["bleu", "ter", "chrf"])
+    scores = generation_weighted(answers, truths, ["bleu", "ter", "chrf"]).scores
     wanted = by_sacrebleu(answers, truths, tokenize, asian=tokenize == "zh")
     assert without_length(scores) == pytest.approx(wanted, rel=0, abs=1e-9)
     assert scores["bleu"] > 20
@@ -129,7 +128,7 @@ def test_words_are_parted_as_the_language_of_the_references_has_them(tokenize):
 
 
 def test_in_a_language_without_spaces_lengths_are_those_of_letters():
-    assert generation_scores(["我喜欢 吃"], ["我喜欢吃苹果。"], [])["length_ratio"] == 4 / 7
+    assert generation_weighted(["我喜欢 吃"], ["我喜欢吃苹果。"], []).scores["length_ratio"] == 4 / 7
 
 
 @pytest.mark.parametrize(
@@ -186,13 +185,18 @@ def test_edges_are_scored_as_the_references_score_them(answers, truths):
 
 def test_a_list_of_one_reference_is_that_reference():
     answers, truths = example(10, 1, [1])
-    assert generation_scores(answers, [[truth] for truth in truths], ALL) == generation_scores(answers, truths, ALL)
+    assert (
+        generation_weighted(answers, [[truth] for truth in truths], ALL).scores
+        == generation_weighted(answers, truths, ALL).scores
+    )
 
 
 def test_an_empty_reference_counts_and_is_no_missing_one():
     answers, truths = ["the cat sat on the mat today"], [["the cat sat on the mat now", ""]]
     scores = assert_as_the_references(answers, truths)
-    assert scores["ter"] > generation_scores(answers, [truths[0][:1]], ["ter"])["ter"]  # half as many words a reference
+    assert (
+        scores["ter"] > generation_weighted(answers, [truths[0][:1]], ["ter"]).scores["ter"]
+    )  # half as many words a reference
 
 
 @pytest.mark.parametrize(
@@ -206,11 +210,11 @@ def test_an_empty_reference_counts_and_is_no_missing_one():
     ],
 )
 def test_length_ratio_by_hand(answers, truths, expected):
-    assert generation_scores(answers, truths, []) == pytest.approx({"length_ratio": expected})
+    assert generation_weighted(answers, truths, []).scores == pytest.approx({"length_ratio": expected})
 
 
 def test_references_without_words_have_no_length_ratio():
-    assert generation_scores(["a b"], [" "], []) == {}
+    assert generation_weighted(["a b"], [" "], []).scores == {}
 
 
 def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
@@ -236,7 +240,7 @@ def test_intervals_are_those_of_plain_resampling_with_the_reference_libraries():
 )
 def test_intervals_of_short_answers_are_those_of_plain_resampling(answers, truths):
     found = middles(generation_weighted(answers, truths, ALL), 0.8)
-    expected = middles(repeated(lambda some, true: generation_scores(some, true, ALL), answers, truths), 0.8)
+    expected = middles(repeated(lambda some, true: generation_weighted(some, true, ALL).scores, answers, truths), 0.8)
     assert found.keys() == expected.keys()
     for name, interval in expected.items():
         assert found[name] == pytest.approx(interval, abs=1e-6), name
@@ -265,24 +269,24 @@ def test_signatures_tell_the_number_of_references():
 
 def test_an_answer_without_reference_is_named():
     with pytest.raises(DataError, match=r"Example 1 .* references \[\]"):
-        generation_scores(["a", "b"], ["a", []], ["bleu"])
+        generation_weighted(["a", "b"], ["a", []], ["bleu"])
 
 
 def test_a_missing_text_is_named():
     truths: Any = ["a", None]
     with pytest.raises(DataError, match=r"Example 1 .* references \[None\]"):
-        generation_scores(["a", "b"], truths, ["bleu"])
+        generation_weighted(["a", "b"], truths, ["bleu"])
 
 
 def test_an_unknown_metric_is_named_with_the_nearest():
-    for scoring in (generation_scores, signatures):
+    for scoring in (generation_weighted, signatures):
         with pytest.raises(RecipeError, match=r"'blue' is no metric of written text\. Did you mean 'bleu'"):
             scoring(["a"], ["a"], ["blue"])
 
 
 def test_an_unknown_tokenizer_is_named_with_the_nearest():
     with pytest.raises(RecipeError, match=r"task\.bleu_tokenize is '13b'.* Did you mean '13a'.* zh"):
-        generation_scores(["a"], ["a"], ["bleu"], "13b")
+        generation_weighted(["a"], ["a"], ["bleu"], "13b")
 
 
 @pytest.mark.parametrize(("tokenize", "module", "extra"), [("ja-mecab", "MeCab", "ja"), ("ko-mecab", "mecab_ko", "ko")])

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as reference
 
 from hfft.metrics import weighing
-from hfft.metrics.multi_label import best_threshold, multi_label_scores, multi_label_weighted
+from hfft.metrics.multi_label import best_threshold, multi_label_weighted
 from hfft.metrics.weighing import repeated
 from tests.unit.metrics.middles import middles
 
@@ -52,21 +52,21 @@ def by_scikit_learn(answers, truths, probabilities, labels):
 @pytest.mark.parametrize("seed", range(3))
 def test_all_scores_are_those_of_scikit_learn(shares, levels, seed):
     given = example(200, shares, seed, levels)
-    assert multi_label_scores(*given) == pytest.approx(by_scikit_learn(*given), abs=1e-12)
+    assert multi_label_weighted(*given).scores == pytest.approx(by_scikit_learn(*given), abs=1e-12)
 
 
 @pytest.mark.parametrize(("answered", "true"), [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_a_label_that_is_always_or_never_there_counts_as_scikit_learn_has_it(answered, true):
     answers, truths, _, labels = example(60, [0.3, 0.5, 0.1], seed=0)
     answers[:, 2], truths[:, 2] = answered, true
-    found = multi_label_scores(answers, truths, None, labels)
+    found = multi_label_weighted(answers, truths, None, labels).scores
     assert found == pytest.approx(by_scikit_learn(answers, truths, None, labels), abs=1e-12)
 
 
 @pytest.mark.parametrize("answered", [0, 1])
 def test_where_nothing_is_true_all_is_zero(answered):
     answers, truths = np.full((4, 3), answered, dtype=bool), np.zeros((4, 3), dtype=bool)
-    found = multi_label_scores(answers, truths, np.full((4, 3), 0.5), ABC)
+    found = multi_label_weighted(answers, truths, np.full((4, 3), 0.5), ABC).scores
     assert found == pytest.approx(by_scikit_learn(answers, truths, None, ABC), abs=1e-12)
     assert {found[name] for name in found if name.startswith(("f1", "recall", "precision"))} == {0}
 
@@ -89,7 +89,7 @@ def test_scores_by_hand():
         "f1/b": 2 / 3,
         "f1/c": 0,
     }
-    found = multi_label_scores(answers, truths, None, ABC)
+    found = multi_label_weighted(answers, truths, None, ABC).scores
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
 
 
@@ -104,18 +104,17 @@ def test_scores_by_hand():
 )
 def test_average_precision_by_hand(scores, precision):
     truths, probabilities = np.array([[False], [False], [True], [True]]), np.array(scores)[:, None]
-    found = multi_label_scores(probabilities >= 0.5, truths, probabilities, ["a"])
+    found = multi_label_weighted(probabilities >= 0.5, truths, probabilities, ["a"]).scores
     assert found["average_precision"] == pytest.approx(precision)
 
 
 @pytest.mark.parametrize(("true", "left_out"), [(False, {"roc_auc", "average_precision"}), (True, {"roc_auc"})])
 def test_ranking_scores_are_left_out_where_a_label_gives_none(true, left_out):
     answers, truths, probabilities, labels = example(60, [0.3, 0.5], seed=0)
-    whole = multi_label_scores(answers, truths, probabilities, labels)
+    whole = multi_label_weighted(answers, truths, probabilities, labels).scores
     truths[:, 1] = true
-    found = multi_label_scores(answers, truths, probabilities, labels)
+    found = multi_label_weighted(answers, truths, probabilities, labels).scores
     assert whole.keys() - found.keys() == left_out
-    assert multi_label_weighted(answers, truths, probabilities, labels).scores.keys() == found.keys()
 
 
 def resampled(answers, truths, probabilities, labels):
@@ -124,10 +123,10 @@ def resampled(answers, truths, probabilities, labels):
     def score(drawn, truths):
         answers, probabilities = (np.array(rows) for rows in zip(*drawn, strict=True))
         truths = np.array(truths)
-        scores = multi_label_scores(answers, truths, None, labels)
+        scores = multi_label_weighted(answers, truths, None, labels).scores
         both = np.any(truths, axis=0) & ~np.all(truths, axis=0)
         some = [label for label, kept in zip(labels, both.tolist(), strict=True) if kept]
-        rankings = multi_label_scores(answers[:, both], truths[:, both], probabilities[:, both], some)
+        rankings = multi_label_weighted(answers[:, both], truths[:, both], probabilities[:, both], some).scores
         return scores | {name: rankings[name] for name in ("roc_auc", "average_precision") if name in rankings}
 
     return repeated(score, list(zip(answers, probabilities, strict=True)), list(truths))
@@ -138,7 +137,7 @@ def resampled(answers, truths, probabilities, labels):
 def test_intervals_are_those_of_scoring_each_resample(shares, levels):
     given = example(70, shares, 1, levels)
     found, wanted = (middles(made(*given), 0.95) for made in (multi_label_weighted, resampled))
-    assert found.keys() == wanted.keys() == multi_label_scores(*given).keys()
+    assert found.keys() == wanted.keys() == multi_label_weighted(*given).scores.keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
 

@@ -10,7 +10,7 @@ import scipy.stats
 from sklearn import metrics as reference
 
 from hfft.metrics.intervals import intervals
-from hfft.metrics.regression import regression_scores, regression_weighted
+from hfft.metrics.regression import regression_weighted
 from hfft.metrics.weighing import repeated
 from tests.unit.metrics.middles import middles
 
@@ -61,12 +61,12 @@ def by_references(answers, truths, names):
 @pytest.mark.parametrize("seed", range(3))
 def test_all_scores_are_those_of_scipy_and_scikit_learn(outputs, count, levels, seed):
     given = example(count, outputs, seed, levels)
-    assert regression_scores(*given) == pytest.approx(by_references(*given), abs=1e-12)
+    assert regression_weighted(*given).scores == pytest.approx(by_references(*given), abs=1e-12)
 
 
 def test_scores_by_hand():
     answers, truths = np.array([[1.0], [2], [2], [5]]), np.array([[1.0], [3], [2], [4]])
-    assert regression_scores(answers, truths, ["score"]) == pytest.approx(
+    assert regression_weighted(answers, truths, ["score"]).scores == pytest.approx(
         {
             "pearson": 6 / (9 * 5) ** 0.5,  # deviations -1.5 -0.5 -0.5 2.5 and -1.5 0.5 -0.5 1.5
             "spearman": 4.5 / (4.5 * 5) ** 0.5,  # ranks 1 2.5 2.5 4 and 1 3 2 4
@@ -80,9 +80,9 @@ def test_scores_by_hand():
 
 def test_of_several_outputs_the_mean_has_the_plain_name():
     answers, truths, names = example(30, 3, seed=0)
-    found = regression_scores(answers, truths, names)
+    found = regression_weighted(answers, truths, names).scores
     for measure in ("pearson", "spearman", "mse", "rmse", "mae", "r2"):
-        alone = [regression_scores(answers[:, [n]], truths[:, [n]], ["score"])[measure] for n in range(3)]
+        alone = [regression_weighted(answers[:, [n]], truths[:, [n]], ["score"]).scores[measure] for n in range(3)]
         assert [found[f"{measure}/{name}"] for name in names] == pytest.approx(alone)
         assert found[measure] == pytest.approx(np.mean(alone))
 
@@ -93,22 +93,24 @@ def test_of_several_outputs_the_mean_has_the_plain_name():
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6 + 0.1])  # the mean of ten times 0.1 is not quite 0.1
 def test_what_is_not_defined_where_all_numbers_are_equal_is_left_out(constant, left_out, value):
     answers, truths, names = example(10, 2, seed=0)
-    whole = regression_scores(answers, truths, names)
+    whole = regression_weighted(answers, truths, names).scores
     {"answers": answers, "truths": truths}[constant][:, 1] = value
-    found = regression_scores(answers, truths, names)
+    found = regression_weighted(answers, truths, names).scores
     assert whole.keys() - found.keys() == left_out | {f"{measure}/{names[1]}" for measure in left_out}
-    assert regression_weighted(answers, truths, names).scores.keys() == found.keys()
 
 
 def test_of_one_example_only_the_errors_are_defined():
-    assert regression_scores(np.array([[3.0]]), np.array([[1.0]]), ["score"]) == {"mse": 4, "rmse": 2, "mae": 2}
+    assert regression_weighted(np.array([[3.0]]), np.array([[1.0]]), ["score"]).scores == {
+        "mse": 4,
+        "rmse": 2,
+        "mae": 2,
+    }
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_where_an_answer_is_not_finite_nothing_is_said(value):
     answers, truths, names = example(10, 1, seed=0)
     answers[3] = value
-    assert regression_scores(answers, truths, names) == {}
     assert regression_weighted(answers, truths, names).scores == {}
 
 
@@ -118,7 +120,7 @@ def test_numbers_far_from_zero_keep_their_digits(offset):
     # Whole multiples of 2^-20 stand for themselves at any offset here: the scores are those without it.
     answers, truths = np.round(answers * 2**20) / 2**20, np.round(truths * 2**20) / 2**20
     given, shifted = (answers, truths, names), (answers + offset, truths + offset, names)
-    assert regression_scores(*shifted) == pytest.approx(regression_scores(*given), abs=1e-9)
+    assert regression_weighted(*shifted).scores == pytest.approx(regression_weighted(*given).scores, abs=1e-9)
     wanted = middles(regression_weighted(*given), 0.9)
     for name, interval in middles(regression_weighted(*shifted), 0.9).items():
         assert interval == pytest.approx(wanted[name], abs=1e-9), name
@@ -128,7 +130,7 @@ def resampled(answers, truths, names):
     """The scores of each resample as a data set of its own."""
 
     def score(answers, truths):
-        return regression_scores(np.array(answers), np.array(truths), names)
+        return regression_weighted(np.array(answers), np.array(truths), names).scores
 
     return repeated(score, list(answers), list(truths))
 
@@ -138,7 +140,7 @@ def resampled(answers, truths, names):
 def test_intervals_are_those_of_scoring_each_resample(count, outputs, levels):
     given = example(count, outputs, 1, levels)
     found, wanted = (middles(made(*given), 0.95) for made in (regression_weighted, resampled))
-    assert found.keys() == wanted.keys() == regression_scores(*given).keys()
+    assert found.keys() == wanted.keys() == regression_weighted(*given).scores.keys()
     for name, interval in found.items():
         assert interval == pytest.approx(wanted[name], abs=1e-12), name
 

@@ -180,7 +180,7 @@ def test_a_threshold_is_chosen_on_eval_and_decides_what_follows():
     settled = target.tune_threshold(answers, [["a"], ["b"], ["a"]])
     assert 0.15 < target.fitted["threshold"] <= 0.2
     assert [row["answer"] for row in settled] == [["a"], ["b"], ["a"]]
-    assert target.compute_metrics(settled, [["a"], ["b"], ["a"]])["f1"] == 1
+    assert target.weighted(settled, [["a"], ["b"], ["a"]]).scores["f1"] == 1
 
 
 def test_a_threshold_of_the_recipe_stands():
@@ -322,7 +322,7 @@ def test_marks_that_nobody_knows_count_in_no_score_and_in_no_threshold():
     truths = [Applying(["p"], ["q"]), ["q"], Applying([], ["r"]), ["r", "p"], []]
     rows = [[0.9, 0.99, 0.1], [0.1, 0.7, 0.2], [0.3, 0.1, 0.98], [0.8, 0.2, 0.7], [0.1, 0.1, 0.1]]
     settled = target.tune_threshold([{"answer": [], "probabilities": row} for row in rows], truths)
-    scores = target.compute_metrics(settled, truths)
+    scores = target.weighted(settled, truths).scores
     wanted = ("accuracy", "f1", "hamming_loss", "roc_auc", "average_precision")
     assert [scores[name] for name in wanted] == [1, 1, 0, 1, 1]
     assert target.weighted(settled, truths).scores["accuracy"] == 1
