@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from huggingface_hub import HfApi, ModelCard, ModelCardData, get_token
+from huggingface_hub.constants import DEFAULT_REVISION
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
@@ -27,7 +28,7 @@ OVERWRITE = "say publish.overwrite: true to replace it"
 
 LISTED_ROWS = 5  # differences of recipes in a message
 
-OURS_TO_KEEP = (".gitattributes",)  # what the Hub itself puts into a repository
+FROM_THE_HUB = (".gitattributes",)  # what the Hub itself puts into a repository
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Target:
         revision: The branch, None for the main one.
         exists: Whether there is such a repository.
         head: The newest commit of the branch; None where there is no such branch.
-        start: The commit that a new branch begins with, which is the newest of the main one.
+        start: The newest commit of the main branch, with which a new one begins; None where `revision` is the main one.
         files: What is in the branch; of a new one, what it begins with.
         private: Whether only some may read it.
     """
@@ -54,8 +55,13 @@ class Target:
 
     @property
     def new_branch(self) -> bool:
-        """Whether a branch other than the main one is to be made."""
-        return self.revision is not None and self.head is None
+        """Whether the branch is to be made, or was made and has no commit of its own yet."""
+        return self.revision is not None and self.head in (None, self.start)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing but what the Hub itself puts there."""
+        return self.files <= {*FROM_THE_HUB}
 
     @property
     def holds_model(self) -> bool:
@@ -81,15 +87,36 @@ def open_target(api: HfApi, repo: str, revision: str | None, private: bool) -> T
         raise SetupError(f"Publishing to {repo}: the Hub cannot be reached. Check the network, and HF_HUB_OFFLINE.")
     with told(f"Publishing to {repo}", repo, revision):
         _require_writer(api.whoami(), repo)
-        target = _look(api, repo, revision)
+        target = look(api, repo, revision)
         if target.exists:
             api.auth_check(repo, write=True)
-    if target.exists and private and not target.private:
-        raise SetupError(
-            f"{repo} is there already, and everybody may read it: private has no effect. Make it private on its page, "
-            "in its settings, or take another name."
-        )
+            _require_private(target, private)
     return target
+
+
+def make_where_missing(api: HfApi, target: Target, private: bool) -> Target:
+    """Makes the repository and the branch where they are missing, and gives them as they then stand.
+
+    Raises:
+        SetupError: Somebody else has made the repository meanwhile, and put something there or lets everybody read it.
+    """
+    if not target.exists:
+        api.create_repo(target.repo, private=private, exist_ok=True)
+        target = look(api, target.repo, target.revision)
+        _require_private(target, private)
+        if not target.is_empty:
+            raise SetupError(f"Publishing to {target.repo}: somebody else has written to it in the meantime.")
+    if target.revision is not None and target.head is None:
+        api.create_branch(target.repo, branch=target.revision, revision=target.start, exist_ok=True)
+    return target
+
+
+def _require_private(target: Target, private: bool) -> None:
+    if private and not target.private:
+        raise SetupError(
+            f"{target.repo} is there already, and everybody may read it: private has no effect. Make it private on its "
+            "page, in its settings, or take another name."
+        )
 
 
 def _require_name(api: HfApi, repo: str) -> None:
@@ -117,19 +144,22 @@ def _require_writer(me: dict[str, Any], repo: str) -> None:
         )
 
 
-def _look(api: HfApi, repo: str, revision: str | None) -> Target:
+def look(api: HfApi, repo: str, revision: str | None) -> Target:
+    """The repository as it stands, whoever may write to it."""
     try:
         info = api.model_info(repo)
     except RepositoryNotFoundError:
         return Target(repo, revision)
-    private = bool(info.private)
-    try:
-        head, start = (api.model_info(repo, revision=revision).sha if revision else info.sha), None
-    except RevisionNotFoundError:
-        head, start = None, info.sha
+    head = info.sha
+    if revision is not None:
+        try:
+            head = api.model_info(repo, revision=revision).sha
+        except RevisionNotFoundError:
+            head = None
+    start = None if revision in (None, DEFAULT_REVISION, head) else info.sha
     tree = api.list_repo_tree(repo, recursive=True, revision=head or start)
     files = frozenset(entry.path for entry in tree if isinstance(entry, RepoFile))
-    return Target(repo, revision, True, head, start, files, private)
+    return Target(repo, revision, True, head, start, files, bool(info.private))
 
 
 def require_same_model(target: Target, recipe: Recipe, rows: Mapping[str, str] | None, how: str) -> None:
@@ -183,7 +213,7 @@ def put_by_hfft(target: Target) -> frozenset[str]:
     others put beside those of hfft go too, or they would be loaded in their place.
     """
     if LISTED not in target.files:
-        return target.files - {*OURS_TO_KEEP} if target.holds_model else frozenset()
+        return target.files - {*FROM_THE_HUB} if target.holds_model else frozenset()
     foreign = {name for name in target.files if target.new_branch and _of_model(name)}
     try:
         listed = json.loads(fetch(target.repo, target.head or target.start, LISTED).read_text(encoding="utf-8"))

@@ -151,11 +151,8 @@ def _refusal(error: HfHubHTTPError, repo: str, revision: str | None) -> str:
             f"the token has no right to do this to {repo} (403).{said} Take a token with the right to write, or a "
             "repository of your own."
         )
-    if status == 409:
-        what = f"the branch {revision} of {repo}" if revision else repo
-        return f"{what} was made or changed by somebody else in the meantime (409).{said} Do it again."
-    if status == 412:
-        return f"{repo} changed in the meantime (412). Do it again."
+    if status in (409, 412):
+        return f"{repo} changed in the meantime ({status}). Do it again."
     if status >= 500:
         return f"the Hub answered with error {status}; the fault is on its side.{said} Try again later."
     return f"the Hub refused it ({status}).{said}"

@@ -165,19 +165,13 @@ def create(asked: Answers) -> Any:
     user = asked.user
     repo = f"{wanted['organization'] or (user.name if user else '')}/{wanted['name']}"
     asked.writer(repo.partition("/")[0])
+    url = f"{asked.server.endpoint}/{repo}"
     if repo in asked.server.repositories:
-        raise Refused(409, "You already created this model repo")
+        return 409, {}, json.dumps({"error": "You already created this model repo", "url": url}).encode()
     made = asked.server.repositories[repo] = Repository(private=wanted.get("visibility") == "private")
     first = {".gitattributes": asked.server.store(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", lfs=False)}
     asked.server.commit(made, "main", "initial commit", first)
-    return {"url": f"{asked.server.endpoint}/{repo}", "name": repo}
-
-
-def delete(asked: Answers) -> Any:
-    repo = f"{asked.json['organization']}/{asked.json['name']}"
-    asked.repository(repo, write=True)
-    del asked.server.repositories[repo]
-    return {}
+    return {"url": url, "name": repo}
 
 
 def info(asked: Answers, repo: str, revision: str = "main") -> Any:
@@ -264,22 +258,11 @@ def commit(asked: Answers, repo: str, revision: str) -> Any:
 
 def branch(asked: Answers, repo: str, branch: str) -> Any:
     branches = asked.repository(repo, write=True).branches
-    if asked.command == "DELETE":
-        del branches[branch]
-    elif branch in branches:
+    if branch in branches:
         raise Refused(409, "Reference already exists")
     else:
         branches[branch] = [asked.at(repo, asked.json.get("startingPoint", "main"))]
     return {}
-
-
-def refs(asked: Answers, repo: str) -> Any:
-    branches = asked.repository(repo).branches
-    told = [
-        {"name": name, "ref": f"refs/heads/{name}", "targetCommit": commits[-1].oid}
-        for name, commits in branches.items()
-    ]
-    return {"branches": told, "converts": [], "tags": []}
 
 
 def resolve(asked: Answers, repo: str, revision: str, path: str) -> Any:
@@ -303,7 +286,6 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", "/api/whoami-v2", who),
     ("POST", "/api/validate-yaml", validate),
     ("POST", "/api/repos/create", create),
-    ("DELETE", "/api/repos/delete", delete),
     ("GET", MODEL, info),
     ("GET", rf"{MODEL}/revision/(?P<revision>[^/]+)", info),
     ("GET", rf"{MODEL}/auth-check(?P<write>/write)?", may),
@@ -311,8 +293,7 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("POST", rf"{MODEL}/paths-info/(?P<revision>[^/]+)", paths),
     ("POST", rf"{MODEL}/preupload/(?P<revision>[^/]+)", preupload),
     ("POST", rf"{MODEL}/commit/(?P<revision>[^/]+)", commit),
-    ("GET", rf"{MODEL}/refs", refs),
-    ("POST DELETE", rf"{MODEL}/branch/(?P<branch>[^/]+)", branch),
+    ("POST", rf"{MODEL}/branch/(?P<branch>[^/]+)", branch),
     ("POST", rf"/{NAME}\.git/info/lfs/objects/batch", batch),
     ("PUT", r"/storage/(?P<oid>[0-9a-f]{64})", upload),
     ("HEAD GET", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", resolve),

@@ -18,7 +18,7 @@ from hfft.errors import SetupError
 from hfft.hub.files import publication
 from hfft.io.run_folder import RunFolder
 from tests.unit.hub.conftest import LILY
-from tests.unit.hub.server import TOKEN, Fault, User
+from tests.unit.hub.server import TOKEN, Fault, Meanwhile, User
 
 ARGUMENTS = ("text-classification", "train.keep_best=accuracy", "train.epochs=1", "optim.lr=1e-2")
 BESIDE = ["environment.json", "files.json", "metrics.jsonl", "parameters.json", "recipe.yaml", "results.json"]
@@ -256,22 +256,35 @@ def test_what_is_no_finished_run_is_not_published(cli, run, tmp_path):
     ],
     ids=lambda value: re.sub(r"\W+", "-", value.pattern) + str(value.status) if isinstance(value, Fault) else "",
 )
-def test_a_fault_leaves_no_new_repository_and_no_new_branch(cli, server, run, fault, told):
+def test_after_a_fault_nothing_is_half_published_and_nothing_deleted(cli, server, run, fault, told):
+    made = "create" not in fault.pattern
+    theirs = {"README.md": b"mine", "pytorch_model.bin": b"old"}
     for blob in server.blobs.iterdir():
         blob.unlink()  # so that weights are sent again
     server.faults = [fault]
     said = cli.ask("push", run, "me/model")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(f"Error: Publishing to me/model: {told}")
-    assert said.err.endswith("Nothing of it is left there.\n")
+    stands = "The repository me/model was made and is empty: do it again, and it is used."
+    assert said.err.endswith(f"{stands if made else 'There is no repository me/model yet.'}\n")
     assert said.err.count("\n") == 1
     assert fault.seen
-    assert server.repositories == {}
-    server.put("me/model", {"README.md": b"mine"})
+    assert [set(server.files(repo)) for repo in server.repositories] == ([{".gitattributes"}] if made else [])
+    server.put("me/model", theirs)
     said = cli.ask("push", run, "me/model", "--revision", "dev")
-    assert said.code == (0 if "create" in fault.pattern else 2)
-    assert server.files("me/model") == {"README.md": b"mine"}
-    assert set(server.repositories["me/model"].branches) == {"main", *(["dev"] if said.code == 0 else [])}
+    assert said.code == (2 if made else 0)
+    if made:
+        assert said.err.endswith("The branch dev of me/model was made and has what the main one has: do it again.\n")
+        assert server.files("me/model", "dev") == theirs
+        assert cli.ask("push", run, "me/model", "--revision", "dev").err.endswith("me/model is as it was.\n")
+    server.faults = []
+    said = cli.ask("push", run, "me/model", "--revision", "dev")
+    assert (said.code, said.err) == (0, "")
+    assert server.files("me/model") == theirs
+    assert {path.name for path in (run / "model").iterdir()} == {
+        name for name in server.files("me/model", "dev") if "/" not in name
+    }
+    assert not any(request.startswith("DELETE") for request in server.requests)
 
 
 def test_a_fault_leaves_what_was_there(cli, server, run):
@@ -285,7 +298,7 @@ def test_a_fault_leaves_what_was_there(cli, server, run):
     said = cli.ask("push", run, "me/model")
     assert (said.code, said.out) == (2, "")
     assert said.err.endswith(
-        "A commit has arrived at me/model all the same: do it again, nothing is published twice.\n"
+        "A commit has arrived at me/model, this one or another: do it again, nothing is published twice.\n"
     )
     server.faults = []
     assert cli.ask("push", run, "me/model").out.startswith("Nothing has changed")
@@ -297,8 +310,7 @@ def test_what_has_arrived_in_a_new_repository_stays_though_its_answer_was_lost(c
     said = cli.ask("push", run, "me/model")
     assert (said.code, said.out) == (2, "")
     assert said.err.endswith(
-        "It had made the repository me/model, where a commit has arrived since: that stays. Do it again, nothing is "
-        "published twice.\n"
+        "A commit has arrived at me/model, this one or another: do it again, nothing is published twice.\n"
     )
     server.faults = []
     assert cli.ask("push", run, "me/model").out.startswith("Nothing has changed")
@@ -314,14 +326,32 @@ def test_a_connection_that_is_cut_once_is_taken_up_again(cli, server, run):
     assert server.files("me/model")["model.safetensors"] == (run / "model" / "model.safetensors").read_bytes()
 
 
-def test_what_could_not_be_taken_away_again_is_said(cli, server, run):
-    server.faults = [Fault("POST .*/commit/", 500), Fault("DELETE", 500)]
+def test_where_nobody_can_look_what_stands_there_is_not_claimed(cli, server, run):
+    server.faults = [Fault("POST .*/commit/", 500)]
+    server.meanwhile = [Meanwhile("POST .*/commit/", lambda: server.faults.append(Fault("GET /api/models/", 500)))]
     said = cli.ask("push", run, "me/model")
     assert said.code == 2
     assert said.err.endswith(
-        "It had made the repository me/model, which is empty and could not be deleted again: delete it on its page.\n"
+        "Do it again to find out whether it has arrived at me/model: nothing is published twice.\n"
     )
     assert set(server.files("me/model")) == {".gitattributes"}
+
+
+def test_a_repository_whose_making_was_not_answered_is_used(cli, server, run):
+    server.faults = [Fault("POST .*/create", late=True)]
+    said = cli.ask("push", run, "me/model")
+    assert said.code == 2
+    assert said.err.endswith("The repository me/model was made and is empty: do it again, and it is used.\n")
+    assert cli.ask("push", run, "me/model").code == 0
+
+
+def test_a_repository_that_somebody_makes_meanwhile_is_used_while_it_is_empty(cli, server, run):
+    server.meanwhile = [Meanwhile("POST .*/create", lambda: server.put("me/model", {".gitattributes": b""}))]
+    assert cli.ask("push", run, "me/model").code == 0
+    server.meanwhile = [Meanwhile("POST .*/create", lambda: server.put("me/secret", {".gitattributes": b""}))]
+    said = cli.ask("push", run, "me/secret", "--private")
+    assert said.code == 2
+    assert "everybody may read it: private has no effect" in said.err
 
 
 def test_private_is_for_a_new_repository(cli, server, run):

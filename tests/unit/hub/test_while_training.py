@@ -50,7 +50,7 @@ def test_a_run_is_published_at_its_end_and_a_failure_leaves_it_finished(cli, ser
     again = f"`hfft push {run} me/model --private` publishes it."
     assert said.err.endswith(f"The run in {run} is finished all the same; {again}\n")
     assert (run / "results.json").is_file()
-    assert server.repositories == {}
+    assert set(server.files("me/model")) == {".gitattributes"}
     server.faults = []
     said = cli.ask("train", file, "--output", run)  # the same command repeats what is left to do
     assert (said.code, said.err) == (0, "")
