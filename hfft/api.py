@@ -15,9 +15,9 @@ from hfft.errors import DiskError
 from hfft.hub.push import publish_finished, push
 from hfft.hub.repository import check_before_training
 from hfft.io.console import Console, quiet_libraries
+from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in, scored_splits
 from hfft.recipe import Recipe
-from hfft.reports.run_files import read_results
 from hfft.workflows.build import build, resolve
 from hfft.workflows.environment import make_accelerator
 from hfft.workflows.finished import open_finished

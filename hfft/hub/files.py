@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hfft.errors import SetupError, near
+from hfft.errors import SetupError
 from hfft.hub.portable import as_published, places_of, portable, without_any_path, without_paths
 from hfft.io.hub_client import RECIPE, SCHEME
+from hfft.io.run_files import finished_results, parsed, read_environment
 from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
 from hfft.tasks.scores import headline
@@ -64,9 +65,8 @@ def publication(run: RunFolder, repo: str, revision: str | None, adapter: bool) 
     Raises:
         SetupError: There is no finished run with such weights, or a file of it is damaged.
     """
-    _require_finished(run)
-    recipe = Recipe.load(run.recipe)
-    title, best = _headline(run, recipe)
+    results, recipe = finished_results(run), Recipe.load(run.recipe)
+    title, best = _headline(results, recipe), results.get("best_seed")
     inner = run if best is None or not run.seed(best).path.is_dir() else run.seed(best)  # a pulled run has it all above
     facts = {"results.json": run.results, **_facts(inner)}
     return _publication(recipe, run, run.path, facts, (repo, revision), adapter, title)
@@ -112,28 +112,13 @@ def _publication(
         files[f"{BELOW}/{name}"] = _published(file, places).encode()
     listed = {"kind": kind, "repo": target[0], "revision": target[1], "files": sorted([*files, LISTED])}
     files[LISTED] = _json(listed).encode()
-    rows = _values(facts["environment.json"]).get("data") if "environment.json" in facts else None
+    rows = read_environment(facts["environment.json"]).get("data") if "environment.json" in facts else None
     return Publication(portable(recipe), kind, files, rows or {}, title)
 
 
 def _facts(run: RunFolder) -> dict[str, Path]:
     named = {"environment.json": run.environment, "parameters.json": run.parameters, "metrics.jsonl": run.metrics}
     return {name: file for name, file in named.items() if file.is_file()}
-
-
-def _require_finished(run: RunFolder) -> None:
-    if not run.path.is_dir():
-        siblings = [path.name for path in run.path.parent.iterdir()] if run.path.parent.is_dir() else []
-        raise SetupError(f"There is no run folder {run.path}.{near(run.path.name, siblings)}")
-    if not run.recipe.is_file():
-        if (run.path / "config.json").is_file() or (run.path / "adapter_config.json").is_file():
-            raise SetupError(f"{run.path} is a model and no run: give the run folder, the one above it.")
-        raise SetupError(f"{run.path} is no run folder: it has no {run.recipe.name}.")
-    if not run.results.is_file():
-        raise SetupError(
-            f"The run in {run.path} is not finished: it has no {run.results.name} yet. `hfft train` with the same "
-            f"recipe and --output {run.path} goes on with it."
-        )
 
 
 def _kind(weights: RunFolder, adapter: bool) -> Kind:
@@ -163,10 +148,13 @@ def _published(file: Path, places: list[tuple[str, str]]) -> str:
     if file.suffix != ".json":
         lines = without_paths(_text(file), places).splitlines(keepends=True)
         return "".join(without_any_path(line) if '"failed"' in line else line for line in lines)
-    values = without_paths(_read(file), places)
+    values = without_paths(parsed(file.read_bytes(), str(file)), places)
     if isinstance(values, dict):
         values |= {key: without_any_path(values[key]) for key in TOLD if key in values}
-    return _json(values)
+    try:
+        return _json(values)
+    except ValueError as error:  # a number too large to be one
+        raise _damaged(file, "no JSON") from error
 
 
 def _text(file: Path) -> str:
@@ -174,22 +162,6 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise _damaged(file, "no text in UTF-8") from error
-
-
-def _read(file: Path) -> Any:
-    try:
-        value = json.loads(_text(file))
-        _json(value)
-    except ValueError as error:  # not-a-number too
-        raise _damaged(file, "no JSON") from error
-    return value
-
-
-def _values(file: Path) -> dict[str, Any]:
-    value = _read(file)
-    if not isinstance(value, dict):
-        raise _damaged(file, "not what a run writes")
-    return value
 
 
 def _damaged(file: Path, what: str) -> SetupError:
@@ -200,15 +172,10 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _headline(run: RunFolder, recipe: Recipe) -> tuple[str, int | None]:
-    """The title of the commit, with a score; and of several seeds the best."""
-    results, said = _values(run.results), [recipe.name]
-    try:
-        found = headline(results, recipe.train.best_metric)
-        if found is not None:
-            split, metric = found
-            said.append(f"{split} {metric} {results[split][metric]['value']:.4f}")
-        best = results.get("best_seed")
-        return ", ".join(said), None if best is None else int(best)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(run.results, "not what a run writes") from error
+def _headline(results: Mapping[str, Any], recipe: Recipe) -> str:
+    """The title of the commit, with a score."""
+    found = headline(results, recipe.train.best_metric)
+    if found is None:
+        return recipe.name
+    split, metric = found
+    return f"{recipe.name}, {split} {metric} {results[split][metric]['value']:.4f}"

@@ -17,6 +17,7 @@ from hfft.errors import HfftError, RecipeError, SetupError
 from hfft.hub.files import ENVIRONMENT, LISTED
 from hfft.hub.portable import portable
 from hfft.io.hub_client import LOG_IN, RECIPE, check_name, fetch, hub_is_reachable, told
+from hfft.io.run_files import read_environment
 from hfft.recipe import Recipe
 from hfft.recipe.recipe import of_another_run
 
@@ -189,7 +190,7 @@ def require_same_model(target: Target, recipe: Recipe, rows: Mapping[str, str] |
         raise AnotherModel(f"{target.repo} holds a model of another recipe: {listed}. Take another name, or {how}.")
     try:
         other = _other_rows(target, rows or {})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except SetupError as error:
         raise AnotherModel(f"{ENVIRONMENT} of {target.repo} is damaged. Take another name, or {how}.") from error
     if other:
         raise AnotherModel(
@@ -202,7 +203,7 @@ def _other_rows(target: Target, rows: Mapping[str, str]) -> list[str]:
     """The splits whose rows are not those of the model that is there; none where it does not say."""
     if not rows or ENVIRONMENT not in target.files:
         return []
-    theirs = json.loads(fetch(target.repo, target.head, ENVIRONMENT).read_text(encoding="utf-8"))["data"]
+    theirs = read_environment(fetch(target.repo, target.head, ENVIRONMENT)).get("data", {})
     return [split for split in {**theirs, **rows} if theirs.get(split) != rows.get(split)]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hfft.errors import SetupError
+from hfft.io.run_files import Row
 from hfft.metrics import OTHER_AVERAGES
-from hfft.reports.run_files import NUMBER, Each, Shape, read_line, require
 
 POINTS = 1000  # of a curve, at most
 
@@ -23,41 +21,8 @@ SMOOTHED = 0.05  # share of the steps in the mean of the smoothed line
 
 NOT_DRAWN = (*OTHER_AVERAGES, "_samples")
 
-Event = dict[str, Any]
 
-EVENT: Shape = {
-    "event": str,
-    "step": int,
-    "loss?": NUMBER | None,
-    "lr?": NUMBER | None,
-    "gradient_norm?": NUMBER | None,
-}
-
-
-def read_events(path: Path) -> tuple[list[Event], list[int]]:
-    """The rows of metrics.jsonl, and the numbers of the lines that are none; nothing where there is no file.
-
-    Half a row at the end, as a run that is killed may leave it, is no damage.
-    """
-    events, broken = [], []
-    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-    for number, line in enumerate(lines, start=1):
-        try:
-            events.append(_event(line, f"Line {number} of {path}"))
-        except SetupError:
-            broken += [number] if line.endswith(b"\n") else []
-    return events, broken
-
-
-def _event(line: bytes, where: str) -> Event:
-    event = read_line(line, where)
-    require(event, EVENT, where)
-    if event["event"] == "eval":
-        require({name: value for name, value in event.items() if name != "event"}, Each(NUMBER | None), where)
-    return event
-
-
-def curves(events: Sequence[Event], parameters: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> dict:
+def curves(events: Sequence[Row], parameters: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> dict:
     """The curves of a run.
 
     Args:
@@ -116,7 +81,7 @@ def thinned(columns: Mapping[str, np.ndarray], most: int = POINTS) -> dict[str, 
     return {name: _plain(np.add.reduceat(values, starts) / lengths) for name, values in columns.items()}
 
 
-def rate_lines(events: Sequence[Event], parameters: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+def rate_lines(events: Sequence[Row], parameters: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
     """The learning rate of each step, a line for all blocks that have the same; and how many lines there would be.
 
     metrics.jsonl has the largest rate of the groups that learn in a step. The schedule moves all groups alike, so that
@@ -180,7 +145,7 @@ def block_names(rows: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(names)
 
 
-def score_lines(events: Sequence[Event]) -> dict[str, dict[str, list[float]]]:
+def score_lines(events: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
     """The scores of the evaluations, a line each; variants of averages are left out."""
     lines: dict[str, dict[str, list[float]]] = {}
     for event in events:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from hfft.io.run_files import Row
 from hfft.reports.calibration import calibration
 from hfft.reports.examples import LONGEST, SHOWN, drawn, gallery
 from hfft.reports.labels import confused, confusion, label_rows
 from hfft.reports.predictions import About, Predictions
-from hfft.reports.run_files import Row
 from hfft.tasks.token_classification.schemes import Span, SpansOf, how_read
 
 

@@ -12,27 +12,25 @@ from typing import Any
 from PIL import Image
 
 from hfft.data.findings import Finding
-from hfft.errors import SetupError
+from hfft.io.run_files import (
+    finished_results,
+    read_data,
+    read_environment,
+    read_events,
+    read_labels,
+    read_parameters,
+    require,
+)
 from hfft.io.run_folder import RunFolder, left_out, scored_splits, weights_shown, write_json, write_text
+from hfft.io.run_models import Reported
 from hfft.recipe import Recipe
-from hfft.reports.curves import curves, read_events
+from hfft.reports.curves import curves
 from hfft.reports.entities import tag_facts
 from hfft.reports.html.page import render
 from hfft.reports.labels import label_facts, other_facts, several_facts
 from hfft.reports.numbers import number_facts
 from hfft.reports.overview import command_of, facts_of, model_name, strategy_of, summary_of
-from hfft.reports.predictions import About, Predictions, kind_of, read_predictions
-from hfft.reports.run_files import (
-    DATA,
-    ENVIRONMENT,
-    PARAMETERS,
-    Shape,
-    answer_lines,
-    prediction_lines,
-    read_labels,
-    read_results,
-    read_shaped,
-)
+from hfft.reports.predictions import About, Predictions, answer_lines, kind_of, prediction_lines, read_predictions
 from hfft.reports.texts import writing_facts
 from hfft.tasks.scores import headline
 from hfft.tuning.parameter_table import ParameterRow, parameter_lines
@@ -98,14 +96,14 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     Raises:
         SetupError: As `write_report`.
     """
-    results = finished_results(folder)
+    results = _results(folder)
     recipe = Recipe.load(folder.recipe)
     inner = folder.seed(results["best_seed"]) if "seeds" in results else folder
-    parameters, environment = _read(inner.parameters, PARAMETERS, []), _read(inner.environment, ENVIRONMENT, {})
-    data = _read(inner.data, DATA, {})
+    parameters, environment = read_parameters(inner.parameters), read_environment(inner.environment)
+    data = read_data(inner.data)
     strategy = strategy_of(recipe, parameters)
     splits = sorted(scored_splits(results), key=lambda split: not split.startswith("test"))  # what counts comes first
-    each = [finished_results(folder.seed(seed)) for seed in results.get("seeds", [])]
+    each = [_results(folder.seed(seed)) for seed in results.get("seeds", [])]
     facts = {
         "version": VERSION,
         "name": recipe.name,
@@ -148,30 +146,10 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     }
 
 
-def finished_results(folder: RunFolder) -> dict[str, Any]:
-    """What results.json has.
-
-    Raises:
-        SetupError: There is no finished run in the folder; the message says what there is.
-    """
-    path = folder.path
-    if not path.is_dir():
-        raise SetupError(f"There is no folder {path}: give that of a finished run, such as runs/quickstart.")
-    if folder.results.is_file() and folder.recipe.is_file():
-        found = read_results(folder.results)
-        if not {"task", "steps", "best_step", "confidence"} <= set(found):
-            raise SetupError(f"{folder.results} is not what a run writes: it was changed afterwards, or is another's.")
-        return found
-    if not folder.recipe.is_file():
-        names = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
-        holds = f"holds {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else "is empty"
-        raise SetupError(f"{path} {holds} and no run: a run folder has a recipe.yaml. Give that of a finished run.")
-    steps = folder.checkpoint_steps()
-    stands = f"its newest checkpoint is of step {steps[-1]}" if steps else "it has no checkpoint yet"
-    raise SetupError(
-        f"The run in {path} is not finished: there is no results.json, and {stands}. Go on with hfft train "
-        f"{folder.recipe} --output {path}; the report is written at the end."
-    )
+def _results(folder: RunFolder) -> dict[str, Any]:
+    results = finished_results(folder)
+    require(results, Reported, str(folder.results))
+    return results
 
 
 def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
@@ -228,11 +206,6 @@ def _parameter_table(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     rows = [ParameterRow(**{**row, "shape": tuple(row["shape"])}) for row in parameters]
     columns, lines = parameter_lines(rows) if rows else ([], [])
     return {"columns": columns, "rows": lines}
-
-
-def _read(path: Path, shape: Shape, otherwise: Any) -> Any:
-    """A JSON file of the run folder, where there is one."""
-    return read_shaped(path, shape) if path.is_file() else otherwise
 
 
 def seed_facts(folder: RunFolder, results: Mapping[str, Any], each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

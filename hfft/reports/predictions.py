@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, NoReturn
 
 import numpy as np
 
-from hfft.reports.run_files import Row, answer_lines, are_numbers
+from hfft.errors import SetupError
+from hfft.io.run_files import FIX, KINDS, Row, read_lines
 from hfft.tasks.answers import Output
 
 
@@ -77,6 +80,69 @@ class Predictions:
         if not found or not all(isinstance(score, (int, float)) and 0 <= score <= 1 for score in found):
             return None
         return np.array(found, dtype=np.float64)
+
+
+def prediction_lines(path: Path) -> Iterator[tuple[int, Row]]:
+    """Reads predictions, with the numbers of their lines: objects with an id each, that no other has.
+
+    Raises:
+        SetupError: A line is something else.
+    """
+    seen: dict[int, int] = {}
+    for number, row in read_lines(path):
+        identity = row.get("id")
+        if not isinstance(identity, int) or isinstance(identity, bool):
+            _refuse(path, number, "expected an object with an id, a whole number")
+        if identity in seen:
+            _refuse(path, number, f"its id, {identity}, is that of line {seen[identity]} too")
+        if not all(_is_finite(row.get(name)) for name in ("answer", "truth", "score", "probabilities")):
+            _refuse(path, number, "a number in it is too large to be one")
+        seen[identity] = number
+        yield number, row
+
+
+def answer_lines(path: Path) -> Iterator[tuple[int, Row]]:
+    """As `prediction_lines`, of a task of hfft's own: each row that has a truth has an answer too, or an error.
+
+    Raises:
+        SetupError: A line is something else.
+    """
+    for number, row in prediction_lines(path):
+        if row.get("truth") is not None and not isinstance(row.get("error"), str):
+            answer, score = row.get("answer"), row.get("score")
+            if answer is None:
+                _refuse(path, number, "it has a truth and no answer")
+            if isinstance(answer, str) and row["truth"] == []:
+                _refuse(path, number, "its answer is a text and its truth an empty list")
+            if not isinstance(score, (int, float, NoneType)):
+                _refuse(path, number, f"its score is {KINDS[type(score)]}, expected a number")
+            if not (row.get("probabilities") is None or are_numbers(row["probabilities"])):
+                _refuse(path, number, "its probabilities are no list of numbers")
+        yield number, row
+
+
+def are_numbers(given: Any) -> bool:
+    """Whether this is a list of numbers."""
+    return isinstance(given, list) and set(map(type, given)) <= {int, float}
+
+
+def _refuse(path: Path, number: int, why: str) -> NoReturn:
+    raise SetupError(
+        f"Line {number} of {path} is no prediction: {why}. {FIX}. Score the model anew with hfft evaluate."
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether there is no infinite number in a value; thousands of probabilities are looked at in their sum."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    try:
+        if isinstance(value, list):
+            plain = set(map(type, value)) <= {int, float} and math.isfinite(sum(value))
+            return plain or all(map(_is_finite, value))
+        return not isinstance(value, (int, float)) or math.isfinite(value)
+    except OverflowError:  # a whole number that no float can be
+        return False
 
 
 def read_predictions(

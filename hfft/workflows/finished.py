@@ -14,7 +14,8 @@ from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Generati
 
 from hfft.data.sampling import Budget
 from hfft.errors import HfftError, ModelError, SetupError
-from hfft.io.run_folder import RunFolder, read_json
+from hfft.io.run_files import read_environment
+from hfft.io.run_folder import RunFolder
 from hfft.metrics.custom import find_metric, load_modules, number_labels
 from hfft.models.origin import WEIGHTS, origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
@@ -185,8 +186,8 @@ def _of_run(folder: RunFolder, recipe: Recipe, trust: bool) -> Pretrained:
 def _require_same_base(folder: RunFolder, base: Pretrained, alone: str) -> None:
     """Raises ModelError where the weights of the base are not those that the run began with, as far as is known."""
     try:
-        before = read_json(folder.environment).get("base", {})
-    except (OSError, ValueError, AttributeError):  # not there, or damaged: nothing is known then
+        before = read_environment(folder.environment).get("base", {})
+    except SetupError:  # damaged: nothing is known then
         return
     now = origin_of(base)
     other = [name for name in now if name.endswith(WEIGHTS) and before.get(name, now[name]) != now[name]]

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from hfft.errors import DataError, HfftError, ModelError, SetupError
-from hfft.io.run_folder import RunFolder, read_json
+from hfft.io.run_files import read_environment
+from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
 from hfft.recipe.recipe import differences, of_another_run
 from hfft.training.callbacks.checkpoint import fault_of, newest_whole
@@ -186,13 +187,10 @@ def _commit_before(model: dict[str, str]) -> str:
 def began_with(folder: RunFolder) -> tuple[dict[str, Any], str | None]:
     """What environment.json says of the beginning of a run; or what is wrong with it."""
     try:
-        found = read_json(folder.environment)
-        maps = [found["data"], found.get("base", {})]
-        assert all(isinstance(value, str) for each in maps for value in each.values()), "a fingerprint is no text"
-        assert isinstance(found.get("extended", []), list), "extended is no list"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        return {}, f"{type(error).__name__}: {error}"
-    return found, None
+        found = read_environment(folder.environment)
+    except (OSError, SetupError) as error:
+        return {}, str(error)
+    return (found, None) if "data" in found else ({}, "it is not there, or says nothing of the data")
 
 
 def _unknown(folder: RunFolder, start: Start, why: str) -> list[str]:

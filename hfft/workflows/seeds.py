@@ -13,10 +13,10 @@ from scipy.special import stdtrit
 
 from hfft.hub.metadata import marked
 from hfft.io.console import Console
+from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, scored_splits, whole_folder, write_json, write_text
 from hfft.metrics import OTHER_AVERAGES
 from hfft.recipe import Recipe
-from hfft.reports.run_files import read_results
 from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
 from hfft.workflows.build import ResolvedRecipe, build, resolve

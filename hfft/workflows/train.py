@@ -10,9 +10,9 @@ from hfft.data.loaders import told_of_workers
 from hfft.errors import DiskError, TrainingError
 from hfft.hub.repository import check_rows_before_training
 from hfft.io.console import Console
+from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, mib, write_json
 from hfft.reports.facts import Pictures, write_own_report
-from hfft.reports.run_files import read_results
 from hfft.training.callbacks.checkpoint import restore
 from hfft.training.callbacks.stop import StopOnSignal, listening
 from hfft.training.distributed import settle_buckets

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from hfft.io.run_files import read_parameters
 from hfft.recipe.recipe import differences, flattened
 from hfft.reports.compare.runs import Answered, Run
 from hfft.reports.overview import weight_count
-from hfft.reports.run_files import read_shaped
 
 SHOWN = 20
 
@@ -184,8 +184,7 @@ def cost(run: Run) -> dict[str, Any]:
         for name in ("steps", "train_seconds", "samples_per_second")
         if all(each.get(name) is not None for each in results)
     }
-    file = run.members[0].folder.parameters
-    rows = read_shaped(file, [{"shape": [int], "trainable": bool}]) if file.is_file() else []
+    rows = read_parameters(run.members[0].folder.parameters)
     if rows:
         found["learning_parameters"] = weight_count(row for row in rows if row["trainable"])
         found["parameters"] = weight_count(rows)

@@ -10,13 +10,14 @@ from typing import Any
 
 from hfft.data.label_values import Applying
 from hfft.errors import DataError, RecipeError, SetupError
+from hfft.io.run_files import finished_results, read_data, read_environment
 from hfft.io.run_folder import RunFolder, scored_splits
 from hfft.metrics.custom import find_metric, load_modules, number_labels
 from hfft.metrics.intervals import Interval
 from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
 from hfft.reports.compare.statistics import Values
-from hfft.reports.run_files import DATA, ENVIRONMENT, answer_lines, prediction_lines, read_results, read_shaped
+from hfft.reports.predictions import answer_lines, prediction_lines
 from hfft.tasks import find_task
 from hfft.tasks.prepare import restore
 from hfft.tasks.problems import OF_MODEL
@@ -119,9 +120,7 @@ def open_runs(places: Sequence[str | os.PathLike[str]]) -> list[Run]:
 
 
 def _open(folder: RunFolder, name: str) -> Run:
-    if not folder.recipe.is_file():
-        raise SetupError(f"{folder.path} is no run folder: it has no {folder.recipe.name}.")
-    results, recipe = _results(folder), Recipe.load(folder.recipe)
+    results, recipe = finished_results(folder), Recipe.load(folder.recipe)
     seeds = results.get("seeds")
     if seeds is None:
         return Run(name, folder, recipe, results, [_member(folder, recipe.train.seed, results)])
@@ -131,19 +130,12 @@ def _open(folder: RunFolder, name: str) -> Run:
             f"are needed to compare them, nor a {folder.seed(seeds[0]).path.name}/. Compare the folder that it was "
             "trained in."
         )
-    members = [_member(folder.seed(seed), seed, _results(folder.seed(seed))) for seed in seeds]
+    members = [_member(folder.seed(seed), seed, finished_results(folder.seed(seed))) for seed in seeds]
     return Run(name, folder, recipe, results, members)
 
 
 def _member(folder: RunFolder, seed: int, results: dict[str, Any]) -> Member:
-    environment = read_shaped(folder.environment, ENVIRONMENT) if folder.environment.is_file() else {}
-    return Member(folder, seed, results, environment)
-
-
-def _results(folder: RunFolder) -> dict[str, Any]:
-    if not folder.results.is_file():
-        raise SetupError(f"The run in {folder.path} is not finished: it has no {folder.results.name} yet.")
-    return read_results(folder.results)
+    return Member(folder, seed, results, read_environment(folder.environment))
 
 
 def _names(folders: Sequence[RunFolder]) -> list[str]:
@@ -198,7 +190,7 @@ def _backbone(run: Run, trust: bool) -> PretrainedSource:
             "that folder; its weights may go."
         )
     pretrained = PretrainedSource(model.name, model.revision, trust=trust)
-    train = read_shaped(told, DATA).get("splits", {}).get("train", {})
+    train = read_data(told).get("splits", {}).get("train", {})
     types = {problem: kind for kind, problem in OF_MODEL.items()}
     if train.get("problem") in types:
         names = list(train.get("labels") or train.get("numbers") or ())

@@ -209,16 +209,22 @@ def test_who_may_not_is_told_before_anything_is_made(cli, server, run):
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        ("results.json", b"{", "no JSON"),
-        ("results.json", b'{"eval": {"f1": 1}, "eval_examples": 3}', "not what a run writes"),
-        ("metrics.jsonl", b'{"step": "\xff"}', "no text in UTF-8"),
-        ("model/README.md", b"\xff", "no text in UTF-8"),
+        ("results.json", b"{", "is no JSON"),
+        (
+            "results.json",
+            b'{"eval": {"f1": 1}, "eval_examples": 3}',
+            "is not what a run writes: eval.f1 is a whole number, expected an object.",
+        ),
+        ("environment.json", b'{"data": []}', "is not what a run writes: data is a list, expected an object."),
+        ("parameters.json", b'[{"lr": 1e999}]', "is damaged: it is no JSON."),
+        ("metrics.jsonl", b'{"step": "\xff"}', "is damaged: it is no text in UTF-8."),
+        ("model/README.md", b"\xff", "is damaged: it is no text in UTF-8."),
     ],
 )
 def test_a_damaged_file_is_named(run, tmp_path, file, content, told):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / file).write_bytes(content)
-    with pytest.raises(SetupError, match=re.escape(f"{tmp_path / 'run' / file} is damaged: it is {told}.")):
+    with pytest.raises(SetupError, match=re.escape(f"{tmp_path / 'run' / file} {told}")):
         publication(RunFolder(tmp_path / "run"), "me/model", None, False)
 
 

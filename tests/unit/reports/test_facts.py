@@ -209,14 +209,16 @@ def test_what_the_checks_found_is_said_once(tmp_path: Path):
 
 
 def test_what_is_no_finished_run_is_said(tmp_path: Path):
-    with pytest.raises(SetupError, match="There is no folder"):
+    with pytest.raises(SetupError, match="There is no run folder"):
         collect(RunFolder(tmp_path / "none"))
-    with pytest.raises(SetupError, match="is empty and no run"):
+    with pytest.raises(SetupError, match=r"is no run folder: it has no recipe.yaml. It is empty"):
         collect(RunFolder(tmp_path))
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(SetupError, match=r"holds notes.txt and no run"):
+    with pytest.raises(SetupError, match=r"is no run folder: it has no recipe.yaml. It holds notes.txt"):
         collect(RunFolder(tmp_path))
     folder = run_folder(tmp_path / "little")
+    with pytest.raises(SetupError, match=r"There is no run folder .*litle. Did you mean 'little'"):
+        collect(RunFolder(tmp_path / "litle"))
     folder.results.unlink()
     with pytest.raises(SetupError, match=r"not finished.*has no checkpoint yet"):
         collect(folder)

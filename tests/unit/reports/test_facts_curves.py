@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from hfft.reports.curves import block_names, curves, phases_of, rate_lines, read_events, smoothed, thinned, window
+from hfft.io.run_files import read_events
+from hfft.reports.curves import block_names, curves, phases_of, rate_lines, smoothed, thinned, window
 from hfft.training.optim import Ahead, make_schedule
 
 RESULTS = {"best_step": 2, "steps": 4}

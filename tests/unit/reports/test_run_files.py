@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from hfft.errors import HfftError, SetupError
+from hfft.io.run_files import read_events, read_results
 from hfft.io.run_folder import RunFolder
-from hfft.reports.curves import read_events
 from hfft.reports.facts import collect, write_report
-from hfft.reports.predictions import read_predictions
-from hfft.reports.run_files import answer_lines, prediction_lines, read_results
+from hfft.reports.predictions import answer_lines, prediction_lines, read_predictions
 from tests.unit.reports.test_facts import PARAMETERS, RECIPE, RESULTS, ROWS, run_folder
 
 TRUTH = {"id": 0, "answer": "cat", "truth": "cat"}

@@ -62,8 +62,9 @@ def write(tmp_path, model):
         environment = {"versions": {"torch": changes.get("torch", "2.13")}, "seed": saved.train.seed}
         environment["data"] = {"train": changes.get("train", "t1"), "test": changes.get("test", "s1")}
         (folder / "environment.json").write_text(json.dumps(environment))
+        group = {"name": "weight", "stack": "layers", "block": 0, "lr": 1e-3, "weight_decay": 0.0}
         parameters = [{"shape": [3, 4], "trainable": True}, {"shape": [5], "trainable": False}]
-        (folder / "parameters.json").write_text(json.dumps(parameters))
+        (folder / "parameters.json").write_text(json.dumps([{**group, **row} for row in parameters]))
         return folder
 
     return made
