@@ -30,8 +30,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from measure import Tool, apart, rows_of, train_all, train_hfft
-from report import median, of_tool, parsed, parser_of, report, settings_of, tools_of
+from shared import Comparison, Tool, apart, by_tool, median, parsed, parser_of, rows_of, train_hfft
 from torch.profiler import profile
 from torch.utils.benchmark import Timer
 from transformers import BertConfig, BertModel
@@ -121,29 +120,28 @@ def compare(options: Any, folder: Path) -> None:
     lengths = [len(ids) for ids in tokenized(recipe, tokenizer)["input_ids"]]
     flops = options.epochs * training_flops(lengths, weights, config.num_hidden_layers, config.hidden_size)
     rate = apart(matrix_rate, "cuda", MATRIX_SIZE, MATRIX_PRODUCTS)
-    outcomes = train_all(TOOLS, lambda *_: recipe, options.seeds, folder / "runs", "test.csv")
+    comparison = Comparison(TOOLS, PAIRS, "test.csv", options, folder / "runs")
+    outcomes = comparison.train(lambda *_: recipe)
     shares = {
-        tool: median([flops / one.times.train_seconds / rate for one in of_tool(outcomes, tool)])
-        for tool in tools_of(outcomes)
+        tool: median([flops / one.times.train_seconds / rate for one in made])
+        for tool, made in by_tool(outcomes).items()
     }
     profiled = apart(profiled_step, recipe, TOOLS[0].settings)
-    setup = {
-        "title": f"BERT-base on {outcomes[0].samples:,} samples, batch {options.batch_size}, bfloat16",
-        **settings_of(TOOLS, options),
-        "matrix_flops_per_second": rate,
-        "training_flops": flops,
-        "shares_of_matrix_rate": shares,
-        "profiled_step": profiled,
-    }
     print(f"\nOne step of hfft:\n{profiled}")
-    report(outcomes, PAIRS, setup, folder / "runs", options)
+    comparison.report(
+        outcomes,
+        f"BERT-base on {outcomes[0].samples:,} samples, batch {options.batch_size}, bfloat16",
+        matrix_flops_per_second=rate,
+        training_flops=flops,
+        shares_of_matrix_rate=shares,
+        profiled_step=profiled,
+    )
     print(f"\n{rate / 1e12:.0f} TFLOP/s in bfloat16 matrix products of {MATRIX_SIZE} rows.")
     for tool, share in shares.items():
         print(f"{tool}: {share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%}) of it while training")
 
 
 def main() -> None:
-    """Reads the options and compares, where there is one CUDA device."""
     parser = parser_of("hfft beside transformers.Trainer, on one GPU.", FILES, rows=32_000, epochs=1)
     parser.add_argument("--batch-size", type=int, default=128, help="rows of one step")
     parser.set_defaults(seeds=[0, 1, 2, 3, 4])

@@ -3,26 +3,21 @@
     python benchmarks/images_vs_trainer.py --data path/to/fashion_mnist --model path/to/mobilenet_v2 --output out.json
 
 The folder holds train.parquet and test.parquet with the columns image and label, as recipes/mobilenet_local.yaml wants
-them; of train the first --rows rows are used. With every seed each tool trains a new head; then each goes on from the
-model that it saved and trains all of it, in another fresh process:
+them. With every seed each tool trains a new head; then each goes on from the model that it saved and trains all of it,
+in another fresh process:
 
     hfft            recipes/mobilenet_local.yaml, with the overrides that its header gives for the head
     Trainer         the same rows, epochs, batch size, precision, warm-up, schedule, weight decay, peak learning rates
-                    and size of images; for the head with `requires_grad_(False)` on the rest
+                    and views (by hfft's own function); for the head with `requires_grad_(False)` on the rest
     Trainer mended  the same with the momentum of BatchNorm that hfft sets (`hfft.tuning.train_mode.slow_down`).
                     transformers' MobileNetV2 has one that keeps the statistics of the last batch alone.
-
-Trainer's training images come from hfft's own function for views, by `set_transform`, so the crops and flips are of
-the same kind.
 
 What differs, and whom it helps, beyond what vs_trainer.py says of saving, logging and seeds:
 
 - All of the model: hfft's recipe lets lower blocks learn slower (`tune.layer_decay`), which Trainer cannot.
-- The head alone: the rest's BatchNorm statistics stay as they are in hfft; Trainer has the whole model in training
-  mode, so they move.
+- The head alone: the rest's BatchNorm statistics stay as they are in hfft; in Trainer they move.
 - Weight decay spares all biases and norms in hfft. Trainer goes by names, which miss MobileNetV2's BatchNorm.
 - hfft lays a batch's pixels out channels last, which is faster on the CPU.
-- Learning rate of the first step: 0 in Trainer.
 """
 
 from __future__ import annotations
@@ -36,19 +31,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shared
 from datasets import ClassLabel, Image
-from measure import (
-    ROOT,
-    Tool,
-    accelerate_settings,
-    backbone_of,
-    rows_of,
-    train_all,
-    train_hfft,
-    train_trainer,
-    with_head,
-)
-from report import parsed, parser_of, report, settings_of
+from shared import Comparison, Tool
 from transformers import AutoModelForImageClassification, Trainer, TrainingArguments
 
 from hfft.io.run_folder import RunFolder
@@ -66,26 +51,20 @@ PAIRS = tuple((f"hfft {phase}", f"{other} {phase}") for phase in PHASES for othe
 
 def recipe_for(options: argparse.Namespace, epochs: int, *overrides: str) -> Recipe:
     """recipes/mobilenet_local.yaml on other rows and from another model, with nothing to score."""
-    return Recipe.load(
-        ROOT / "recipes" / "mobilenet_local.yaml",
-        f"data.root={json.dumps(str(options.data.absolute()))}",
-        "data.files={train: train.parquet}",
-        f"data.train='train[:{options.rows}]'",
-        f"model={json.dumps(str(options.model.absolute()))}",
-        f"train.epochs={epochs}",
-        *overrides,
-    )
+    rows = ("data.files={train: train.parquet}", f"data.train='train[:{options.rows}]'", f"train.epochs={epochs}")
+    model = f"model={json.dumps(str(options.model.absolute()))}"
+    return shared.recipe_from("mobilenet_local.yaml", options.data, *rows, model, *overrides)
 
 
 def image_trainer(recipe: Recipe, arguments: TrainingArguments, mended: bool = False) -> Trainer:
     """A Trainer for images; what the recipe freezes is all but the head. `mended`: BatchNorm's momentum."""
-    processor = backbone_of(recipe).image_processor()
+    processor = shared.backbone_of(recipe).image_processor()
     set_size(processor, recipe.task.options["image_size"])
-    rows, label = rows_of(recipe)["train"], recipe.task.options["label"]
+    rows, label = shared.rows_of(recipe)["train"], recipe.task.options["label"]
     kind = rows.features[label]
     shown = [str(kind.int2str(value)) if isinstance(kind, ClassLabel) else str(value) for value in rows[label]]
     names = sorted(set(shown))
-    model = with_head(AutoModelForImageClassification, recipe, names)
+    model = shared.with_head(AutoModelForImageClassification, recipe, names)
     if mended:
         slow_down(model)
     if recipe.tune.freeze is not None:
@@ -107,39 +86,36 @@ def views(rows: dict[str, list[Any]], recipe: Recipe, processor: Any) -> dict[st
 
 
 def tools_for(precision: str) -> list[Tool]:
-    """Hfft, Trainer, and Trainer with another BatchNorm, in "bf16" or "fp32"."""
-    bf16 = precision == "bf16"
-    settings = {"use_cpu": True, "bf16": bf16, "remove_unused_columns": False}
+    settings = {"use_cpu": True, "bf16": precision == "bf16", "remove_unused_columns": False}
+    trainers = {"Trainer": image_trainer, "Trainer mended": partial(image_trainer, mended=True)}
     return [
-        Tool("hfft", train_hfft, accelerate_settings("cpu_bf16.yaml" if bf16 else "cpu.yaml")),
-        Tool("Trainer", partial(train_trainer, image_trainer), settings),
-        Tool("Trainer mended", partial(train_trainer, partial(image_trainer, mended=True)), settings),
+        Tool("hfft", shared.train_hfft, shared.accelerate_settings(precision)),
+        *(Tool(name, partial(shared.train_trainer, made), settings) for name, made in trainers.items()),
     ]
 
 
 def main() -> None:
-    """Reads the options, trains the heads, then all of the models, and compares."""
-    parser = parser_of("hfft beside transformers.Trainer on images, on the CPU.", FILES, rows=6000, epochs=8)
+    parser = shared.parser_of("hfft beside transformers.Trainer on images, on the CPU.", FILES, rows=6000, epochs=8)
     parser.add_argument("--model", type=Path, required=True, help="folder of a pretrained image encoder")
     parser.add_argument("--head-epochs", type=int, default=3, help="epochs of the head alone, before --epochs of all")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of training")
-    options = parsed(parser, FILES)
+    options = shared.parsed(parser, FILES)
     head, full = recipe_for(options, options.head_epochs, *HEAD_ONLY), recipe_for(options, options.epochs)
     tools = tools_for(options.precision)
-    heads, fulls = ([replace(tool, name=f"{tool.name} {phase}") for tool in tools] for phase in PHASES)
     with tempfile.TemporaryDirectory() as folder:
-        runs = Path(folder)
+        heads, fulls = (
+            Comparison([replace(tool, name=f"{tool.name} {phase}") for tool in tools], PAIRS, FILES[1], options, runs)
+            for phase in PHASES
+            for runs in [Path(folder)]
+        )
 
         def going_on(tool: Tool, seed: int) -> Recipe:
-            trained = RunFolder(runs / tool.name.replace("full", "head only")).seed(seed).model
+            trained = RunFolder(Path(folder, tool.name.replace("full", "head only"))).seed(seed).model
             return full.model_copy(update={"model": ModelSection(name=str(trained))})
 
-        outcomes = train_all(heads, lambda *_: head, options.seeds, runs, "test.parquet")
-        outcomes += train_all(fulls, going_on, options.seeds, runs, "test.parquet")
-        title = (
-            f"{options.model.name} on {options.rows:,} images of {options.data.absolute().name}, {options.precision}"
-        )
-        report(outcomes, PAIRS, {"title": title, **settings_of(tools, options)}, runs, options)
+        outcomes = [*heads.train(lambda *_: head), *fulls.train(going_on)]
+        rows = f"{options.rows:,} images of {options.data.absolute().name}"
+        fulls.report(outcomes, f"{options.model.name} on {rows}, {options.precision}")
 
 
 if __name__ == "__main__":

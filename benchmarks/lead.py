@@ -20,6 +20,7 @@ from hfft.io.run_folder import RunFolder, write_text
 from hfft.recipe import Recipe
 from hfft.reports.compare import Comparison, compare
 from hfft.reports.compare.show import show
+from hfft.reports.predictions import prediction_lines
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\"'])")
 
@@ -39,8 +40,8 @@ def beside_lead(run: RunFolder, data: str, place: Path) -> Comparison:
     texts = read_files([data], ".", "data").rows[source]
     leads = RunFolder(place / "first sentence")
     shutil.copytree(run.path, leads.path, ignore=shutil.ignore_patterns("checkpoints", "seed-*"))
-    rows = [json.loads(line) for line in run.predictions("test").read_text(encoding="utf-8").splitlines()]
-    answers = (json.dumps({**row, "answer": lead(texts[row["id"]])}) + "\n" for row in rows)
+    rows = prediction_lines(run.predictions("test"))
+    answers = (json.dumps({**row, "answer": lead(texts[row["id"]])}) + "\n" for _, row in rows)
     write_text(leads.predictions("test"), "".join(answers))
     return compare([leads.path, run.path], "test")
 

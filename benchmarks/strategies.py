@@ -28,7 +28,7 @@ import numpy as np
 import pandas
 import torch
 from accelerate import Accelerator
-from measure import ROOT, accelerate_settings, apart, resident_bytes
+from shared import ROOT, accelerate_settings, apart, resident_bytes
 
 import hfft
 from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
@@ -200,7 +200,7 @@ class Study:
 
     def train(self) -> None:
         """Does all parts, one behind the other: each needs what the one before has found."""
-        settings = accelerate_settings("cpu_bf16.yaml" if self.options.precision == "bf16" else "cpu.yaml")
+        settings = accelerate_settings(self.options.precision)
         self.do([self.job("choose", name, rate) for name, one in self.methods.items() for rate in one.rates], settings)
         self.do([self.job("few", name, self.chosen(name)) for name in self.methods], settings)
         self.do([self.job("all", name, self.chosen(name)) for name in self.best()], settings)

@@ -10,10 +10,8 @@ recipes/minilm_wnut17.yaml wants them. With every seed each tool trains once, in
              at the recipe's length; the same epochs, batch size, learning rate, warm-up, schedule, weight decay and
              precision; as in the recipe the weights of the epoch with the best F1 on validation.jsonl are kept
 
-What is scored are the answers of each saved model to test.jsonl, by `hfft evaluate`, which reads long texts in windows:
-so it does with those of both tools. Entities are counted as seqeval counts them.
-
-What differs, and whom it helps, beyond what vs_trainer.py says of logging and seeds:
+`hfft evaluate` scores the saved models of both tools, and reads long texts in windows. What differs, and whom it helps,
+beyond what vs_trainer.py says of logging and seeds:
 
 - Batches. hfft puts texts of like length together, Trainer mixes them.
 - Long texts. hfft learns from them in windows, Trainer cuts them off, while training and to choose the best epoch.
@@ -29,26 +27,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import shared
 from datasets import Dataset
-from measure import (
-    ROOT,
-    Tool,
-    accelerate_settings,
-    backbone_of,
-    rows_of,
-    train_all,
-    train_hfft,
-    train_trainer,
-    with_head,
-)
-from report import parsed, parser_of, report, settings_of
 from seqeval.metrics import f1_score
+from shared import Comparison, Tool
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, TrainingArguments
 
 from hfft.recipe import Recipe
 
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl")
-PAIRS = (("hfft", "Trainer"),)
 IGNORED = -100
 KEEP_BEST = {
     "eval_strategy": "epoch",
@@ -63,23 +50,22 @@ KEEP_BEST = {
 def recipe_for(options: argparse.Namespace) -> Recipe:
     """recipes/minilm_wnut17.yaml on another folder, without test, and what the options change of it."""
     changes = {
-        "data.root": json.dumps(str(options.data.absolute())),
-        "data.files": "{train: train.jsonl, eval: validation.jsonl}",
         "data.train": options.rows and f"'train[:{options.rows}]'",
         "train.epochs": options.epochs,
         "model": options.model and json.dumps(options.model),
     }
     given = (f"{name}={value}" for name, value in changes.items() if value is not None)
-    return Recipe.load(ROOT / "recipes" / "minilm_wnut17.yaml", *given)
+    files = "data.files={train: train.jsonl, eval: validation.jsonl}"
+    return shared.recipe_from("minilm_wnut17.yaml", options.data, files, *given)
 
 
 def tag_trainer(recipe: Recipe, arguments: TrainingArguments) -> Trainer:
     """A Trainer for tags of words, as run_ner.py makes it."""
-    tokenizer, rows = backbone_of(recipe).tokenizer(), rows_of(recipe)
+    tokenizer, rows = shared.backbone_of(recipe).tokenizer(), shared.rows_of(recipe)
     names = sorted({tag for part in rows.values() for tags in part[recipe.task.options["tags"]] for tag in tags})
     pieces = {split: in_pieces(recipe, tokenizer, rows[split], names) for split in ("train", "eval")}
     return Trainer(
-        with_head(AutoModelForTokenClassification, recipe, names),
+        shared.with_head(AutoModelForTokenClassification, recipe, names),
         arguments,
         DataCollatorForTokenClassification(tokenizer),
         train_dataset=pieces["train"],
@@ -112,20 +98,20 @@ def f1_of(logits: Any, labels: Any, names: list[str]) -> float:
 
 
 def main() -> None:
-    """Reads the options, trains, compares."""
-    parser = parser_of("hfft beside transformers.Trainer on tags of words, on the CPU.", FILES, rows=None, epochs=None)
+    about = "hfft beside transformers.Trainer on tags of words, on the CPU."
+    parser = shared.parser_of(about, FILES, rows=None, epochs=None)
     parser.add_argument("--model", help="another model than the recipe's")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of training")
-    options = parsed(parser, FILES)
-    recipe, bf16 = recipe_for(options), options.precision == "bf16"
+    options = shared.parsed(parser, FILES)
+    recipe, settings = recipe_for(options), {"use_cpu": True, "bf16": options.precision == "bf16", **KEEP_BEST}
     tools = (
-        Tool("hfft", train_hfft, accelerate_settings("cpu_bf16.yaml" if bf16 else "cpu.yaml")),
-        Tool("Trainer", partial(train_trainer, tag_trainer), {"use_cpu": True, "bf16": bf16, **KEEP_BEST}),
+        Tool("hfft", shared.train_hfft, shared.accelerate_settings(options.precision)),
+        Tool("Trainer", partial(shared.train_trainer, tag_trainer), settings),
     )
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = train_all(tools, lambda *_: recipe, options.seeds, Path(folder), "test.jsonl")
-        title = f"{recipe.model.shown} on {options.data.absolute().name}, {options.precision}"
-        report(outcomes, PAIRS, {"title": title, **settings_of(tools, options)}, Path(folder), options)
+        comparison = Comparison(tools, (("hfft", "Trainer"),), "test.jsonl", options, Path(folder))
+        outcomes = comparison.train(lambda *_: recipe)
+        comparison.report(outcomes, f"{recipe.model.shown} on {options.data.absolute().name}, {options.precision}")
 
 
 if __name__ == "__main__":

@@ -43,13 +43,13 @@ def script(name: str) -> Any:
 
 
 def outcome(tool: str, seed: int, seconds: float, saving: float = 0.0) -> Any:
-    measure = script("measure")
-    return measure.Outcome(
+    shared = script("shared")
+    return shared.Outcome(
         tool=tool,
         seed=seed,
         steps=2,
         samples=100,
-        times=measure.Times(seconds, seconds, seconds + saving),
+        times=shared.Times(seconds, seconds, seconds + saving),
         resident_bytes=2**20,
         device_bytes=None,
         environment={},
@@ -65,17 +65,17 @@ def three_rounds() -> list[Any]:
 
 
 def test_ratios_are_taken_round_by_round():
-    report = script("report")
-    made = report.speed_ratios(three_rounds(), "ours", "theirs", lambda one: one.times.seconds)
-    whole = report.speed_ratios(three_rounds(), "ours", "theirs", lambda one: one.times.whole_seconds)
-    assert report.median(made) == {"value": 2.0, "low": 1.0, "high": 4.0}
-    assert report.median(whole) == {"value": 1.0, "low": 0.5, "high": 2.0}
+    shared = script("shared")
+    made = shared.speed_ratios(three_rounds(), "ours", "theirs", "seconds")
+    whole = shared.speed_ratios(three_rounds(), "ours", "theirs", "whole_seconds")
+    assert shared.median(made) == {"value": 2.0, "low": 1.0, "high": 4.0}
+    assert shared.median(whole) == {"value": 1.0, "low": 0.5, "high": 2.0}
 
 
 def run(name: str, monkeypatch, *arguments: str) -> Any:
     """Runs a script as from the command line, all of it in this process, and gives what its output file says."""
     output = Path(arguments[1], "found.json")
-    monkeypatch.setattr(script("measure"), "apart", lambda function, *given: function(*given))
+    monkeypatch.setattr(script("shared"), "apart", lambda function, *given: function(*given))
     monkeypatch.setenv("HFFT_CACHE", "")  # which the script sets
     always = ("--seeds", "3", "--precision", "fp32", "--output", str(output))
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments, *always])
@@ -133,7 +133,7 @@ def test_first_pieces_have_the_tags(tmp_path):
 
 
 def test_the_table_has_a_row_a_tool(capsys):
-    script("report").show(three_rounds())
+    script("shared").show(three_rounds())
     ours, theirs = capsys.readouterr().out.splitlines()[1:]
     assert ours.startswith("ours")
     assert "10 (10-10)" in ours
@@ -144,7 +144,7 @@ def test_the_table_has_a_row_a_tool(capsys):
 def test_a_pair_is_a_line():
     found = {"against": [{"said": "ours is better."}]}
     ratios = {"speed_ratio": {"value": 2.0, "low": 1.0, "high": 4.0}, "whole_speed_ratio": {"value": 1.0}}
-    line = script("report").closing_line({"tool": "ours", "beside": "theirs", **ratios, "scores": found})
+    line = script("shared").closing_line({"tool": "ours", "beside": "theirs", **ratios, "scores": found})
     assert line == "ours / theirs: 2.00 (1.00-4.00) times the samples/s (1.00 with hfft's saving). ours is better."
 
 
@@ -167,7 +167,7 @@ def test_summaries_stand_beside_first_sentences(tmp_path):
 def test_the_picture_is_drawn(tmp_path, ending):
     pytest.importorskip("matplotlib", reason="an extra of its own: pip install 'hfft[bench]'")
     made = [replace(run, tool={"ours": "hfft", "theirs": "Trainer"}[run.tool]) for run in three_rounds()]
-    script("report").draw(made, tmp_path / f"picture.{ending}", "title")
+    script("shared").draw(made, tmp_path / f"picture.{ending}", "title")
     assert (tmp_path / f"picture.{ending}").stat().st_size > 1000
 
 
