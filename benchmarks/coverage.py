@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from scipy.stats import binom, multinomial, norm
 
 from hfft.metrics.classification import classification_weighted
 from hfft.metrics.entities import entity_weighted
-from hfft.metrics.intervals import FEWEST, intervals, percentiles, wilson
+from hfft.metrics.intervals import FEWEST, NONE, intervals, wilson
 from hfft.metrics.regression import regression_weighted
-from hfft.metrics.weighing import Weighted, resamples, without_groups
+from hfft.metrics.weighing import Weighted, without_groups
 from hfft.reports.compare.statistics import (
     Difference,
     Values,
@@ -33,7 +33,6 @@ from hfft.reports.compare.statistics import (
 
 CONFIDENCE, SIZES, SHARES = 0.95, (8, 15, 30, 55, 100, 180, 500, 1000), (0.5, 0.8, 0.9, 0.95, 0.98)
 SIZES_DRAWN = SIZES[:-1]  # what is not enumerated takes its time
-SIZES_BEFORE = (15, 55, 180)
 LABELS = {"two labels, equally many": [0.5, 0.5], "four labels, 40, 30, 20 and 10 %": [0.4, 0.3, 0.2, 0.1]}
 ENTITIES = 3  # in a document, about
 NULLS = (8, 20, 50)
@@ -113,46 +112,26 @@ def texts(share: float) -> tuple[Draw, dict[str, float]]:
     return drawn, {"ratio": share}
 
 
-def held(
-    draw: Draw, wanted: dict[str, float], count: int, times: int, interval: Callable[[Weighted], Any]
-) -> dict[str, list[int]]:
-    """For each score: how often an interval was printed, and how often it held the truth."""
+def held(draw: Draw, wanted: dict[str, float], count: int, times: int) -> dict[str, list[int]]:
+    """For each score: how often it had an interval, and how often that held the truth."""
     generator, found = np.random.default_rng(count), {name: [0, 0] for name in wanted}
     known: dict[int, tuple[Weighted, Any]] = {}  # `labels` gives the same object for the same counts
     for _ in range(times):
         weighted = draw(generator, count)
         if id(weighted) not in known:
-            known[id(weighted)] = weighted, interval(weighted)
+            known[id(weighted)] = weighted, intervals(weighted, CONFIDENCE)
         for name, truth in wanted.items():
-            low, high = known[id(weighted)][1].get(name, (math.nan, math.nan))
-            found[name][0] += not math.isnan(low)
-            found[name][1] += low - 1e-9 <= truth <= high + 1e-9
+            each = known[id(weighted)][1].get(name, NONE)
+            found[name][0] += not math.isnan(each.low)
+            found[name][1] += each.low - 1e-9 <= truth <= each.high + 1e-9
     return found
 
 
-def after(weighted: Weighted) -> dict[str, tuple[float, float]]:
-    return {name: (each.low, each.high) for name, each in intervals(weighted, CONFIDENCE).items()}
-
-
-@lru_cache(maxsize=1)
-def _drawn(count: int) -> list[np.ndarray]:
-    return [block.T.astype(float) for block in resamples(count)]
-
-
-def before(weighted: Weighted) -> dict[str, tuple[float, float]]:
-    drawn = weighted.over(_drawn(weighted.examples), weighted.scores)
-    return {name: percentiles(values, CONFIDENCE) for name, values in drawn.items()}
-
-
-def enumerated(count: int, share: float) -> tuple[float, float]:
-    """How often the percentiles of resamples and Wilson's interval hold the share of right answers."""
-    right = np.arange(count + 1)
-    chance, held = binom.pmf(right, count, share), np.zeros((2, count + 1), dtype=bool)
-    for number in right[chance > 1e-12].tolist():
-        low, high = binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], count, number / count) / count
-        found = wilson(number, count, CONFIDENCE)
-        held[:, number] = low <= share <= high, found.low <= share <= found.high
-    return float(chance @ held[0]), float(chance @ held[1])
+def enumerated(count: int, share: float) -> float:
+    """How often Wilson's interval holds the share of right answers."""
+    chance = binom.pmf(np.arange(count + 1), count, share)
+    found = {number: wilson(number, count, CONFIDENCE) for number in np.flatnonzero(chance > 1e-12).tolist()}
+    return sum(float(chance[number]) for number, each in found.items() if each.low <= share <= each.high)
 
 
 def paired(count: int, only_first: float, only_other: float) -> tuple[float, float]:
@@ -172,25 +151,17 @@ def paired(count: int, only_first: float, only_other: float) -> tuple[float, flo
     return hold, finds
 
 
-def nulls(count: int, times: int, gain: float) -> list[float]:
-    """Means of two runs: how often percentiles and the test find a difference, and both intervals hold it."""
-    draw, found = np.random.default_rng(count), np.zeros((times, 4))
-    weights = np.concatenate(_drawn(count), axis=1) / count
+def means(count: int, times: int, gain: float) -> list[float]:
+    """Means of two runs: how often the test finds a difference, and how often the interval holds it."""
+    draw, found = np.random.default_rng(count), np.zeros((times, 2))
     alone = np.concatenate(list(without_groups(count)), axis=1).astype(float)
     for row in found:
         first, other = draw.beta(0.6, 1.4, count), draw.beta(0.6 * (1 + gain), 1.4, count)
-        gains, (mine, theirs) = other - first, ((side @ alone) / alone.sum(0) for side in (first, other))
-        swapped = (1 - 2 * ways(count)).T @ gains / count
-        values = [Values(float(side.mean()), rest) for side, rest in ((first, mine), (other, theirs))]
+        swapped = (1 - 2 * ways(count)).T @ (other - first) / count
+        values = [Values(float(side.mean()), (side @ alone) / alone.sum(0)) for side in (first, other)]
         one = difference("x", values[:1], values[1:], False, count, CONFIDENCE, swapped)
-        low, high = percentiles(gains @ weights, CONFIDENCE)
         true = 0.6 * (1 + gain) / (0.6 * (1 + gain) + 1.4) - 0.3
-        row[:] = (
-            not low <= 0 <= high,
-            permutation_p(swapped)[0] <= 1 - CONFIDENCE,
-            low <= true <= high,
-            one.low <= true <= one.high,
-        )
+        row[:] = permutation_p(swapped)[0] <= 1 - CONFIDENCE, one.low <= true <= one.high
     return found.mean(0).tolist()
 
 
@@ -203,8 +174,8 @@ KINDS: list[tuple[str, Callable[[float], tuple[Draw, dict[str, float]]]]] = [
 ]
 
 
-def page(times: int, times_before: int) -> Iterator[str]:
-    error, error_before = (100 * math.sqrt(CONFIDENCE * (1 - CONFIDENCE) / number) for number in (times, times_before))
+def page(times: int) -> Iterator[str]:
+    error = 100 * math.sqrt(CONFIDENCE * (1 - CONFIDENCE) / times)
     yield f"""# How often intervals hold the truth
 
 You learn here how far the intervals of `results.json` can be believed. Written by `benchmarks/coverage.py`; do not
@@ -222,29 +193,22 @@ edit.
   that a single example makes or breaks.
 
 In each cell: of {times:,} drawn sets of examples, in how many of those with an interval at 95 % it held the truth,
-in %; in brackets how many had none, in %, where any. Before: the percentile bootstrap, {times_before:,} sets. By chance
-a cell is off by {error:.1f} points (one standard error; before by {error_before:.1f}), and by more where many sets have
-no interval. Columns: the share of right answers, or what the heading says.
+in %; in brackets how many had none, in %, where any. By chance a cell is off by {error:.1f} points (one standard
+error), and by more where many sets have no interval. Columns: the share of right answers, or what the heading says.
 
 ## Accuracy, by enumeration
 """
-    rows, low = {}, []
-    for count in SIZES:
-        both = np.array([enumerated(count, share) for share in SHARES]).T
-        rows |= {f"{count} before": both[0], f"{count} now": both[1]}
-        low += [100 * value for value in both[1]]
+    rows = {count: [enumerated(count, share) for share in SHARES] for count in SIZES}
+    low = [100 * value for row in rows.values() for value in row]
     shares = [f"{share:g}" for share in SHARES]
     yield table("examples", shares, percent(rows))
     for title, kind in KINDS:
-        found: dict[str, dict[str, list[str]]] = {}
+        found: dict[str, dict[int, list[str]]] = {}
         for count in SIZES_DRAWN:
-            former = [("before", before, times_before)] if count in SIZES_BEFORE else []
-            for when, how, number in (*former, ("now", after, times)):
-                for draw, wanted in map(kind, SHARES):
-                    for name, (printed, hold) in held(draw, wanted, count, number, how).items():
-                        row = found.setdefault(name, {}).setdefault(f"{count} {when}", [])
-                        row.append(cell(printed, hold, number))
-                        low += [100 * hold / printed] if when == "now" and 10 * printed > number else []
+            for draw, wanted in map(kind, SHARES):
+                for name, (printed, hold) in held(draw, wanted, count, times).items():
+                    found.setdefault(name, {}).setdefault(count, []).append(cell(printed, hold, times))
+                    low += [100 * hold / printed] if 10 * printed > times else []
         for name, row in found.items():
             yield f"## {name}: {title}\n"
             yield table("examples", shares, row)
@@ -260,25 +224,24 @@ def rest(times: int) -> Iterator[str]:
     yield "By Student's t with 5 degrees of freedom: a few rows make most of the score, and others may be worse.\n"
     draw, wanted = heavy()
     sizes = [count for count in SIZES_DRAWN if count >= FEWEST]
-    found = {count: held(draw, wanted, count, times, after)["rmse"] for count in sizes}
-    rows = {str(count): [cell(printed, hold, times)] for count, (printed, hold) in found.items()}
-    yield table("examples", ["now"], rows)
+    found = {count: held(draw, wanted, count, times)["rmse"] for count in sizes}
+    rows = {count: [cell(printed, hold, times)] for count, (printed, hold) in found.items()}
+    yield table("examples", ["interval holds"], rows)
     yield "## Two runs, right or wrong on the same examples, by enumeration\n"
     yield "McNemar's exact test, and Tango's interval (1998), widened to hold 0 where the test finds nothing.\n"
     changes = ((0.05, 0.05), (0.15, 0.15), (0.02, 0.1), (0.05, 0.25))
     pairs = {count: np.array([paired(count, *change) for change in changes]).T for count in (8, 20, 50, 100)}
     titles = [f"{100 * first:g} and {100 * other:g} % right alone" for first, other in changes]
     for which, corner in enumerate(("examples: interval holds", "examples: found to differ")):
-        yield table(corner, titles, percent({str(count): each[which] for count, each in pairs.items()}))
+        yield table(corner, titles, percent({count: each[which] for count, each in pairs.items()}))
     yield "## Two runs whose scores are means\n"
-    alike = {str(count): nulls(count, times, 0.0)[:2] for count in (*NULLS, 100)}
-    columns = ["percentiles (before)", "permutation test (now)"]
-    yield table("examples, runs that are alike: found to differ at 0.05", columns, percent(alike))
-    apart = {str(count): nulls(count, times, 0.5)[2:] for count in (30, 50, 100)}
-    yield table("examples, runs that differ: interval holds", ["percentiles (before)", "now"], percent(apart))
+    alike = {count: means(count, times, 0.0)[:1] for count in (*NULLS, 100)}
+    yield table("examples, runs that are alike", ["found to differ at 0.05"], percent(alike))
+    apart = {count: means(count, times, 0.5)[1:] for count in (30, 50, 100)}
+    yield table("examples, runs that differ", ["interval holds"], percent(apart))
 
 
-def percent(rows: Mapping[str, Any]) -> dict[str, list[str]]:
+def percent(rows: Mapping[int, Any]) -> dict[int, list[str]]:
     return {name: [f"{100 * value:.1f}" for value in row] for name, row in rows.items()}
 
 
@@ -287,8 +250,8 @@ def cell(printed: int, hold: int, number: int) -> str:
     return f"{100 * hold / printed:.1f}{none}" if printed else "none"
 
 
-def table(corner: str, columns: list[str], rows: dict[str, list[str]]) -> str:
-    lines = [[corner, *columns], ["---"] * (len(columns) + 1), *([name, *cells] for name, cells in rows.items())]
+def table(corner: str, columns: list[str], rows: Mapping[int, list[str]]) -> str:
+    lines = [[corner, *columns], ["---"] * (len(columns) + 1), *([str(name), *row] for name, row in rows.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
@@ -296,10 +259,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     parser.add_argument("--sets", type=int, default=300, help="of examples, drawn for each cell")
-    parser.add_argument("--sets-before", type=int, default=100, help="the same for what hfft had before")
     given = parser.parse_args()
     parts = []
-    for part in page(given.sets, given.sets_before):
+    for part in page(given.sets):
         parts.append(part)
         print(part, flush=True)
     given.page.write_text("\n".join(parts), encoding="utf-8")
