@@ -28,17 +28,17 @@ import numpy as np
 import pandas
 import torch
 from accelerate import Accelerator
-from shared import ROOT, accelerate_settings, apart, resident_bytes
+from shared import ROOT, accelerate_settings, apart, recipe_from, require_files, resident_bytes
 
 import hfft
 from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
-from hfft.recipe import Recipe
 from hfft.reports.compare import compare
+from hfft.reports.compare.result import Against, Side
 from hfft.reports.compare.show import counts_said
 from hfft.workflows.build import DEFAULT_LR
 
 FILES = ("train.csv", "validation.csv", "test.csv")
-RECIPE = "recipes/minilm_clinc150.yaml"
+RECIPE = "minilm_clinc150.yaml"
 NEVER = 10**6  # steps: so that eval is scored once, at the end
 LORA = "tune.adapter={name: lora}"
 FULL, ADAPTED = (2e-4, 5e-4, 1e-3), (1e-3, 2.5e-3, 6e-3)
@@ -97,18 +97,6 @@ METHODS = {
     ),
 }
 FIRST, DRAW_SEED, COST = "full", 0, "cost.json"
-COLUMNS = (
-    "method",
-    "learning rate",
-    "test accuracy",
-    "each seed",
-    f"less {FIRST} (95 % interval)",
-    f"beside {FIRST}",
-    "trainable parameters",
-    "seconds of steps",
-    "seconds in all",
-    "peak memory, MiB",
-)
 ABOUT = """- Accuracy is the mean of the seeds, in %. Differences, intervals and verdicts are those of `hfft compare`.
 - Trainable parameters are all that learn at any time of the run. Seconds are means of the seeds: of the steps alone,
   and of all that the run took (reading, tokenizing, scoring, saving). The peak is that of the process of all seeds."""
@@ -139,8 +127,8 @@ def train_job(job: Job, data: Path, settings: dict[str, Any]) -> None:
     """Trains in this process, which should be fresh, on one thread; cost.json says what it took, and that it ended."""
     torch.set_num_threads(1)
     shutil.rmtree(job.folder, ignore_errors=True)
-    recipe = Recipe.load(ROOT / RECIPE, f"data.root={json.dumps(str(data.absolute()))}", *job.overrides)
     began = time.perf_counter()
+    recipe = recipe_from(RECIPE, data, *job.overrides)
     hfft.train(recipe, output=job.folder, accelerator=Accelerator(**settings), quiet=True)
     cost = {"seconds": time.perf_counter() - began, "resident_bytes": resident_bytes(), "overrides": job.overrides}
     write_json(job.folder / COST, cost)
@@ -160,7 +148,6 @@ class Study:
         self.choosing_seed = next(seed for seed in range(len(options.seeds) + 1) if seed not in options.seeds)
 
     def epochs(self, part: str) -> float:
-        """Of a part: "choose", "few" or "all"."""
         return self.options.whole_epochs if part == "all" else self.options.epochs
 
     def common(self, part: str) -> tuple[str, ...]:
@@ -227,7 +214,7 @@ class Study:
             "Written by `benchmarks/strategies.py`; do not edit.",
             f"- Data: {options.data.absolute().name}; {options.rows:,} training rows, drawn so that labels have "
             "equally many, the same for all; then all of them.\n"
-            f"- Recipe: `{RECIPE}` with `{'` `'.join(self.common('few'))}`, and what each method says.\n"
+            f"- Recipe: `recipes/{RECIPE}` with `{'` `'.join(self.common('few'))}`, and what each method says.\n"
             f"- Machine: {machine['processor']}; {options.precision}; {versions}. {options.note}\n"
             f"- Learning rate: the best on the validation rows with seed {self.choosing_seed}; then the seeds "
             f"{options.seeds} on the test rows.",
@@ -245,32 +232,36 @@ class Study:
 
     def findings(self, part: str, names: Sequence[str]) -> str:
         """What the runs of a part say: a table, the highest accuracy first, and a sentence for each method."""
-        folders = {name: self.job(part, name, 0).folder for name in names}
-        found = compare([folders[FIRST], *(folders[name] for name in names if name != FIRST)], "test", ["accuracy"])
+        folders = {name: self.job(part, name, 0).folder for name in (FIRST, *names)}
+        found = compare(list(folders.values()), "test", ["accuracy"])
         beside = {one.name: one for one in found.against}
-        rows = []
-        for side in sorted(found.runs, key=lambda side: -side.scores["accuracy"]["value"]):
-            cost, score, one = read_json(folders[side.name] / COST), side.scores["accuracy"], beside.get(side.name)
-            less = one.differences["accuracy"] if one is not None else None
-            rows.append(
-                [
-                    side.name,
-                    f"{self.chosen(side.name):g}",
-                    f"{100 * score['value']:.1f}",
-                    " ".join(f"{100 * value:.1f}" for value in score.get("values", [score["value"]])),
-                    f"{100 * less.value:+.1f}, {100 * less.low:+.1f} to {100 * less.high:+.1f}" if less else "",
-                    one.verdict if one is not None else "",
-                    f"{side.cost['learning_parameters']:,}",
-                    f"{side.cost['train_seconds']:.0f}",
-                    f"{cost['seconds'] / len(self.options.seeds):.0f}",
-                    f"{cost['resident_bytes'] / 2**20:,.0f}",
-                ]
-            )
+        sides = sorted(found.runs, key=lambda side: -side.scores["accuracy"]["value"])
+        rows = [self.row(side, beside.get(side.name), read_json(folders[side.name] / COST)) for side in sides]
         said = [f"- {one.said} {counts_said(one.changed, FIRST, one.name)}" for one in found.against]
         for one in found.against:
             unlike = (f"`{key}` {mine} and {theirs}" for key, mine, theirs in (*one.settings, *one.machine))
             said.append(f"- {FIRST} and {one.name} differ in {'; '.join(unlike)}.")
-        return "\n".join([markdown(COLUMNS, rows), "", *said, *(f"- {note}" for note in found.notes)])
+        table = markdown(list(rows[0]), [list(row.values()) for row in rows])
+        return "\n".join([table, "", *said, *(f"- {note}" for note in found.notes)])
+
+    def row(self, side: Side, one: Against | None, cost: dict[str, Any]) -> dict[str, str]:
+        """The cells of a method, by column; `one` is what it is beside the first."""
+        score, less = side.scores["accuracy"], ""
+        if one is not None:
+            each = one.differences["accuracy"]
+            less = f"{100 * each.value:+.1f}, {100 * each.low:+.1f} to {100 * each.high:+.1f}"
+        return {
+            "method": side.name,
+            "learning rate": f"{self.chosen(side.name):g}",
+            "test accuracy": f"{100 * score['value']:.1f}",
+            "each seed": " ".join(f"{100 * value:.1f}" for value in score.get("values", [score["value"]])),
+            f"less {FIRST} (95 % interval)": less,
+            f"beside {FIRST}": (one and one.verdict) or "",
+            "trainable parameters": f"{side.cost['learning_parameters']:,}",
+            "seconds of steps": f"{side.cost['train_seconds']:.0f}",
+            "seconds in all": f"{cost['seconds'] / len(self.options.seeds):.0f}",
+            "peak memory, MiB": f"{cost['resident_bytes'] / 2**20:,.0f}",
+        }
 
     def rates(self) -> str:
         """The validation accuracy of every learning rate; the best in bold, with a star where it is an end of them."""
@@ -319,9 +310,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="of training")
     parser.add_argument("--at-once", type=int, default=2, help="runs at a time, each on one thread")
     options = parser.parse_args()
-    for name in FILES:
-        if not (options.data / name).is_file():
-            parser.error(f"--data is {options.data}, which has no {name}; it must hold {', '.join(FILES)}.")
+    require_files(parser, options.data, FILES)
     for place in (options.runs, options.page.parent):
         place.mkdir(parents=True, exist_ok=True)
     return options
