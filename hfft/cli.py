@@ -332,9 +332,9 @@ def init(
 ) -> None:
     """Look at data, propose a model, and write a recipe with comments, which hfft plan and hfft train take."""
     from hfft.io.console import Console, quiet_libraries
-    from hfft.workflows.init.ask import prompt, refuse, take_guess
+    from hfft.workflows.init.options import InitOptions
+    from hfft.workflows.init.questions import prompt, refuse, take_guess
     from hfft.workflows.init.recipe import write_first_recipe
-    from hfft.workflows.init.state import InitOptions
 
     quiet_libraries()
     wanted = InitOptions(

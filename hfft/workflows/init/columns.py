@@ -34,6 +34,10 @@ KINDS = {
 
 SPAN_KEYS = {"start", "end", "label"}
 
+LOOKED_AT = 1000  # rows, to tell names of files from texts
+
+NUMBER = re.compile(r"\s*[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?\s*")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -42,15 +46,13 @@ class Column:
     Attributes:
         name: Its name; a dot leads into a nested one.
         kind: What it holds, one of `KINDS`.
-        rows: How many rows there are.
         values: What is there, without missing and empty values; of images nothing.
-        distinct: How many different values; 0 where that was not counted.
+        distinct: How many different values, or items of lists; 0 where that was not counted.
         words: Of a text, in the median.
     """
 
     name: str
     kind: str
-    rows: int
     values: Sequence[Any] = field(default=(), repr=False)
     distinct: int = 0
     words: float = 0.0
@@ -67,39 +69,38 @@ class Column:
 
 def columns_of(rows: Dataset) -> dict[str, Column]:
     """Looks at every column; of one that holds texts by language, at each of these."""
-    found = [column for name in rows.column_names for column in _columns(rows, name)]
+    found = [column for name in rows.column_names for column in _columns(name, rows.features[name], rows[name])]
     return {column.name: column for column in found}
 
 
-def _columns(rows: Dataset, name: str) -> list[Column]:
-    values = [value for value in rows[name] if value] if isinstance(rows.features[name], dict) else []
-    keys = list(values[0]) if values else []
-    if not keys or not all(isinstance(values[0][key], str | None) and language_of_name(key) for key in keys):
-        return [_column(rows, name)]
-    texts = {key: [value[key] for value in values if value[key]] for key in keys}
-    return [Column(f"{name}.{key}", "languages", len(rows), texts[key], *_spread(texts[key])) for key in keys]
+def _columns(name: str, feature: Any, values: Any) -> list[Column]:
+    if _is_image(feature) or is_sound(feature):
+        return [Column(name, "sound" if is_sound(feature) else "image")]
+    given = [value for value in values[:] if value not in (None, "", [], {})]
+    held = _by_language(given) if isinstance(feature, dict) else {}
+    if held:
+        return [_texts(f"{name}.{language}", texts, "languages") for language, texts in held.items()]
+    return [_column(name, feature, given)]
 
 
-def _column(rows: Dataset, name: str) -> Column:
-    feature = rows.features[name]
-    if _is_image(feature):
-        return Column(name, "image", len(rows))
-    if is_sound(feature):
-        return Column(name, "sound", len(rows))
-    given = [value for value in rows[name] if value not in (None, "", [], {})]
+def _by_language(given: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """The texts of each language, where all keys are languages; else nothing."""
+    held = {key: [value[key] for value in given if value[key]] for key in (given[0] if given else ())}
+    texts = all(language_of_name(key) and isinstance(given[0][key], str | None) for key in held)
+    return held if texts else {}
+
+
+def _column(name: str, feature: Any, given: list[Any]) -> Column:
     if not given:
-        return Column(name, "nothing", len(rows))
+        return Column(name, "nothing")
     if isinstance(feature, ClassLabel):
-        return Column(name, "class", len(rows), given, len(set(given)))
-    first = given[0]
-    if isinstance(first, dict):
-        return Column(name, "spans" if set(first) >= SPAN_KEYS else "other", len(rows), given)
-    if isinstance(first, (list, tuple)):
-        return _lists(name, given, len(rows))
-    if isinstance(first, str):
-        return _texts(name, given, len(rows))
+        return Column(name, "class", given, len(set(given)))
+    if isinstance(given[0], str):
+        return _written(name, given)
+    if isinstance(given[0], (dict, list, tuple)):
+        return _nested(name, given)
     kind = _kind_of_numbers(given)
-    return Column(name, kind, len(rows), given, len(set(given)) if kind != "other" else 0)
+    return Column(name, kind, given, len(set(given)) if kind != "other" else 0)
 
 
 def _is_image(feature: Any) -> bool:
@@ -108,40 +109,34 @@ def _is_image(feature: Any) -> bool:
     return isinstance(feature, Image) or (isinstance(feature, Value) and feature.dtype in ("binary", "large_binary"))
 
 
-def _lists(name: str, given: list[Any], rows: int) -> Column:
-    items = [item for value in given for item in value if item is not None]
+def _nested(name: str, given: list[Any]) -> Column:
+    items = given if isinstance(given[0], dict) else [item for value in given for item in value if item is not None]
     if items and isinstance(items[0], dict):
-        return Column(name, "spans" if set(items[0]) >= SPAN_KEYS else "other", rows, given)
+        return Column(name, "spans" if items[0].keys() >= SPAN_KEYS else "other", given)
     if items and all(isinstance(item, float) for item in items):
-        return Column(name, "numbers", rows, given)
+        return Column(name, "numbers", given)
     if not all(isinstance(item, (str, int)) for item in items):
-        return Column(name, "other", rows, given)
-    return Column(name, "lists", rows, given, len(set(items)))
+        return Column(name, "other", given)
+    return Column(name, "lists", given, len(set(items)))
 
 
-def _texts(name: str, given: list[str], rows: int) -> Column:
-    if all(PurePath(value).suffix.lower() in IMAGE_ENDINGS for value in given[:1000]):
-        return Column(name, "image", rows, given)
-    if all(PurePath(value).suffix.lower() in (*SOUND_ENDINGS, *FILM_ENDINGS) for value in given[:1000]):
-        return Column(name, "sound", rows, given)
-    distinct = len(set(given))
+def _written(name: str, given: list[str]) -> Column:
+    """What texts say: names of files, numbers, true and false, or nothing but themselves."""
+    endings = {PurePath(value).suffix.lower() for value in given[:LOOKED_AT]}
+    if endings <= {*IMAGE_ENDINGS}:
+        return Column(name, "image", given)
+    if endings <= {*SOUND_ENDINGS, *FILM_ENDINGS}:
+        return Column(name, "sound", given)
     if all(value.strip().lower() in ("true", "false") for value in given):
-        return Column(name, "flag", rows, given, distinct)
-    numbers = [_number(value) for value in given]
-    if all(number is not None for number in numbers):
-        return Column(name, _kind_of_numbers(numbers), rows, given, distinct)
-    return Column(name, "text", rows, given, *_spread(given))
+        return Column(name, "flag", given, len(set(given)))
+    if all(NUMBER.fullmatch(value) for value in given):
+        return Column(name, _kind_of_numbers([float(value) for value in given]), given, len(set(given)))
+    return _texts(name, given)
 
 
-def _spread(texts: Sequence[str]) -> tuple[int, float]:
-    """How many different ones there are, and their words in the median."""
-    return len(set(texts)), median(len(text.split()) for text in texts) if texts else 0.0
-
-
-def _number(text: str) -> float | None:
-    if not re.fullmatch(r"\s*[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?\s*", text):
-        return None
-    return float(text)
+def _texts(name: str, given: list[str], kind: str = "text") -> Column:
+    words = median(len(text.split()) for text in given) if given else 0.0
+    return Column(name, kind, given, len(set(given)), words)
 
 
 def _kind_of_numbers(values: Sequence[Any]) -> str:

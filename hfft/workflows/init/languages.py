@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+from hfft.errors import RecipeError, near
 
 SURE = 0.9  # of the probability: below it stand words that are of no language, and languages that are not in the table
 
 LOOKED_AT = 500  # texts
 
 
-@dataclass(frozen=True)
-class Language:
-    """A language.
-
-    Attributes:
-        code: Of ISO 639-1.
-        name: In English.
-        flores: As NLLB's tokenizer calls it.
-        mbart: As mBART-50's does; None where it lacks it.
-    """
+class Language(NamedTuple):
+    """A language: its code of ISO 639-1, its name, and what the tokenizers of NLLB and mBART-50 call it."""
 
     code: str
     name: str
@@ -85,22 +78,42 @@ def _identifier() -> Any:
 
 
 _BY_NAME = {
-    spelling: language.code
+    spelling.lower(): language.code
     for language in LANGUAGES.values()
-    for spelling in (language.code, language.name.lower(), language.flores.lower(), language.flores[:3].lower())
+    for spelling in (language.code, language.name, language.flores, language.flores[:3])
 }
-
-_BY_NAME |= {language.mbart.lower(): language.code for language in LANGUAGES.values() if language.mbart}
 
 
 def language_of_name(column: str) -> str | None:
     """The language that the name of a column says: `en`, `german`, `text_de`, `deu_Latn`; None where it says none."""
     name = column.strip().lower()
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    ends = [part for part in re.split(r"[ _.\-]+", name) if part]
-    found = {_BY_NAME[part] for part in (ends[:1] + ends[-1:] if len(ends) > 1 else []) if part in _BY_NAME}
-    return found.pop() if len(found) == 1 else None
+    parts = [part for part in re.split(r"[ _.\-]+", name) if part]
+    ends = {_BY_NAME[part] for part in parts[:1] + parts[-1:] if part in _BY_NAME}
+    return _BY_NAME.get(name) or (ends.pop() if len(ends) == 1 else None)
+
+
+def language_of_column(name: str, texts: Sequence[str]) -> str | None:
+    """The language of a column, by its name, which may lead into a nested one, or else by its texts."""
+    return language_of_name(name.rpartition(".")[2]) or language_of(texts)
+
+
+def given_languages(given: str | None, task: str) -> tuple[str | None, str | None]:
+    """The languages of what is read and of what is written, as `--language` has them; None where it was not given.
+
+    Raises:
+        RecipeError: They are unknown, or have no effect.
+    """
+    if given is None:
+        return None, None
+    if task == "image-classification":
+        raise RecipeError("--language has no effect on images: leave it out.")
+    codes, pair = given.split("-"), task == "translation"
+    wrong = [code for code in codes if code not in LANGUAGES]
+    if wrong or len(codes) != 1 + pair:
+        what = "those of source and target, such as en-de" if pair else "one"
+        hint = near(wrong[0], LANGUAGES) if wrong else ""
+        raise RecipeError(f"--language is '{given}'; {task} wants {what}, of {', '.join(LANGUAGES)}.{hint}")
+    return codes[0], codes[-1]
 
 
 def shown(code: str | None) -> str:

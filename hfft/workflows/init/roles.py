@@ -26,6 +26,10 @@ IDS = re.compile(r"(id|idx|index|guid|uuid|key|url|date|time|timestamp|unnamed.*
 SUMMARIES = "summary|summaries|highlights|abstract|tldr|headline"
 
 
+def _as_is(column: Column, columns: Columns, points: float) -> float:
+    return points
+
+
 @dataclass(frozen=True)
 class Role:
     """What a column is for a task.
@@ -33,20 +37,20 @@ class Role:
     Attributes:
         what: For people, behind "the column".
         only: The reason where no other column fits.
-        best: The reason where others do, and its name says nothing.
         kinds: Points by what the column holds; other kinds do not fit.
+        best: The reason where others fit too, and its name says nothing.
         told: Names that say so, in small letters and without signs.
         hinted: Names that may say so.
-        weigh: Mends the points by what stands in the column and in the others; 0: it does not fit.
+        weigh: Changes the points by what stands in the column and in the others; 0: it does not fit.
     """
 
     what: str
     only: str
-    best: str
     kinds: Mapping[str, float]
-    weigh: Callable[[Column, Columns, float], float]
+    best: str
     told: str = ""
     hinted: str = ""
+    weigh: Callable[[Column, Columns, float], float] = _as_is
 
     def named(self, column: Column) -> float:
         """Points of its name."""
@@ -54,22 +58,17 @@ class Role:
         told, hinted = (bool(plain) and re.fullmatch(names, plain) for names in (self.told, self.hinted))
         return TOLD if told else HINTED if hinted else 0.0
 
-
-def score(column: Column, role: Role, columns: Columns) -> float:
-    """How much speaks for a column in a role; 0 where it does not fit."""
-    if column.kind not in role.kinds or IDS.fullmatch(column.name):
-        return 0.0
-    return role.weigh(column, columns, role.kinds[column.kind] + role.named(column))
+    def score(self, column: Column, columns: Columns) -> float:
+        """How much speaks for a column; 0 where it does not fit."""
+        if column.kind not in self.kinds or IDS.fullmatch(column.name):
+            return 0.0
+        return self.weigh(column, columns, self.kinds[column.kind] + self.named(column))
 
 
 def ranked(option: str, columns: Columns, taken: Sequence[str]) -> list[tuple[float, Column]]:
     """The columns that fit a role and are not taken, the likeliest first, then the longest; each with its points."""
-    found = [(score(column, ROLES[option], columns), column) for column in columns.values() if column.name not in taken]
+    found = [(ROLES[option].score(column, columns), column) for column in columns.values() if column.name not in taken]
     return sorted((pair for pair in found if pair[0] > 0), key=lambda pair: (-pair[0], -pair[1].words))
-
-
-def _as_is(column: Column, columns: Columns, points: float) -> float:
-    return points
 
 
 def _label(column: Column, columns: Columns, points: float) -> float:
@@ -112,29 +111,54 @@ def named_by_language(columns: Columns) -> list[str]:
     return list(found) if len(found) == len(set(found.values())) > 1 else []
 
 
+PAIRS = (
+    ("premise", "hypothesis"),
+    ("question", "sentence"),
+    ("question", "passage"),
+    ("question", "context"),
+    ("question", "answer"),
+    ("query", "passage"),
+    ("query", "document"),
+)
+
+FIRST, SECOND = (re.compile(rf"(.*?)[ _\-]?({ends})", re.IGNORECASE) for ends in ("1|a|one", "2|b|two"))
+
+
+def pair_of(names: Sequence[str]) -> tuple[str, str] | None:
+    """The two columns whose names say that they belong together; None where there are none."""
+    lower = {name.lower(): name for name in names}
+    for first, second in PAIRS:
+        if first in lower and second in lower:
+            return lower[first], lower[second]
+    firsts = {found[1].lower(): name for name in names if (found := FIRST.fullmatch(name))}
+    seconds = {found[1].lower(): name for name in names if (found := SECOND.fullmatch(name))}
+    return next(((firsts[stem], seconds[stem]) for stem in firsts if stem in seconds), None)
+
+
 def _tokens(column: Column, columns: Columns, points: float) -> float:
     """Texts beside spans, or words that have tags: of lists of like lengths, those of which most differ."""
     if column.kind == "text":
         spans = any(other.kind == "spans" for other in columns.values())
         return _text(column, columns, points) if spans else 0.0
     beside = _beside(column, columns)
-    words = isinstance(column.values[0][0], str) and all(other.distinct <= column.distinct for other in beside)
+    words = _holds_words(column) and all(other.distinct <= column.distinct for other in beside)
     return points if beside and words else 0.0
 
 
 def _tags(column: Column, columns: Columns, points: float) -> float:
-    words = [other for other in _beside(column, columns) if isinstance(other.values[0][0], str)]
+    words = [other for other in _beside(column, columns) if _holds_words(other)]
     fits = column.kind == "spans" or any(other.distinct >= column.distinct for other in words)
     return points if fits else 0.0
 
 
+def _holds_words(column: Column) -> bool:
+    return isinstance(column.values[0][0], str)
+
+
 def _beside(column: Column, columns: Columns) -> list[Column]:
     """Columns whose lists are as long, in every row."""
-    if column.kind != "lists":
-        return []
-    lengths = [len(value) for value in column.values]
-    lists = [other for other in columns.values() if other.kind == "lists" and other is not column]
-    return [other for other in lists if [len(value) for value in other.values] == lengths]
+    lists = [other for other in columns.values() if other.kind == column.kind == "lists" and other is not column]
+    return [other for other in lists if [*map(len, other.values)] == [*map(len, column.values)]]
 
 
 ROLES = {
@@ -143,7 +167,6 @@ ROLES = {
         only="the only column of images",
         best="the first",
         kinds={"image": STRONG},
-        weigh=_as_is,
         told="image|img|picture|photo",
     ),
     "label": Role(
@@ -151,51 +174,51 @@ ROLES = {
         only="the only column that can be a label",
         best="by its values",
         kinds={"class": 3, "numbers": 3, "text": 2, "lists": 2, "flag": 2, "whole": 1.5, "number": 1},
-        weigh=_label,
         told="labels?|class|classes|category|categories|intent|sentiment|emotions?|topics?|gold|y|entailment|.*label",
         hinted="target|tags?|rating|stars|score|similarity|genres?|type|polarity|stance|spam|toxic|team|department|"
         "relation|answer|price|language|gender|tone|style|priority|status",
+        weigh=_label,
     ),
     "text": Role(
         what="of the text",
         only="the only column of texts",
         best="the longest texts",
         kinds={"text": 1},
-        weigh=_text,
         told="text|sentence",
+        weigh=_text,
     ),
     "tokens": Role(
         what="of the words, or texts",
         only="words, or texts, that are tagged",
         best="words, or texts, that are tagged",
         kinds={"lists": STRONG, "text": 1},
-        weigh=_tokens,
         told="tokens|words|text|sentence",
+        weigh=_tokens,
     ),
     "tags": Role(
         what="of their tags, or spans",
         only="a tag for each word, or spans of the texts",
         best="a tag for each word, or spans of the texts",
         kinds={"spans": STRONG, "lists": STRONG},
-        weigh=_tags,
         told="(ner)?tags|ner|labels|entities",
+        weigh=_tags,
     ),
     "source": Role(
         what="that is read",
         only="the longer texts",
         best="the longer texts",
         kinds={"text": 1, "languages": 1},
-        weigh=_source,
         told="document|article|dialogue|report|transcript|conversation|content|body|text|(source|src|input)(text)?|"
         "original|question|context|passage|prompt|instruction|query",
+        weigh=_source,
     ),
     "target": Role(
         what="that is to be written",
         only="the other texts",
         best="the other texts",
         kinds={"text": 1, "languages": 1},
-        weigh=_target,
         told=f"{SUMMARIES}|(target|tgt|trg|output)(text)?|simplified|answer|response|reply|completion",
+        weigh=_target,
     ),
 }
 """By the option of a task that names the column."""

@@ -1,17 +1,21 @@
-"""What follows from data and model: lengths, batches, epochs, rates, what chooses the weights; each with its reason."""
+"""The recipe's sections, as they follow from data and model: lengths, batches, epochs, rates; each with its reason."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hfft.workflows.init.facts import Facts
+from hfft.workflows.init.facts import Facts, Lengths
+from hfft.workflows.init.guess import Guess
 from hfft.workflows.init.languages import UNSPACED, factor
 from hfft.workflows.init.models import Model
-from hfft.workflows.init.state import Guess
+from hfft.workflows.init.options import WRITING
+from hfft.workflows.init.sources import Source, Split, shown_files
 
 STEPS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)  # lengths to choose from
 
@@ -25,11 +29,25 @@ LARGE = 300  # millions of parameters, from which on an adapter saves most of th
 
 DECAYED = 80  # millions, from which on layers learn at different rates
 
+SMALL_IMAGE = 64  # pixels, at most, of the longer side
+
 TOKENS_AT_ONCE = 8192
 
 ORDER = ("text", "image", "label", "delimiter", "source", "target", "tokens", "tags")  # of options in a recipe
 
-WRITING = ("summarization", "translation")
+EPOCHS = ((500, 15), (2_000, 10), (10_000, 5), (100_000, 3), (500_000, 2), (10**12, 1))
+"""Epochs by rows: the first whose number is above theirs. Few rows are seen often, so that there are enough steps."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that was found and chosen."""
+
+    source: Source
+    splits: dict[str, Split]
+    guess: Guess
+    facts: Facts
+    model: Model
 
 
 @dataclass(frozen=True)
@@ -41,133 +59,136 @@ class Setting:
     why: str = ""
 
 
-@dataclass
-class Settings:
-    """The sections of the recipe, and what to try next: pairs of overrides and why."""
+def sections_of(found: Found) -> dict[str, list[Setting]]:
+    """Chooses the settings, by section in the order of a recipe."""
+    task, facts, model = found.guess.task, found.facts, found.model
+    tune = list(_tune(task, model))
+    return {
+        "task": [*_columns(found.guess, facts, model), *_lengths(task, facts, model), *_images(facts, model)],
+        "data": [*_data(found.source, found.splits), *_holdout(facts)],
+        "model": [Setting("name", model.name), *([Setting("new_head", True)] if model.new_head else [])],
+        "tune": tune,
+        "optim": list(_optim(task, model, adapter=any(setting.name == "adapter" for setting in tune))),
+        "train": list(_train(task, facts, model)),
+        "eval": [Setting("while_training", 200, "answers take long to write; at the end all rows are scored")]
+        if task in WRITING
+        else [],
+    }
 
-    task: list[Setting] = field(default_factory=list)
-    tune: list[Setting] = field(default_factory=list)
-    optim: list[Setting] = field(default_factory=list)
-    train: list[Setting] = field(default_factory=list)
-    eval: list[Setting] = field(default_factory=list)
-    holdout: Setting | None = None
-    next: list[tuple[str, str]] = field(default_factory=list)
 
-
-def settings_of(guess: Guess, facts: Facts, model: Model) -> Settings:
-    """Chooses the settings."""
-    made = Settings()
-    made.task += [Setting("name", guess.task, guess.reasons["name"])]
-    options = sorted(guess.options, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-    made.task += [Setting(name, guess.options[name], guess.reasons[name]) for name in options]
-    made.task += [Setting(name, value, "as the model calls the language") for name, value in model.options]
+def _columns(guess: Guess, facts: Facts, model: Model) -> Iterator[Setting]:
+    """The options that were guessed, and what else says how to read the columns."""
+    yield Setting("name", guess.task, guess.reasons["name"])
+    for name in sorted(guess.options, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+        yield Setting(name, guess.options[name], guess.reasons[name])
+    for name, value in model.options:
+        yield Setting(name, value, "as the model calls the language")
     if facts.unlike:
         names = sorted({*facts.labels, *facts.unlike})
-        made.task.append(Setting("labels", names, f"'{facts.unlike[0]}' is in eval or test, but in no training row"))
-    length = _lengths(guess.task, facts, model, made)
-    _images(guess.task, facts, model, made)
-    if "eval" not in facts.rows:
-        made.holdout = _holdout(facts)
-    _tuning(guess.task, model, made)
-    _rates(guess.task, model, made)
-    _training(guess.task, facts, length, model, made)
-    if guess.task in WRITING:
-        made.eval.append(Setting("while_training", 200, "answers take long to write; at the end all rows are scored"))
-    _next(guess, facts, model, made)
-    return made
+        yield Setting("labels", names, f"'{facts.unlike[0]}' is in eval or test, but in no training row")
 
 
-def _lengths(task: str, facts: Facts, model: Model, made: Settings) -> int:
-    """Takes the lengths in tokens; gives how many a row holds: the longer one, and of windows all together."""
-    if task == "image-classification":
-        return 0
-    if task in WRITING:
-        source, target = facts.lengths["source"], facts.lengths["target"]
-        most = [_rounded(side.tokens, model.limit or 1024) for side in (source, target)]
-        why = "tokens: of 100 texts 99 have {} at most, {}; hfft plan counts those that are cut"
-        made.task.append(Setting("max_source_length", most[0], why.format(source.tokens, factor(source.language))))
-        made.task.append(Setting("max_target_length", most[1], why.format(target.tokens, factor(target.language))))
-        if task == "summarization":
-            search = {"num_beams": 4, "no_repeat_ngram_size": 3}
-            made.task.append(Setting("generation", search, "four ways followed at once, and no three words twice"))
-        return max(most)
-    texts = facts.lengths["text" if task == "text-classification" else "tokens"]
-    most_tokens = _rounded(texts.tokens, model.limit or 1024)
-    why = f"tokens: of 100 texts 99 have {texts.tokens} at most, {factor(texts.language)}; hfft plan counts them"
-    made.task.append(Setting("max_length", most_tokens, why))
-    if task != "text-classification" or texts.tokens <= most_tokens:
-        return most_tokens
-    overlap = min(64, most_tokens // 4)
-    windows = _windows(texts.counts, most_tokens - SPECIAL, overlap)
-    why = f"longer texts are read in windows instead of being cut: {windows:.2g} a text in the mean, estimated"
-    made.task.append(Setting("windows", {"overlap": overlap}, why))
-    return math.ceil(windows * most_tokens)
+def _lengths(task: str, facts: Facts, model: Model) -> Iterator[Setting]:
+    for option, texts in facts.lengths.items():
+        name, counted = (f"max_{option}_length", "those that are cut") if task in WRITING else ("max_length", "them")
+        why = (
+            f"tokens: of 100 texts 99 have {texts.tokens} at most, {factor(texts.language)}; hfft plan counts {counted}"
+        )
+        yield Setting(name, _most(texts, model), why)
+    if task == "summarization":
+        search = {"num_beams": 4, "no_repeat_ngram_size": 3}
+        yield Setting("generation", search, "four ways followed at once, and no three words twice")
+    windows = _windows(task, facts, model)
+    if windows > 1:
+        why = f"longer texts are read in windows instead of being cut: {windows:.2g} a text in the mean, estimated"
+        yield Setting("windows", {"overlap": _overlap(_most(facts.lengths["text"], model))}, why)
 
 
-def _windows(counts: np.ndarray, room: int, overlap: int) -> float:
-    """How many windows texts of so many tokens fill in the mean, each with room for some and sharing `overlap`."""
-    return float(np.mean(1 + np.ceil(np.maximum(0, counts - room) / (room - overlap))))
-
-
-def _rounded(tokens: int, limit: int) -> int:
+def _most(texts: Lengths, model: Model) -> int:
     """The next of STEPS with room for special tokens, and at most what the model can take."""
-    needed = MARGIN * tokens + 4
-    return min(limit, next((step for step in STEPS if step >= needed), STEPS[-1]))
+    needed = MARGIN * texts.tokens + 4
+    return min(model.limit or 1024, next((step for step in STEPS if step >= needed), STEPS[-1]))
 
 
-def _images(task: str, facts: Facts, model: Model, made: Settings) -> None:
-    if task != "image-classification" or facts.side is None:
+def _overlap(most: int) -> int:
+    return min(64, most // 4)
+
+
+def _windows(task: str, facts: Facts, model: Model) -> float:
+    """How many windows a text fills in the mean; 1 where nearly all fit into one, or are cut."""
+    if task != "text-classification":
+        return 1.0
+    texts, most = facts.lengths["text"], _most(facts.lengths["text"], model)
+    if texts.tokens <= most:
+        return 1.0
+    room, overlap = most - SPECIAL, _overlap(most)
+    return float(np.mean(1 + np.ceil(np.maximum(0, texts.counts - room) / (room - overlap))))
+
+
+def _images(facts: Facts, model: Model) -> Iterator[Setting]:
+    if facts.side is None:
         return
-    height, width = facts.side
-    if max(facts.side) <= 64 and model.family == "conv":
-        made.task.append(Setting("image_size", 96, f"images of {height:g} x {width:g} pixels gain nothing from 224"))
-    augment: dict[str, Any] = {"crop": [0.6, 1.0]} if max(facts.side) <= 64 else {"crop": [0.3, 1.0]}
-    why = "random crops and mirror images"
+    small, (height, width) = max(facts.side) <= SMALL_IMAGE, facts.side
+    if small and model.family == "conv":
+        yield Setting("image_size", 96, f"images of {height:g} x {width:g} pixels gain nothing from 224")
+    augment: dict[str, Any] = {"crop": [0.6 if small else 0.3, 1.0]}
     if facts.labels and all(len(label) == 1 for label in facts.labels):
-        augment["flip"] = 0
-        why = "random crops; letters and digits are not mirrored"
-    made.task.append(Setting("augment", augment, why))
+        yield Setting("augment", {**augment, "flip": 0}, "random crops; letters and digits are not mirrored")
+    else:
+        yield Setting("augment", augment, "random crops and mirror images")
 
 
-def _holdout(facts: Facts) -> Setting:
-    rows = facts.train_rows
-    share = 0.2 if 0 < rows < 500 else 0.1 if rows < 50_000 else 0.05 if rows < 500_000 else 0.01
-    return Setting(
-        "holdout", share, "no eval file was found: this share of train is cut off for it, the same rows each time"
-    )
+def _data(source: Source, splits: dict[str, Split]) -> Iterator[Setting]:
+    if source.hub:
+        yield Setting("hub", source.hub)
+        if source.config:
+            yield Setting("config", source.config)
+        for name, split in splits.items():
+            yield Setting(name, split.place)
+        return
+    root, files = shown_files(source.files)
+    from_here = "seen from the folder in which hfft is called"
+    if root is not None:
+        absolute = os.path.isabs(root)  # noqa: PTH117
+        yield Setting("root", root, f"where the files lie, {'as found on this machine' if absolute else from_here}")
+    yield Setting("files", files, from_here if root is None else "")
 
 
-def _tuning(task: str, model: Model, made: Settings) -> None:
-    size = f"{model.size:,.0f} million parameters"
-    if model.family == "nllb" or (model.size >= LARGE and model.family != "conv" and task != "image-classification"):
+def _holdout(facts: Facts) -> Iterator[Setting]:
+    if "eval" not in facts.rows:
+        rows = facts.train_rows
+        share = 0.2 if 0 < rows < 500 else 0.1 if rows < 50_000 else 0.05 if rows < 500_000 else 0.01
+        why = "no eval file was found: this share of train is cut off for it, the same rows each time"
+        yield Setting("holdout", share, why)
+
+
+def _tune(task: str, model: Model) -> Iterator[Setting]:
+    images = task == "image-classification"
+    decay = "each block learns at this times the rate of the next"
+    if model.family == "nllb" or (model.size >= LARGE and model.family != "conv" and not images):
         adapter = {"name": "lora", "rank": 16, "alpha": 32, "targets": "attention"}
-        made.tune.append(Setting("adapter", adapter, f"{size}: only small matrices beside them learn (LoRA)"))
-    elif task == "image-classification" and model.family == "transformer" and model.size >= DECAYED:
-        made.tune.append(Setting("layer_decay", 0.75, "each block learns at this times the rate of the next"))
-    elif task not in WRITING and model.family == "encoder" and model.size >= DECAYED and model.millions is not None:
-        made.tune.append(Setting("layer_decay", 0.9, "each block learns at this times the rate of the next"))
+        why = f"{model.size:,.0f} million parameters: only small matrices beside them learn (LoRA)"
+        yield Setting("adapter", adapter, why)
+    elif images and model.family == "transformer" and model.size >= DECAYED:
+        yield Setting("layer_decay", 0.75, decay)
+    elif task not in WRITING and model.family == "encoder" and model.millions and model.millions >= DECAYED:
+        yield Setting("layer_decay", 0.9, decay)
 
 
-def _rates(task: str, model: Model, made: Settings) -> None:
-    lr, why = _rate(task, model, bool(made.tune and made.tune[0].name == "adapter"))
-    made.optim.append(Setting("lr", lr, why))
+def _optim(task: str, model: Model, adapter: bool) -> Iterator[Setting]:
+    yield Setting("lr", *_rate(task, model, adapter))
     if task == "image-classification":
-        made.optim.append(Setting("schedule", "cosine"))
+        yield Setting("schedule", "cosine")
 
 
 def _rate(task: str, model: Model, adapter: bool) -> tuple[float, str]:
     if adapter:
         return 2e-4, "usual for adapters"
+    if model.family == "conv":
+        return (1e-3 if model.size < 10 else 5e-4), "usual for convolutions"
     if task == "image-classification":
-        return (
-            (1e-3 if model.size < 10 else 5e-4, "usual for convolutions")
-            if model.family == "conv"
-            else (
-                2e-4,
-                "usual with layer decay",
-            )
-        )
-    if model.family == "t5":
+        return 2e-4, "usual with layer decay"
+    if model.family in ("t5", "mt5"):
         return 3e-4, "usual for T5 and its kin"
     if task in WRITING:
         return (5e-4, "usual for models this small") if model.size < 20 else (3e-5, "usual for models of this kind")
@@ -176,70 +197,58 @@ def _rate(task: str, model: Model, adapter: bool) -> tuple[float, str]:
     return (5e-5, "usual for models of this size") if model.size < DECAYED else (2e-5, "usual for base-sized models")
 
 
-def _training(task: str, facts: Facts, length: int, model: Model, made: Settings) -> None:
+def _train(task: str, facts: Facts, model: Model) -> Iterator[Setting]:
     rows = facts.train_rows
-    epochs = 3 if not rows else next(epochs for most, epochs in EPOCHS if rows < most)
+    epochs = next(epochs for most, epochs in EPOCHS if rows < most) if rows else 3
     epochs = epochs * 2 if task == "image-classification" and rows >= 10_000 else epochs
-    made.train.append(
-        Setting("epochs", epochs, f"for {rows:,} rows" if rows else "how many rows there are is not known")
-    )
+    yield Setting("epochs", epochs, f"for {rows:,} rows" if rows else "how many rows there are is not known")
     batch = 16 if rows < 2_000 else 32 if rows < 50_000 else 64
-    made.train.append(Setting("batch_size", batch, "rows an optimizer step, over all processes"))
+    yield Setting("batch_size", batch, "rows an optimizer step, over all processes")
     budget = TOKENS_AT_ONCE if model.size < LARGE else TOKENS_AT_ONCE // 4
+    longest = max((_most(texts, model) for texts in facts.lengths.values()), default=0)
+    length = math.ceil(longest * _windows(task, facts, model))
     if length * batch > budget:
-        at_once = max(1, 2 ** int(budget // length).bit_length() // 2)
+        at_once = 2 ** int(math.log2(max(1, budget / length)))
         why = "rows a process holds at once: with much memory more; the losses are the same"
-        made.train.append(Setting("micro_batch_size", min(batch, at_once), why))
+        yield Setting("micro_batch_size", min(batch, at_once), why)
     elif task == "token-classification":
         why = "rows a process holds at once, of like length: less padding; the losses are the same"
-        made.train.append(Setting("micro_batch_size", 8, why))
-    metric, why = _best(task, facts)
-    made.train.append(Setting("keep_best", metric, why))
-
-
-EPOCHS = ((500, 15), (2_000, 10), (10_000, 5), (100_000, 3), (500_000, 2), (10**12, 1))
-"""Epochs by rows: the first whose number is above theirs. Few rows are seen often, so that there are enough steps."""
+        yield Setting("micro_batch_size", 8, why)
+    yield Setting("keep_best", *_best(task, facts))
 
 
 def _best(task: str, facts: Facts) -> tuple[str, str]:
     if task == "summarization":
         return "rougeL", "the weights of the epoch that scores best in it are kept"
+    if task == "translation" and facts.languages[1] in UNSPACED:
+        return "chrf", "counts letters, where words are not told apart"
     if task == "translation":
-        unspaced = facts.lengths["target"].language in UNSPACED
-        return (
-            ("chrf", "counts letters, where words are not told apart")
-            if unspaced
-            else ("bleu", "the weights of the epoch that scores best are kept")
-        )
+        return "bleu", "the weights of the epoch that scores best are kept"
     if task == "token-classification":
         return ("f1", "of whole entities") if facts.problem == "entities" else ("accuracy", "of words")
     if facts.problem == "regression":
         return "rmse", "the least is the best"
     if facts.problem == "multi":
         return "f1", "the mean over labels"
-    if skew(facts) >= SKEWED or max(facts.labels.values()) > 20 * min(facts.labels.values()):
+    most, least, mean = max(facts.labels.values()), min(facts.labels.values()), np.mean([*facts.labels.values()])
+    if most >= SKEWED * mean or most > 20 * least:
         return "f1", "the mean over labels: they are of unlike size, and accuracy looks at the large ones alone"
     return "accuracy", "labels are of like size; else f1, the mean over labels"
 
 
-def skew(facts: Facts) -> float:
-    """How many times as many rows the commonest label has as it would if all had as many."""
-    return max(facts.labels.values()) * len(facts.labels) / sum(facts.labels.values()) if facts.labels else 0.0
-
-
-def _next(guess: Guess, facts: Facts, model: Model, made: Settings) -> None:
-    lr = next(setting.value for setting in made.optim if setting.name == "lr")
-    found = [(f"optim.lr={number(3 * lr)}", "the learning rate decides most: try a third and three times of it")]
-    if not made.tune:
-        found.append(("tune.freeze.blocks=50%", "the lower half of the model stays as it is: faster, often no worse"))
-    elif made.tune[0].name == "layer_decay":
-        found.append(("tune.layer_decay=1 tune.adapter.name=lora optim.lr=2e-4", "an adapter: less memory"))
-    single = guess.task in ("text-classification", "image-classification") and facts.problem == "single"
-    if single and facts.labels and max(facts.labels.values()) > 5 * min(facts.labels.values()):
-        found.append(("task.class_weights=balanced", "rare labels count as much as common ones"))
-    if facts.train_rows and facts.train_rows < 10_000:
-        found.append(("--seeds 0,1,2", "with few rows seeds differ: mean and spread of three"))
-    made.next = found
+def next_steps(facts: Facts, sections: dict[str, list[Setting]]) -> Iterator[tuple[str, str]]:
+    """What to try next: overrides, and why."""
+    rate = sections["optim"][0].value
+    yield f"optim.lr={number(3 * rate)}", "the learning rate decides most: try a third and three times of it"
+    tuned = [setting.name for setting in sections["tune"]]
+    if not tuned:
+        yield "tune.freeze.blocks=50%", "the lower half of the model stays as it is: faster, often no worse"
+    if "layer_decay" in tuned:
+        yield "tune.layer_decay=1 tune.adapter.name=lora optim.lr=2e-4", "an adapter: less memory"
+    if facts.problem == "single" and max(facts.labels.values()) > 5 * min(facts.labels.values()):
+        yield "task.class_weights=balanced", "rare labels count as much as common ones"
+    if 0 < facts.train_rows < 10_000:
+        yield "--seeds 0,1,2", "with few rows seeds differ: mean and spread of three"
 
 
 def number(value: float) -> str:

@@ -17,7 +17,7 @@ from hfft.data.files import read_files
 from hfft.errors import DataError
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.guess import guess
-from hfft.workflows.init.state import InitOptions
+from hfft.workflows.init.options import InitOptions
 
 
 @pytest.fixture

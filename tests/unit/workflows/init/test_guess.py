@@ -10,8 +10,8 @@ from datasets import Dataset
 
 from hfft.errors import DataError
 from hfft.workflows.init.columns import columns_of
-from hfft.workflows.init.guess import guess
-from hfft.workflows.init.state import Guess, InitOptions
+from hfft.workflows.init.guess import Guess, guess
+from hfft.workflows.init.options import InitOptions
 
 ROWS = 24
 

@@ -14,9 +14,9 @@ from hfft.workflows.describe import describe_tasks
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.languages import language_of, language_of_name, tokens_of
 from hfft.workflows.init.models import TABLES
-from hfft.workflows.init.recipe import comment, flow
+from hfft.workflows.init.options import InitOptions
 from hfft.workflows.init.sources import Source, find_source, is_hub_name, read_hub, read_split, shown_files
-from hfft.workflows.init.state import InitOptions
+from hfft.workflows.init.text import comment, flow
 from tests.tiny import write_csv, write_jsonl
 
 

@@ -16,8 +16,9 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 import hfft
 from hfft.cli import init
 from hfft.errors import DataError, HfftError, RecipeError
+from hfft.workflows.init.options import InitOptions
+from hfft.workflows.init.questions import Question
 from hfft.workflows.init.recipe import check, write_first_recipe
-from hfft.workflows.init.state import InitOptions, Question
 from tests import tiny
 
 WORDS = "the and of in is to a house river stone green under never bright window forty quickly paper"

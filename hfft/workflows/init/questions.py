@@ -1,11 +1,46 @@
-"""What becomes of a question that `hfft init` has: the best guess, an answer on the terminal, or an error."""
+"""What `hfft init` is not sure of, and who answers: the user on a terminal, the best guess, or an error."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import typer
 
 from hfft.errors import RecipeError, near
-from hfft.workflows.init.state import Question
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that was neither given nor guessed with confidence.
+
+    Attributes:
+        field: Of `InitOptions`.
+        text: For people at a terminal.
+        default: The best guess; None where there is none.
+        choices: What may be answered; empty for anything.
+        why: What makes it unclear.
+    """
+
+    field: str
+    text: str
+    default: str | None
+    choices: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The flag that answers it."""
+        return f"--{self.field}"
+
+    def parts(self, answer: str) -> tuple[str, ...]:
+        """The columns in an answer: of the text and the label there may be several, with commas between them."""
+        if self.field not in ("text", "label") or answer in self.choices:
+            return (answer,)
+        return tuple(part.strip() for part in answer.split(","))
+
+
+Ask = Callable[[Question], str]
 
 
 def take_guess(question: Question) -> str:
