@@ -95,9 +95,9 @@ def facts_of(
     """Reads the splits as the task does.
 
     Args:
-        guess: What is to be learnt.
-        splits: The splits.
-        columns: Of train.
+        guess: What is to be learnt; what whole numbers are is told to it.
+        splits: What was read.
+        columns: Those of train.
         language: Of the texts, where the user gave it, and of a translation both.
 
     Raises:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,12 +49,14 @@ class Guess:
         options: Of the task: its columns, and what says how to read them.
         reasons: By option, and for `name`, why, and how sure that is.
         questions: What is not certain; the options hold the best guess.
+        points: How much speaks for the task: as much as for the column that fits worst.
     """
 
     task: str
     options: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
+    points: float = math.inf
 
     @property
     def columns(self) -> list[str]:
@@ -69,6 +73,12 @@ class Guess:
         self.options[option] = value
         self.reasons[option] = reason
 
+    def ask_task(self, other: str, why: str) -> None:
+        """Asks whether it is another task, before all else."""
+        self.reasons["name"] = why
+        question = Question("task", "The task", self.task, (self.task, other), why)
+        self.questions = [question, *(asked for asked in self.questions if asked.field != "task")]
+
 
 def guess(columns: Columns, wanted: InitOptions) -> Guess:
     """Says what is to be learnt, as far as the user has not said it.
@@ -77,18 +87,34 @@ def guess(columns: Columns, wanted: InitOptions) -> Guess:
         DataError: A column that was named is not there, or nothing that can be learnt was found.
     """
     _require(columns, wanted)
-    task, reason, question = _task(columns, wanted)
-    made = Guess(task, reasons={"name": reason}, questions=[question] if question else [])
-    for option in _options(task):
-        _take(option, columns, wanted, made)
-    if "target" in made.options:
-        _references(columns, made)
+    if len(wanted.tasks) == 1:
+        reason = "as given" if wanted.task else "as the columns that were named say"
+        return _filled(wanted.tasks[0], reason, columns, wanted)
+    found = []
+    for task in [task for task in REASONS if task in wanted.tasks]:
+        with suppress(DataError):
+            found.append(_filled(task, REASONS[task], columns, wanted))
+    if not found:
+        raise DataError(
+            f"No column looks like something to learn. {_listed(columns)} Name the columns: --text and --label, "
+            "--source and --target, --tokens and --tags, or --image and --label."
+        )
+    made, *others = sorted(found, key=lambda made: -made.points)
+    rivals = [other for other in others[:1] if other.points >= STRONG]
+    for each in (made, *rivals):
+        if each.task == "summarization":
+            _tell_translations(each, columns, wanted)
+    for rival in rivals:
+        made.ask_task(rival.task, f"{_quoted(made)} look like {made.task}, but {_quoted(rival)} like {rival.task}")
     return made
 
 
-def _options(task: str) -> list[str]:
-    """The options that name a task's columns, in the order in which they are guessed: texts from what is left."""
-    return sorted(COLUMNS[task], key=lambda option: option == "text")
+def _quoted(made: Guess) -> str:
+    return " and ".join(f"'{name}'" for name in made.columns)
+
+
+def _listed(columns: Columns) -> str:
+    return f"The data has: {'; '.join(map(str, columns.values()))}."
 
 
 def _require(columns: Columns, wanted: InitOptions) -> None:
@@ -115,85 +141,51 @@ def _require(columns: Columns, wanted: InitOptions) -> None:
         )
 
 
-def _task(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
-    """The task, why, and what is unclear about it."""
-    if len(wanted.tasks) == 1:
-        return wanted.tasks[0], "as given" if wanted.task else "as the columns that were named say", None
-    found = [(*_weakest(task, columns, wanted), task) for task in REASONS if task in wanted.tasks]
-    found = sorted((strength for strength in found if strength[0] > 0), key=lambda strength: -strength[0])
-    if not found:
-        raise DataError(
-            f"No column looks like something to learn. {_listed(columns)} Name the columns: --text and --label, "
-            "--source and --target, --tokens and --tags, or --image and --label."
-        )
-    likely = [strength for strength in found[:2] if strength is found[0] or strength[0] >= STRONG]
-    told = [
-        _written(columns, wanted) if task == "summarization" else (task, REASONS[task], None) for *_, task in likely
-    ]
-    if len(likely) == 1:
-        return told[0]
-    (task, *_), (other, *_) = told
-    why = f"{likely[0][1]} look like {task}, but {likely[1][1]} like {other}"
-    return task, why, Question("task", "The task", task, (task, other), why)
-
-
-def _weakest(task: str, columns: Columns, wanted: InitOptions) -> tuple[float, str]:
-    """How much speaks for a task: as much as for the role that is filled worst; and by which columns."""
-    points, names = [], []
-    for option in _options(task):
-        given = [(STRONG, columns[name]) for name in wanted.named.get(option, ())]
-        best = given or ranked(option, columns, [*wanted.columns, *names])
-        if not best:
-            return 0.0, ""
-        points.append(best[0][0])
-        names.append(best[0][1].name)
-    return min(points), " and ".join(f"'{name}'" for name in names)
-
-
-def _written(columns: Columns, wanted: InitOptions) -> tuple[str, str, Question | None]:
-    """Whether texts are translated or, in one language, written anew, which a summary stands for."""
-    made = Guess("summarization")
-    for option in ("source", "target"):
-        _take(option, columns, wanted, made)
-    source, target = sides = [columns[name] for name in made.columns]
-    if {*made.columns} <= {*named_by_language(columns)}:
-        return "translation", "they are named by languages", None
+def _tell_translations(made: Guess, columns: Columns, wanted: InitOptions) -> None:
+    """Says whether texts are translated or, in one language, written anew, which a summary stands for."""
+    source, target = sides = [columns[made.options[option]] for option in ("source", "target")]
+    if {source.name, target.name} <= {*named_by_language(columns)}:
+        made.task, made.reasons["name"] = "translation", "they are named by languages"
+        return
     given = (wanted.language or "").split("-")
     languages = given if len(given) == 2 else [language_of_column(side.name, side.values) for side in sides]
+    known = None not in languages
     shorter = target.words < SHORTER * source.words
     if re.fullmatch(SUMMARIES, target.name.lower()) and (shorter or languages[0] == languages[1]):
-        return "summarization", "by the name of what is written", None
-    if None not in languages and languages[0] != languages[1]:
-        return "translation", "they are in two languages", None
-    known = " and ".join(LANGUAGES[code].name if code else "an unknown language" for code in dict.fromkeys(languages))
+        made.reasons["name"] = "by the name of what is written"
+        return
+    if known and languages[0] != languages[1]:
+        made.task, made.reasons["name"] = "translation", "they are in two languages"
+        return
+    names = " and ".join(LANGUAGES[code].name if code else "an unknown language" for code in dict.fromkeys(languages))
     words = f"'{target.name}' has {target.words:g} words in the median where '{source.name}' has {source.words:g}"
-    why = f"{words}; {known}"
+    made.reasons["name"] = f"{words}; {names}"
     told = wanted.target is not None or ROLES["target"].named(target)
-    if told and (shorter or None not in languages):
-        return "summarization", why, None
-    return "summarization", why, Question("task", "The task", "summarization", ("summarization", "translation"), why)
+    if not (told and (shorter or known)):
+        made.ask_task("translation", made.reasons["name"])
 
 
-def _take(option: str, columns: Columns, wanted: InitOptions, made: Guess) -> None:
-    """Takes the column of a role, or several, and asks where that is unclear.
+def _filled(task: str, reason: str, columns: Columns, wanted: InitOptions) -> Guess:
+    """Takes the columns that a task needs.
 
     Raises:
-        DataError: None fits.
+        DataError: None fits for one of them.
     """
-    given = wanted.named.get(option, ())
-    if given:
-        made.take(option, given[0] if len(given) == 1 else list(given), "as given")
-    else:
-        found = ranked(option, columns, [*wanted.columns, *made.columns])
+    made = Guess(task, reasons={"name": reason})
+    for option in sorted(COLUMNS[task], key=lambda option: option == "text"):  # texts from what is left
+        given = wanted.named.get(option, ())
+        found = [(STRONG, columns[name]) for name in given] or ranked(option, columns, [*wanted.columns, *made.columns])
         if not found:
             what = ROLES[option].what
             raise DataError(f"No column is left that can be the one {what}. {_listed(columns)} Name it: --{option}.")
-        if not _take_several(option, found, columns, made):
+        made.points = min(made.points, found[0][0])
+        if given:
+            made.take(option, given[0] if len(given) == 1 else list(given), "as given")
+        elif not _take_several(option, found, columns, made):
             _take_best(option, found, columns, made)
-    taken = [columns[name] for name in made.named("label")]
-    several = option == "label" and len(taken) == 1 and taken[0].kind == "text" and delimiter_of(taken[0].values)
-    if several:
-        made.take("delimiter", several[0], f"{several[1]} labels stand between them, several in some rows (likely)")
+    _delimiter([columns[name] for name in made.named("label")], made)
+    _references(columns, made)
+    return made
 
 
 def _take_best(option: str, found: Sequence[tuple[float, Column]], columns: Columns, made: Guess) -> None:
@@ -201,7 +193,7 @@ def _take_best(option: str, found: Sequence[tuple[float, Column]], columns: Colu
     rivals = [column.name for other, column in found if other > points - AHEAD]
     vague = _vague(best, columns) if option == "label" else ""
     unclear = len(rivals) > 1 or bool(vague) or (option == "label" and points < CLEAR)
-    reason = role.only if len(found) == 1 else "by its name" if role.named(best) else role.best
+    reason = role.only if len(found) == 1 else "by its name" if role.named(best) else role.best or role.only
     if option in ("source", "target") and best.name in named_by_language(columns):
         reason = "named by a language; the first column is read"
     if option == "label" and best.distinct:
@@ -255,15 +247,19 @@ def _vague(best: Column, columns: Columns) -> str:
     return f", but its name does not say so beside the texts {' and '.join(pair)}" if pair else ""
 
 
+def _delimiter(labels: Sequence[Column], made: Guess) -> None:
+    """Takes a delimiter where texts look like several labels in one."""
+    several = len(labels) == 1 and labels[0].kind == "text" and delimiter_of(labels[0].values)
+    if several:
+        made.take("delimiter", several[0], f"{several[1]} labels stand between them, several in some rows (likely)")
+
+
 def _references(columns: Columns, made: Guess) -> None:
     """Takes a column of lists that hold the target in every row: several right answers."""
-    target = columns[made.options["target"]]
-    lists = [column for column in columns.values() if column.kind == "lists"]
-    for column in [column for column in lists if len(column.values) == len(target.values)]:
-        if all(text in texts for text, texts in zip(target.values, column.values, strict=True)):
-            made.take("references", column.name, "lists of right answers, the target among them (certain)")
-            return
-
-
-def _listed(columns: Columns) -> str:
-    return f"The data has: {'; '.join(map(str, columns.values()))}."
+    for target in [columns[name] for name in made.named("target")]:
+        for column in columns.values():
+            pairs = zip(target.values, column.values, strict=False)
+            alike = column.kind == "lists" and len(column.values) == len(target.values)
+            if alike and all(text in texts for text, texts in pairs):
+                made.take("references", column.name, "lists of right answers, the target among them (certain)")
+                return

@@ -18,8 +18,6 @@ from hfft.workflows.init.options import WRITING, InitOptions
 
 LONG = 512  # tokens, which older encoders read at most
 
-SENTENCEPIECE = "its tokenizer needs: pip install 'hfft[sentencepiece]'"
-
 
 @dataclass(frozen=True)
 class Model:
@@ -32,7 +30,6 @@ class Model:
         limit: Tokens it can read; None where it has no limit, or that is not known.
         family: What its settings go by: encoder, bart, t5, mt5, marian, nllb, mbart, m2m100, conv, transformer.
         new_head: Whether it brings a head that answers something else.
-        note: What else to know.
         options: Of the task, that it needs.
     """
 
@@ -42,7 +39,6 @@ class Model:
     limit: int | None = 512
     family: str = "encoder"
     new_head: bool = False
-    note: str = ""
     options: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -89,10 +85,10 @@ SUMMARIES = {
 }
 
 MANY_SUMMARIES = {
-    "tiny": Model("google/mt5-small", 300, "101 languages", 1024, "mt5", note=SENTENCEPIECE),
-    "small": Model("google/mt5-small", 300, "101 languages", 1024, "mt5", note=SENTENCEPIECE),
-    "base": Model("google/mt5-base", 582, "101 languages", 1024, "mt5", note=SENTENCEPIECE),
-    "large": Model("google/mt5-large", 1230, "101 languages", 1024, "mt5", note=SENTENCEPIECE),
+    "tiny": Model("google/mt5-small", 300, "101 languages", 1024, "mt5"),
+    "small": Model("google/mt5-small", 300, "101 languages", 1024, "mt5"),
+    "base": Model("google/mt5-base", 582, "101 languages", 1024, "mt5"),
+    "large": Model("google/mt5-large", 1230, "101 languages", 1024, "mt5"),
 }
 
 NLLB = {
@@ -134,7 +130,7 @@ def choose_model(
 
     Args:
         task: The task's name.
-        wanted: Of the user.
+        wanted: The flags.
         languages: Of what is read, and of what is written.
         tokens: That nearly all texts have at most.
         labels: Of the data: a head that answers others is replaced.
@@ -170,7 +166,7 @@ def _translator(languages: Sequence[str | None], size: str) -> Model:
     source, target = languages
     if size != "large" and "en" in languages and not {*languages} & {*WITHOUT_OPUS}:
         name, spoken = f"Helsinki-NLP/opus-mt-{source}-{target}", f"{shown(source)} to {shown(target)}"
-        return Model(name, 75, spoken, 512, "marian", note=SENTENCEPIECE)
+        return Model(name, 75, spoken, 512, "marian")
     return _with_codes(NLLB["large" if size == "large" else "base"], languages)
 
 

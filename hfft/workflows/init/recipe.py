@@ -27,15 +27,12 @@ Say = Callable[[str], None]
 
 
 def write_first_recipe(wanted: InitOptions, ask: Ask, say: Say) -> Path:
-    """Looks at data and writes a recipe for it.
+    """Looks at data and writes a recipe for it, whose file it returns.
 
     Args:
-        wanted: What the user said.
+        wanted: The flags.
         ask: Answers what is unclear, or raises an error.
         say: Prints a line.
-
-    Returns:
-        The recipe's file.
 
     Raises:
         HfftError: Data, flags or model do not fit; then nothing is written.
@@ -86,7 +83,7 @@ def _look(wanted: InitOptions, ask: Ask, say: Say) -> Found:
         columns["image"] = replace(columns["image"], kind="image")
     made = _settled(columns, wanted, ask)
     if not source.hub:
-        splits, source = _all_splits(source, made, splits, say)
+        splits |= _other_splits(source, made, say)
     facts = facts_of(made, splits, columns, wanted.language)
     tokens = max((lengths.tokens for lengths in facts.lengths.values()), default=0)
     model = choose_model(made.task, wanted, facts.languages, tokens, list(facts.labels))
@@ -116,21 +113,22 @@ def _settled(columns: Mapping[str, Column], wanted: InitOptions, ask: Ask) -> Gu
     return made
 
 
-def _all_splits(source: Source, made: Guess, splits: dict[str, Split], say: Say) -> tuple[dict[str, Split], Source]:
-    """Reads eval and test. What was found beside train and lacks a column is left out, and that is said."""
-    images = made.named("image")
-    read = {"train": read_split(source, "train", made.columns, images)} if images else dict(splits)
-    for name in [name for name in source.files if name != "train"]:
+def _other_splits(source: Source, made: Guess, say: Say) -> dict[str, Split]:
+    """Reads eval and test, and train again where files are named in it.
+
+    What was found beside train and lacks a column is left out, and that is said.
+    """
+    images, read = made.named("image"), {}
+    for name in [name for name in source.files if images or name != "train"]:
         try:
-            split = read_split(source, name, made.columns, images)
-            _require_columns(split, made)
+            read[name] = read_split(source, name, made.columns, images)
+            _require_columns(read[name], made)
         except DataError as error:
             if name not in source.beside:
                 raise
+            read.pop(name, None)
             say(f"  {', '.join(source.files[name])} is beside the data, and is not used: {error}")
-            continue
-        read[name] = split
-    return read, replace(source, files={name: source.files[name] for name in read})
+    return read
 
 
 def _require_columns(split: Split, made: Guess) -> None:

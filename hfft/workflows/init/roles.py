@@ -36,9 +36,9 @@ class Role:
 
     Attributes:
         what: For people, behind "the column".
-        only: The reason where no other column fits.
+        only: The reason to take it where no other column fits.
         kinds: Points by what the column holds; other kinds do not fit.
-        best: The reason where others fit too, and its name says nothing.
+        best: The reason where others fit too, and its name says nothing; the same where it is empty.
         told: Names that say so, in small letters and without signs.
         hinted: Names that may say so.
         weigh: Changes the points by what stands in the column and in the others; 0: it does not fit.
@@ -47,7 +47,7 @@ class Role:
     what: str
     only: str
     kinds: Mapping[str, float]
-    best: str
+    best: str = ""
     told: str = ""
     hinted: str = ""
     weigh: Callable[[Column, Columns, float], float] = _as_is
@@ -190,7 +190,6 @@ ROLES = {
     "tokens": Role(
         what="of the words, or texts",
         only="words, or texts, that are tagged",
-        best="words, or texts, that are tagged",
         kinds={"lists": STRONG, "text": 1},
         told="tokens|words|text|sentence",
         weigh=_tokens,
@@ -198,7 +197,6 @@ ROLES = {
     "tags": Role(
         what="of their tags, or spans",
         only="a tag for each word, or spans of the texts",
-        best="a tag for each word, or spans of the texts",
         kinds={"spans": STRONG, "lists": STRONG},
         told="(ner)?tags|ner|labels|entities",
         weigh=_tags,
@@ -206,7 +204,6 @@ ROLES = {
     "source": Role(
         what="that is read",
         only="the longer texts",
-        best="the longer texts",
         kinds={"text": 1, "languages": 1},
         told="document|article|dialogue|report|transcript|conversation|content|body|text|(source|src|input)(text)?|"
         "original|question|context|passage|prompt|instruction|query",
@@ -215,7 +212,6 @@ ROLES = {
     "target": Role(
         what="that is to be written",
         only="the other texts",
-        best="the other texts",
         kinds={"text": 1, "languages": 1},
         told=f"{SUMMARIES}|(target|tgt|trg|output)(text)?|simplified|answer|response|reply|completion",
         weigh=_target,

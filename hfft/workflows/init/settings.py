@@ -146,7 +146,7 @@ def _data(source: Source, splits: dict[str, Split]) -> Iterator[Setting]:
         for name, split in splits.items():
             yield Setting(name, split.place)
         return
-    root, files = shown_files(source.files)
+    root, files = shown_files({name: source.files[name] for name in splits})
     from_here = "seen from the folder in which hfft is called"
     if root is not None:
         absolute = os.path.isabs(root)  # noqa: PTH117

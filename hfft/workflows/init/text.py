@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,8 +32,7 @@ def told(found: Found) -> Iterator[str]:
     """Lines about the splits, the texts and the labels."""
     guess, facts = found.guess, found.facts
     for name, split in found.splits.items():
-        beside = " (found beside it)" if name in found.source.beside else ""
-        yield f"{name}: {_rows(split)}, {split.place}{beside}"
+        yield f"{name}: {_rows(split)}, {split.place}{' (found beside it)' if name in found.source.beside else ''}"
         yield from map(str, split.findings)
     for option, lengths in facts.lengths.items():
         yield (
@@ -72,7 +72,8 @@ def about(model: Model) -> str:
     size = None if model.millions is None else f"{model.millions:,.3g} million parameters"
     limit = None if model.limit is None else f"reads {model.limit:,} tokens at most"
     head = "its own head answers something else, so it gets a new one" if model.new_head else None
-    facts = [fact for fact in (size, model.languages, limit, model.note, head) if fact]
+    note = "its tokenizer needs: pip install 'hfft[sentencepiece]'" if model.family in ("marian", "mt5") else None
+    facts = [fact for fact in (size, model.languages, limit, note, head) if fact]
     return "; ".join(facts) or "nothing is known here of its size"
 
 
@@ -91,15 +92,10 @@ def section(name: str, settings: Sequence[Setting]) -> Iterator[str]:
             yield line
 
 
-def comment(text: str, before: str) -> Iterator[str]:
+def comment(text: str, before: str) -> list[str]:
     """A text as lines of comment, each with `before`, which ends in `# `, in front."""
-    line = ""
-    for word in plain(text).split(" "):
-        if line and len(before) + len(line) + len(word) + 1 > WIDTH:
-            yield before + line
-            line = ""
-        line = f"{line} {word}" if line else word
-    yield before + line
+    wrapper = textwrap.TextWrapper(WIDTH, before, before, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(plain(text))
 
 
 def plain(text: str) -> str:
