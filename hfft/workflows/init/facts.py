@@ -11,7 +11,7 @@ import numpy as np
 from datasets import Dataset
 
 from hfft.data import checks
-from hfft.data.images import as_images, look_at
+from hfft.data.images import as_images, look_at, none_left
 from hfft.errors import DataError
 from hfft.tasks.problems import problem_of_data
 from hfft.tasks.problems.problem import ProblemOptions
@@ -24,7 +24,7 @@ from hfft.tasks.token_classification.options import Options as TagOptions
 from hfft.tasks.token_classification.schemes import entities_of, how_read
 from hfft.workflows.init.columns import Column
 from hfft.workflows.init.guess import Guess
-from hfft.workflows.init.languages import given_languages, language_of, language_of_column, tokens_of
+from hfft.workflows.init.languages import given_languages, language_of_column, tokens_of
 from hfft.workflows.init.options import WRITING
 from hfft.workflows.init.sources import Split
 
@@ -106,19 +106,17 @@ def facts_of(
     """
     rows = {name: split.rows for name, split in splits.items()}
     facts = Facts({name: split.total for name, split in splits.items()})
-    read, written = given_languages(language, guess.task)
+    given = given_languages(language, guess.task)
     if guess.task in WRITING:
-        source, target = _pairs(guess, rows, facts)
-        for option, texts, given in (("source", source, read), ("target", target, written)):
-            facts.lengths[option] = _lengths(texts, given or language_of_column(guess.options[option], texts))
-        return facts
-    if guess.task == "token-classification":
+        texts = _pairs(guess, rows, facts)
+    elif guess.task == "token-classification":
         texts = {"tokens": _tags(guess, rows, facts)}
     else:
         _labels(guess, rows, columns, facts)
-        texts = {} if guess.task == "image-classification" else {"text": _texts(guess, rows)}
-    facts.lengths |= {option: _lengths(found, read or language_of(found)) for option, found in texts.items()}
-    if guess.task == "image-classification":
+        texts = {"text": _texts(guess, rows)} if "text" in guess.options else {}
+    for (option, found), known in zip(texts.items(), given, strict=False):
+        facts.lengths[option] = _lengths(found, known or language_of_column(guess.named(option)[0], found))
+    if "image" in guess.options:
         facts.side = _side(rows["train"], guess.options["image"])
     return facts
 
@@ -192,10 +190,16 @@ def _texts(guess: Guess, rows: Mapping[str, Dataset]) -> list[str]:
     return [" ".join(parts) for parts in zip(*(rows["train"][name] for name in names), strict=True)]
 
 
-def _pairs(guess: Guess, rows: Mapping[str, Dataset], facts: Facts) -> tuple[list[str], list[str]]:
+def _pairs(guess: Guess, rows: Mapping[str, Dataset], facts: Facts) -> dict[str, list[str]]:
     """The sources, and those targets that there are."""
     options = guess.options
     where = PairColumns(options["source"], options["target"], options.get("references"))
+    read = {split: (read_sources(held, split, where), read_targets(held, split, where)) for split, held in rows.items()}
+    sources, labels = read["train"]
+    targets = [label.text for label in labels if label is not None]
+    facts.unanswered = len(labels) - len(targets)
+    if not targets:
+        raise DataError(f"--target: no training row has a text in '{options['target']}'.")
     read = {split: (read_sources(held, split, where), read_targets(held, split, where)) for split, held in rows.items()}
     sources, labels = read["train"]
     targets = [label.text for label in labels if label is not None]
@@ -221,12 +225,10 @@ def _tags(guess: Guess, rows: Mapping[str, Dataset], facts: Facts) -> list[str]:
 def _side(rows: Dataset, column: str) -> tuple[float, float]:
     """Height and width of images in the median, of those that are tried."""
     images = as_images(rows, column, "train")
-    looked = look_at(images.select(range(0, len(images), max(1, len(images) // OPENED))), column)
-    faults = [fault for fault in looked.faults if fault is not None]
-    if 2 * len(faults) > len(looked.faults):
-        raise DataError(
-            f"--image: {len(faults)} of {len(looked.faults)} images that were tried cannot be read: {faults[0]}"
-        )
+    images = images.select(range(0, len(images), max(1, len(images) // OPENED)))
+    looked = look_at(images, column)
+    if not looked.readable.any():
+        raise none_left(images, column, looked, "train")
     height, width = np.median(looked.sizes[looked.readable], axis=0).tolist()
     return height, width
 

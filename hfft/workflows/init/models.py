@@ -117,10 +117,9 @@ FAMILIES = {
     "mt5": "mt5",
     "byt5": "mt5",
     "t5": "t5",
+    **dict.fromkeys(("resnet", "convnext", "mobilenet", "efficientnet", "regnet"), "conv"),
 }
-"""By what stands in a model's name, or in what transformers calls its kind."""
-
-CONVOLUTIONS = ("resnet", "convnext", "mobilenet", "efficientnet", "regnet")  # in names
+"""By what stands in a model's name, or in what transformers calls its kind: the first that does."""
 
 
 def choose_model(
@@ -187,14 +186,12 @@ def _with_codes(model: Model, languages: Sequence[str | None]) -> Model:
 def _on_hub(pretrained: PretrainedSource, task: str) -> Model:
     name = pretrained.place  # refuses what cannot be a name of the Hub
     known = next((model for table in TABLES for model in table.values() if model.name == name), None)
-    if task == "image-classification":
-        family = "conv" if any(part in name.lower() for part in CONVOLUTIONS) else "transformer"
-        return known or Model(name, None, limit=None, family=family)
-    return known or Model(name, None, family=_family(name, task))
+    limit = None if task == "image-classification" else LONG
+    return known or Model(name, None, limit=limit, family=_family(name, task))
 
 
 def _family(name: str, task: str) -> str:
-    others = "bart" if task in WRITING else "encoder"
+    others = "transformer" if task == "image-classification" else "bart" if task in WRITING else "encoder"
     return next((family for part, family in FAMILIES.items() if part in name.lower()), others)
 
 
