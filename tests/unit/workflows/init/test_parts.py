@@ -13,10 +13,11 @@ from hfft.workflows.build import resolve
 from hfft.workflows.describe import describe_tasks
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.languages import language_of, language_of_name, tokens_of
-from hfft.workflows.init.models import TABLES
+from hfft.workflows.init.models import TABLES, choose_model
 from hfft.workflows.init.options import InitOptions
 from hfft.workflows.init.sources import Source, find_source, is_hub_name, read_hub, read_split, shown_files
 from hfft.workflows.init.text import comment, flow
+from tests import tiny
 from tests.tiny import write_csv, write_jsonl
 
 
@@ -191,6 +192,41 @@ def test_sizes_of_the_table_grow():
     for table in TABLES:
         sizes = [table[size].size for size in ("tiny", "small", "base", "large") if size in table]
         assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("t5", ("en", "de")),
+        ("mt5", ()),
+        ("led", ()),
+        ("marian", ()),
+        ("mbart50", ("en_XX", "de_DE")),
+        ("nllb", ("eng_Latn", "deu_Latn")),
+        ("m2m100", ("en", "de")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning")  # Marian's; it is optional
+def test_a_translator_at_hand_reads_what_its_tokenizer_takes_and_gets_the_codes_that_it_knows(tmp_path, kind, codes):
+    getattr(tiny, kind)(tmp_path)
+    model = choose_model("translation", InitOptions(model=str(tmp_path)), ["en", "de"], 30, [])
+    assert model.limit == 64
+    assert tuple(code for _, code in model.options) == codes
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("google/mt5-small", ()),  # was pretrained without prefixes
+        ("google-t5/t5-small", ("en", "de")),
+        ("Helsinki-NLP/opus-mt-en-de", ()),
+        ("facebook/mbart-large-50-many-to-many-mmt", ("en_XX", "de_DE")),
+        ("facebook/m2m100_418M", ("en", "de")),
+    ],
+)
+def test_a_translator_of_the_hub_gets_the_codes_that_its_name_promises(name, codes):
+    model = choose_model("translation", InitOptions(model=name), ["en", "de"], 30, [])
+    assert tuple(code for _, code in model.options) == codes
 
 
 @pytest.mark.parametrize("task", TASKS)
