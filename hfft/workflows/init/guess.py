@@ -207,7 +207,8 @@ def _take_best(option: str, found: Sequence[tuple[float, Column]], columns: Colu
             why = f"there are several columns of texts: {', '.join(rivals)}"
         elif len(rivals) == 1:
             why = f"only {best} could be one{vague}"
-        made.questions.append(Question(option, text, best.name, tuple(column.name for _, column in found), why))
+        names = tuple(column.name for _, column in found)
+        made.questions.append(Question(option, text, best.name, names, why, several=option == "text"))
 
 
 def _take_several(option: str, found: Sequence[tuple[float, Column]], columns: Columns, made: Guess) -> bool:
@@ -222,7 +223,7 @@ def _take_several(option: str, found: Sequence[tuple[float, Column]], columns: C
     made.take("label", marks, f"{len(marks)} columns of 0 and 1: each is a label (unclear)")
     why = f"{', '.join(marks)} hold nothing but 0 and 1"
     text = "The column of the label, or several with commas"
-    made.questions.append(Question("label", text, ",".join(marks), tuple(columns), why))
+    made.questions.append(Question("label", text, ",".join(marks), tuple(columns), why, several=True))
     return True
 
 

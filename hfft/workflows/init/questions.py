@@ -20,6 +20,7 @@ class Question:
         default: The best guess; None where there is none.
         choices: What may be answered; empty for anything.
         why: What makes it unclear.
+        several: Whether several of the choices may be answered, with commas between them.
     """
 
     field: str
@@ -27,6 +28,7 @@ class Question:
     default: str | None
     choices: tuple[str, ...] = ()
     why: str = ""
+    several: bool = False
 
     @property
     def flag(self) -> str:
@@ -34,8 +36,8 @@ class Question:
         return f"--{self.field}"
 
     def parts(self, answer: str) -> tuple[str, ...]:
-        """The columns in an answer: of the text and the label there may be several, with commas between them."""
-        if self.field not in ("text", "label") or answer in self.choices:
+        """The single answers in an answer."""
+        if not self.several or answer in self.choices:
             return (answer,)
         return tuple(part.strip() for part in answer.split(","))
 

@@ -14,7 +14,7 @@ from hfft.workflows.init.facts import Facts, Lengths
 from hfft.workflows.init.guess import Guess
 from hfft.workflows.init.languages import UNSPACED, factor
 from hfft.workflows.init.models import Model
-from hfft.workflows.init.options import WRITING
+from hfft.workflows.init.options import COLUMNS, WRITING
 from hfft.workflows.init.sources import Source, Split, shown_files
 
 STEPS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)  # lengths to choose from
@@ -32,8 +32,6 @@ DECAYED = 80  # millions, from which on layers learn at different rates
 SMALL_IMAGE = 64  # pixels, at most, of the longer side
 
 TOKENS_AT_ONCE = 8192
-
-ORDER = ("text", "image", "label", "delimiter", "source", "target", "tokens", "tags")  # of options in a recipe
 
 EPOCHS = ((500, 15), (2_000, 10), (10_000, 5), (100_000, 3), (500_000, 2), (10**12, 1))
 """Epochs by rows: the first whose number is above theirs. Few rows are seen often, so that there are enough steps."""
@@ -79,7 +77,7 @@ def sections_of(found: Found) -> dict[str, list[Setting]]:
 def _columns(guess: Guess, facts: Facts, model: Model) -> Iterator[Setting]:
     """The options that were guessed, and what else says how to read the columns."""
     yield Setting("name", guess.task, guess.reasons["name"])
-    for name in sorted(guess.options, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+    for name in dict.fromkeys((*COLUMNS[guess.task], *guess.options)):
         yield Setting(name, guess.options[name], guess.reasons[name])
     for name, value in model.options:
         yield Setting(name, value, "as the model calls the language")

@@ -17,7 +17,7 @@ import hfft
 from hfft.cli import init
 from hfft.errors import DataError, HfftError, RecipeError
 from hfft.workflows.init.options import InitOptions
-from hfft.workflows.init.questions import Question
+from hfft.workflows.init.questions import Question, prompt
 from hfft.workflows.init.recipe import check, write_first_recipe
 from tests import tiny
 
@@ -299,6 +299,19 @@ def test_the_command_refuses_to_guess_without_a_terminal_and_takes_guesses_with_
     assert yaml.safe_load(Path("mine.yaml").read_text("utf-8"))["task"]["text"] == "title"
     with pytest.raises(RecipeError, match=r"--data is missing"):
         init(yes=True)
+
+
+@pytest.mark.parametrize(
+    ("several", "answers", "taken"),
+    [(False, ["titel", "title, body", "title"], "title"), (True, ["title, bdy", "title, body"], "title, body")],
+)
+def test_a_question_is_asked_until_the_answer_is_among_its_choices(monkeypatch, capsys, several, answers, taken):
+    monkeypatch.setattr(sys, "stdin", StringIO("\n".join(answers)))
+    question = Question("text", "The column of the text", "title", ("title", "body"), "there are two", several)
+    assert prompt(question) == taken
+    said = capsys.readouterr().out
+    assert "Not clear: there are two." in said
+    assert said.count("There is no") == len(answers) - 1
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
