@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 import re
@@ -11,7 +10,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,7 @@ import hfft
 from hfft.cli import app, main
 from tests.docs.blocks import ROOT, Block
 from tests.docs.world import World
-from tests.unit.hub.door import Door, door
-from tests.unit.hub.server import hub
+from tests.unit.hub.door import Door
 
 ASSIGNMENT = re.compile(r"(\w+)=(.*)")
 DATA_FILE = re.compile(r"[\w./-]+\.(csv|tsv|jsonl|parquet|txt|jpg|png)")
@@ -47,13 +45,13 @@ class Shell:
     Attributes:
         world: What stands in for models, data and runs.
         folder: The workspace.
-        stack: Closes what was opened for the page.
+        door: Gives a process in the workspace for which the Hub is a server on loopback.
         said: What the last command printed, on both channels.
     """
 
     world: World
     folder: Path
-    stack: contextlib.ExitStack
+    door: Callable[[], Door]
     said: str = ""
 
     def run(self, block: Block) -> None:
@@ -91,7 +89,7 @@ class Shell:
                 if DATA_FILE.fullmatch(word) and words[words.index(word) - 1] not in ("--output", "--predictions"):
                     self.world.write_input(words[1], word, self.folder)
         if self._wants_the_hub(words):
-            answer = self.door.ask(*words)
+            answer = self.door().ask(*words)
             self.said = answer.out + answer.err
             return answer.code
         quick = self.world.overrides(words[1], self.folder) if words[0] in ("train", "plan") else []
@@ -109,14 +107,6 @@ class Shell:
         if words[0] in ("push", "pull") or any(word.startswith("hf://") for word in words):
             return True
         return words[0] == "train" and hfft.Recipe.load(words[1]).publish.to is not None
-
-    @functools.cached_property
-    def door(self) -> Door:
-        """A process in the workspace for which the Hub is a server on loopback."""
-        place = self.folder.with_name("hub")
-        place.mkdir()
-        server = self.stack.enter_context(hub(place))
-        return self.stack.enter_context(door({**os.environ, **server.environment}, self.folder))
 
     def _accelerate(self, words: list[str]) -> int:
         asked = launch_command_parser().parse_args(words)

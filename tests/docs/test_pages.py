@@ -17,6 +17,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def shell(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+def shell(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Shell]:
     folder = tmp_path / "workspace"
     folder.mkdir()
     world.furnish(folder)
@@ -56,8 +59,7 @@ def shell(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests run in
     monkeypatch.syspath_prepend(folder)
     before = set(sys.modules)
-    with contextlib.ExitStack() as stack:
-        yield Shell(world, folder, stack)
+    yield Shell(world, folder, lambda: replace(request.getfixturevalue("cli"), folder=folder))
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) and str(folder) in str(sys.modules[name].__file__):
             del sys.modules[name]
@@ -104,7 +106,7 @@ def run_python(block: Block, shell: Shell, names: dict[str, Any], place: Path) -
     if block.file:
         Path(block.file).write_text(text, "utf-8")
     if ".push(" in text:
-        assert shell.door.run(text).code == 0
+        assert shell.door().run(text).code == 0
         return
     made = {**names}
     out = io.StringIO()

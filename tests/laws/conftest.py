@@ -11,25 +11,15 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.laws.kinds")
+pytest.register_assert_rewrite("tests.laws.kinds", "tests.laws.told")
 
-from tests.laws.runs import train, tuning  # noqa: E402
+from tests.laws.runs import tuning  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def trained(
-    tiny: Callable[[str], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str, str], Path]:
+def trained(tiny: Callable[[str], dict[str, Any]], run_of: Callable[..., Path]) -> Callable[[str, str], Path]:
     """Gives the folder of a finished run of a task or variant with a strategy, for laws that only read it."""
-    made: dict[tuple[str, str], Path] = {}
-
-    def give(task: str, strategy: str) -> Path:
-        if (task, strategy) not in made:
-            output = tmp_path_factory.mktemp("trained") / "run"
-            made[task, strategy] = train(tiny(task), output, *tuning(task, strategy)).folder
-        return made[task, strategy]
-
-    return give
+    return lambda task, strategy: run_of(tiny(task), *tuning(task, strategy))
 
 
 @pytest.fixture(scope="session")

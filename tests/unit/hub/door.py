@@ -25,9 +25,11 @@ from huggingface_hub import file_download
 from huggingface_hub.utils import _http
 
 _http.time = file_download.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
+home = os.getcwd()
 for line in sys.stdin:
     asked = json.loads(line)
     said, errors, code = io.StringIO(), io.StringIO(), None
+    os.chdir(asked["folder"] or home)
     os.environ.update(asked["settings"])
     for name, value in asked["settings"].items():
         if value == "":
@@ -55,11 +57,12 @@ class Said:
     err: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Door:
-    """The process."""
+    """The process, which works in its own folder or in another one."""
 
     process: subprocess.Popen[str]
+    folder: Path | None = None
 
     def ask(self, *arguments: str | Path, settings: Mapping[str, str] | None = None) -> Said:
         """Runs `hfft ARGUMENTS`; settings of the environment stay, and an empty one is unset."""
@@ -71,7 +74,8 @@ class Door:
 
     def _send(self, asked: dict[str, object], settings: Mapping[str, str] | None) -> Said:
         put, got = _pipes(self.process)
-        put.write(json.dumps({**asked, "settings": dict(settings or {})}) + "\n")
+        folder = None if self.folder is None else str(self.folder)
+        put.write(json.dumps({**asked, "folder": folder, "settings": dict(settings or {})}) + "\n")
         put.flush()
         line = got.readline()
         assert line, "the process ended"

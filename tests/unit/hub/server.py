@@ -112,6 +112,12 @@ class Hub(ThreadingHTTPServer):
         self.requests: list[str] = []
         self.lock = threading.RLock()
 
+    def forget(self) -> None:
+        """Lets go of all repositories, faults and requests; `me` may write, and nobody else."""
+        for each in (self.faults, self.meanwhile, self.requests, self.repositories):
+            each.clear()
+        self.users = {TOKEN: User("me")}
+
     @property
     def endpoint(self) -> str:
         """The address, for HF_ENDPOINT."""
