@@ -113,6 +113,13 @@ def keep_best(task: str, recipe: dict[str, Any]) -> str:
     return f"train.keep_best={kind_of(task, recipe).metric}"
 
 
+def resumable(task: str, recipe: dict[str, Any], strategy: str) -> list[str]:
+    """The overrides of a run over two epochs that is cut after checkpoints, for a task or variant and its recipe."""
+    length = ["train.epochs=null", "train.steps=16"] if task == "streaming" else ["train.epochs=2"]
+    kept = ["train.checkpoint_every=2", "train.keep_checkpoints=99", "train.eval_every=6", "train.micro_batch_size=3"]
+    return [*length, *kept, keep_best(task, recipe), *tuning(task, strategy)]
+
+
 def unscored(recipe: dict[str, Any]) -> dict[str, Any]:
     """The recipe without rows to score, where only what is learnt is looked at.
 

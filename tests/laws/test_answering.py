@@ -127,13 +127,13 @@ def test_a_folder_is_scored_whatever_the_columns_of_the_run_are_called(tiny, tmp
         hfft.evaluate(run, tmp_path / "t.csv")
 
 
-def test_texts_and_pairs_are_answered_in_the_order_given(tiny, tmp_path):
-    train(tiny("text-classification"), tmp_path / "one", "train.epochs=1")
+def test_texts_and_pairs_are_answered_in_the_order_given(tiny, run_of, tmp_path):
+    run = run_of(tiny("text-classification"), "train.epochs=1")
     texts = ["w1 fine", "w2 poor w3 w4 w5 w6", "weird"]
-    answers = hfft.predict(tmp_path / "one", texts)
+    answers = hfft.predict(run, texts)
     assert [(row["id"], row["input"]) for row in answers] == list(enumerate(texts))
     for number, text in enumerate(texts):  # alone or together, the same
-        assert hfft.predict(tmp_path / "one" / "model", [text])[0]["probabilities"] == pytest.approx(
+        assert hfft.predict(run / "model", [text])[0]["probabilities"] == pytest.approx(
             answers[number]["probabilities"], abs=1e-6
         )
     train(tiny("pairs"), tmp_path / "two", "train.epochs=1")
@@ -143,14 +143,14 @@ def test_texts_and_pairs_are_answered_in_the_order_given(tiny, tmp_path):
         hfft.predict(tmp_path / "two", ["a", "b", "c"])
 
 
-def test_columns_of_another_name_can_be_told(tiny, tmp_path):
-    train(tiny("text-classification"), tmp_path / "run", "train.epochs=1")
+def test_columns_of_another_name_can_be_told(tiny, run_of, tmp_path):
+    run = run_of(tiny("text-classification"), "train.epochs=1")
     write_csv(tmp_path / "new.csv", [{"body": "w1 fine", "kind": "good"}, {"body": "poor", "kind": "-1"}])
     new, told = tmp_path / "new.csv", ["task.text=body", "task.label=kind"]
     with pytest.raises(DataError, match=r"task.text is 'text', but the data split has no such column.*body, kind"):
-        hfft.predict(tmp_path / "run", [new])
-    assert len(hfft.predict(tmp_path / "run", [new], overrides=told[:1])) == 2
-    found = hfft.evaluate(tmp_path / "run", new, overrides=told)
+        hfft.predict(run, [new])
+    assert len(hfft.predict(run, [new], overrides=told[:1])) == 2
+    found = hfft.evaluate(run, new, overrides=told)
     assert found.examples == 1
     assert "data: 1 of 2 rows (50.0%) have no label and are left out: row 1" in found.findings
 
@@ -197,15 +197,15 @@ def test_rows_without_a_label_are_answered_where_the_recipe_says_so(tiny, tmp_pa
         train(recipe, tmp_path / "none", short, hidden)
 
 
-def test_a_file_may_have_a_space_in_its_name_and_a_text_may_end_like_a_file(tiny, tmp_path):
-    train(tiny("text-classification"), tmp_path / "run", "train.epochs=1")
+def test_a_file_may_have_a_space_in_its_name_and_a_text_may_end_like_a_file(tiny, run_of, tmp_path):
+    run = run_of(tiny("text-classification"), "train.epochs=1")
     write_csv(tmp_path / "my new.csv", [{"text": "w1 fine"}, {"text": "w2 poor"}])
-    assert len(hfft.predict(tmp_path / "run", [str(tmp_path / "my new.csv")])) == 2
-    assert len(hfft.predict(tmp_path / "run", "have a look at new.csv")) == 1
+    assert len(hfft.predict(run, [str(tmp_path / "my new.csv")])) == 2
+    assert len(hfft.predict(run, "have a look at new.csv")) == 1
     with pytest.raises(DataError, match=r"reads 1 input\(s\) together \(text\), but one of those given has 2"):
-        hfft.predict(tmp_path / "run", [("a", "b")])
+        hfft.predict(run, [("a", "b")])
     write_csv(tmp_path / "bad.csv", [{"text": "w1", "label": "good"}])
     (tmp_path / "bad.jsonl").write_text('{"text": "w1"}\n{"text": null}\n')
-    first, second = hfft.predict(tmp_path / "run", [tmp_path / "bad.jsonl"])
+    first, second = hfft.predict(run, [tmp_path / "bad.jsonl"])
     assert first["answer"] is not None
     assert second == {"id": 1, "answer": None, "error": "nothing stands in the column 'text'"}
