@@ -91,14 +91,17 @@ def test_several_processes_resume_exactly_and_one_of_them_reads_first_writes_and
     assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
 
 
+ONE = ("{1: data}", "process 1: Error: The file train.csv is missing.\n", "rank0")
+
+
 @pytest.mark.parametrize(
     ("start", "fails", "told", "untold"),
     [
-        (launch_as_users_do, "{1: data}", "process 1: Error: The file train.csv is missing.\n", "rank0"),
-        (launch, "{0: data, 1: data}", "Error: The file train.csv is missing.\n", "process 1: "),
-        (launch, "{1: bug}", "[rank1]: ZeroDivisionError: a bug\n", "rank0"),
+        pytest.param(launch_as_users_do, *ONE, id="one, by accelerate launch", marks=pytest.mark.wide),
+        pytest.param(launch, *ONE, id="one"),
+        pytest.param(launch, "{0: data, 1: data}", "Error: The file train.csv is missing.\n", "process 1: ", id="all"),
+        pytest.param(launch, "{1: bug}", "[rank1]: ZeroDivisionError: a bug\n", "rank0", id="unforeseen"),
     ],
-    ids=["one", "all", "unforeseen"],
 )
 def test_one_process_that_fails_ends_all_and_its_message_is_told_once(tiny, tmp_path, start, fails, told, untold):
     recipe = tiny("text-classification")

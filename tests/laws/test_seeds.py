@@ -10,7 +10,7 @@ import pytest
 import hfft
 from hfft.errors import SetupError
 from tests.laws.kinds import kind_of, split_file
-from tests.laws.runs import LAWFUL, keep_best, predictions, train, trusted
+from tests.laws.runs import FEW_TASKS, keep_best, predictions, train, trusted
 
 SEEDS = ["train.seeds=[0, 7, 3]", "train.epochs=1"]
 
@@ -19,11 +19,7 @@ def results(folder):
     return json.loads((folder / "results.json").read_text())
 
 
-HERE = ("text-classification", "translation", "outside")
-SEEDED = [pytest.param(task, marks=[] if task in HERE else pytest.mark.wide) for task in LAWFUL]
-
-
-@pytest.mark.parametrize("task", SEEDED)
+@pytest.mark.parametrize("task", FEW_TASKS)
 def test_each_seed_is_the_run_it_would_be_alone_and_the_best_is_the_model(tiny, tmp_path, task):
     recipe = tiny(task)
     overrides = [SEEDS[1], keep_best(task, recipe), "tune.adapter={rank: 4}", "optim.lr=1e-2"]
