@@ -13,6 +13,7 @@ from sklearn import metrics as reference
 from hfft.metrics.classification import classification_weighted
 from hfft.metrics.intervals import intervals, wilson
 from hfft.metrics.weighing import repeated
+from tests.product import spread
 from tests.unit.metrics.middles import middles
 
 ABC = ["a", "b", "c"]
@@ -146,8 +147,7 @@ def resampled(answers, truths, probabilities, labels):
     return repeated(score, list(zip(answers, probabilities, strict=True)), truths)
 
 
-@pytest.mark.parametrize("labels", [["no", "yes"], ABC])
-@pytest.mark.parametrize("levels", [None, 3])
+@pytest.mark.parametrize(("labels", "levels"), spread([["no", "yes"], ABC], [None, 3]))
 def test_intervals_are_those_of_scoring_each_resample(labels, levels):
     given = (*example(70, labels, seed=1, levels=levels), labels)
     found, wanted = (middles(made(*given), 0.95) for made in (classification_weighted, resampled))

@@ -26,6 +26,7 @@ from hfft.metrics.generation import (
 from hfft.metrics.rouge import unread
 from hfft.metrics.scripts import bleu_tokenizer, unspaced
 from hfft.metrics.weighing import repeated
+from tests.product import spread
 from tests.unit.metrics.middles import middles
 
 ALL = get_args(GenerationMetric)
@@ -95,8 +96,7 @@ def assert_as_the_references(answers: Sequence[str], truths: Sequence[Any], toke
     return scores
 
 
-@pytest.mark.parametrize("references", [[1], [3], [1, 2, 4]])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("references", "seed"), spread([[1], [3], [1, 2, 4]], range(3)))
 def test_all_scores_are_those_of_sacrebleu_and_rouge_score(references, seed):
     scores = assert_as_the_references(*example(60, seed, references))
     assert 10 < scores["bleu"] < 90

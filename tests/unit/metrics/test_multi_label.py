@@ -11,6 +11,7 @@ from sklearn import metrics as reference
 from hfft.metrics import weighing
 from hfft.metrics.multi_label import best_threshold, multi_label_weighted
 from hfft.metrics.weighing import repeated
+from tests.product import spread
 from tests.unit.metrics.middles import middles
 
 ABC = ["a", "b", "c"]
@@ -132,8 +133,7 @@ def resampled(answers, truths, probabilities, labels):
     return repeated(score, list(zip(answers, probabilities, strict=True)), list(truths))
 
 
-@pytest.mark.parametrize("shares", [[0.5, 0.2], [0.3, 0.0, 0.02]])
-@pytest.mark.parametrize("levels", [None, 4])
+@pytest.mark.parametrize(("shares", "levels"), spread([[0.5, 0.2], [0.3, 0.0, 0.02]], [None, 4]))
 def test_intervals_are_those_of_scoring_each_resample(shares, levels):
     given = example(70, shares, 1, levels)
     found, wanted = (middles(made(*given), 0.95) for made in (multi_label_weighted, resampled))
@@ -161,9 +161,9 @@ def macro_f1(threshold, probabilities, truths):
     return float(np.mean([reference.f1_score(truth, answer, zero_division=ZERO) for truth, answer in pairs]))
 
 
-@pytest.mark.parametrize("shares", [[0.5], [0.3, 0.05, 0.1], [0.01] * 5])
-@pytest.mark.parametrize("levels", [None, 10])
-@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("shares", "levels", "kind"), spread([[0.5], [0.3, 0.05, 0.1], [0.01] * 5], [None, 10], [np.float64, np.float32])
+)
 def test_no_threshold_is_better_than_the_best(shares, levels, kind):
     _, truths, probabilities, _ = example(30, shares, 3, levels)
     probabilities = probabilities.astype(kind)

@@ -12,6 +12,7 @@ from sklearn import metrics as reference
 from hfft.metrics.intervals import intervals
 from hfft.metrics.regression import regression_weighted
 from hfft.metrics.weighing import repeated
+from tests.product import spread
 from tests.unit.metrics.middles import middles
 
 NAMES = ["grammar", "cohesion", "syntax"]
@@ -135,9 +136,10 @@ def resampled(answers, truths, names):
     return repeated(score, list(answers), list(truths))
 
 
-@pytest.mark.parametrize(("count", "outputs"), [(60, 1), (40, 2), (3, 2)])  # of three, many resamples hold one alone
-@pytest.mark.parametrize("levels", [None, 1])
-def test_intervals_are_those_of_scoring_each_resample(count, outputs, levels):
+# Of three examples, many resamples hold one alone.
+@pytest.mark.parametrize(("shape", "levels"), spread([(60, 1), (40, 2), (3, 2)], [None, 1]))
+def test_intervals_are_those_of_scoring_each_resample(shape, levels):
+    count, outputs = shape
     given = example(count, outputs, 1, levels)
     found, wanted = (middles(made(*given), 0.95) for made in (regression_weighted, resampled))
     assert found.keys() == wanted.keys() == regression_weighted(*given).scores.keys()
