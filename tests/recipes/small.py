@@ -168,12 +168,14 @@ def tiny_model(recipe: hfft.Recipe, folder: Path) -> str:
 
 
 def short(recipe: hfft.Recipe) -> list[str]:
-    """Overrides that let a model that writes write little."""
+    """Overrides that let a model that writes write little, and that cut a batch which is cut into four parts."""
+    cut = recipe.train.micro_batch_size
+    parts = [] if cut is None else [f"train.batch_size={4 * cut}"]
     if recipe.task.name not in WRITING:
-        return []
+        return parts
     given = recipe.task.options.get("generation") or {}
     least = ["task.generation.min_new_tokens=4"] if "min_new_tokens" in given else []
-    return ["task.max_target_length=12", *least]
+    return ["task.max_target_length=12", *least, *parts]
 
 
 def columns(recipe: hfft.Recipe) -> dict[str, Any]:
