@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Where tests put their runs: in memory where 4 GB of it are free, for they sync thousands of small files; else in /tmp.
 MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 
+# Bytecode is kept, whatever the environment says: else each worker rewrites the asserts of all tests, which takes 6 s.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto
+
 .PHONY: demo test laws fuzz lint docs dev bench clean
 
 demo: .venv/demo.done  ## fine-tune a classifier of twelve intents, without a hub, in about a minute
@@ -13,15 +16,13 @@ demo: .venv/demo.done  ## fine-tune a classifier of twelve intents, without a hu
 	$(BIN)/hfft train recipes/quickstart.yaml
 
 test: .venv/dev.done  ## all tests but those on data and models that have to be fetched first
-	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal \
-		--override-ini tmp_path_retention_policy=failed
+	$(PYTEST) --dist worksteal --override-ini tmp_path_retention_policy=failed
 
 laws: .venv/dev.done  ## the full product that `test` tries in pairs: each task and variant with each strategy, over processes
-	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest tests -m wide -n auto --dist worksteal \
-		--override-ini tmp_path_retention_policy=failed
+	$(PYTEST) tests -m wide --dist worksteal --override-ini tmp_path_retention_policy=failed
 
 fuzz: .venv/dev.done  ## thousands of odd recipes and files, new ones each time: no traceback, no hang, counts that add up
-	OMP_NUM_THREADS=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest tests/fuzz --hypothesis-profile=full -n auto
+	$(PYTEST) tests/fuzz --hypothesis-profile=full
 
 lint: .venv/dev.done  ## format, lint, types, and the import contract
 	$(BIN)/ruff format --check .
