@@ -151,10 +151,11 @@ WNUT = tags_of("corporation", "creative-work", "group", "location", "person", "p
 def tiny_model(recipe: hfft.Recipe, folder: Path) -> str:
     """Writes a model of the family that a recipe names, or both of a pair. Gives the recipe's `model`, as an override.
 
-    It has as many blocks as its base sizes have, where it does not write.
+    It has as many blocks as its base sizes have where the recipe says of blocks how they learn, and else few.
     """
     positions = max(512, recipe.task.options.get("max_length") or recipe.task.options.get("max_source_length") or 0)
-    blocks = BLOCKS if recipe.task.name in WRITING else 12
+    told = recipe.task.name not in WRITING and recipe.tune.model_dump(exclude_defaults=True)
+    blocks = 12 if told else BLOCKS
     section = recipe.model
     if section.name == "Helsinki-NLP/opus-mt-en-de":
         pytest.importorskip("sentencepiece")

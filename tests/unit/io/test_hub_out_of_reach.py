@@ -1,6 +1,7 @@
 """What users are told where the Hub does not answer, or does not let them read: one line, soon, and no token in it.
 
-The libraries read their settings when they are imported, so what is tried here runs in processes of its own.
+The libraries read their settings when they are imported, so what is tried here runs in processes of its own: one that
+is asked for many plans, at whose address of the Hub there is one or none; and the command line itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,22 +24,28 @@ from tests.tiny import labelled_texts, write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPES = {file.stem: hfft.Recipe.load(file) for file in sorted((ROOT / "recipes").glob("*.yaml"))}
-NOTHING_LISTENS = "http://127.0.0.1:9"
 TOKEN = "hf_thisIsNoTokenOfAnyone"
 LOG_IN = "`hf auth login` or set HF_TOKEN"
 PLAN_EACH = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
+import hfft.api
 from hfft.cli import main
 
-for arguments in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    code = None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(["plan", *arguments])
-        except SystemExit as end:
-            code = end.code
-    sys.__stdout__.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\\n")
+for line in sys.stdin:
+    if os.fork():  # each line is for a process of its own, which remembers whether it has reached the Hub
+        os.wait()
+        continue
+    for arguments in json.loads(line):
+        out, err = io.StringIO(), io.StringIO()
+        code = None
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main(["plan", *arguments])
+            except SystemExit as end:
+                code = end.code
+        sys.__stdout__.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\\n")
+    sys.__stdout__.flush()
+    os._exit(0)
 """
 
 REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
@@ -68,12 +76,57 @@ class Refusing(BaseHTTPRequestHandler):
         """Nothing on the screen."""
 
 
+@dataclass(frozen=True)
+class Planning:
+    """A process that makes plans, for which the Hub is at a port of this machine; what it prints of errors."""
+
+    process: subprocess.Popen[str]
+    port: int
+    errors: Path
+
+    def messages(self, plans: list[list[str]]) -> list[str]:
+        """The messages of `hfft plan`; each ends with code 2 and says one line."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        found = []
+        self.process.stdin.write(json.dumps(plans) + "\n")
+        self.process.stdin.flush()
+        for _ in plans:
+            code, out, err = json.loads(self.process.stdout.readline())
+            assert (code, out) == (2, ""), err
+            assert err.startswith("Error: ")
+            assert err.count("\n") == 1
+            found.append(err)
+        assert not self.errors.read_text("utf-8")
+        return found
+
+
+@pytest.fixture(scope="module")
+def planning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planning]:
+    folder = tmp_path_factory.mktemp("planning")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        open(folder / "errors", "w", encoding="utf-8") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", PLAN_EACH],
+            env=environment(f"http://127.0.0.1:{port}", folder),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        yield Planning(process, port, folder / "errors")
+
+
 @pytest.fixture
-def refusing_hub() -> Iterator[str]:
-    """The address of a Hub that refuses."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+def refusing_hub(planning: Planning) -> Iterator[None]:
+    """A Hub that refuses, where the process looks for it."""
+    with ThreadingHTTPServer(("127.0.0.1", planning.port), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield
         server.shutdown()
 
 
@@ -93,11 +146,11 @@ def local(tmp_path: Path) -> list[str]:
     return [f"data={json.dumps({'files': files})}", "task={name: text-classification}"]
 
 
-def test_every_recipe_says_in_one_line_that_the_hub_is_out_of_reach(tmp_path, local):
+def test_every_recipe_says_in_one_line_that_the_hub_is_out_of_reach(planning, local):
     plans = [[str(ROOT / "recipes" / f"{name}.yaml")] for name in RECIPES]
     models = {recipe.model.shown: name for name, recipe in RECIPES.items() if recipe.data.hub is not None}
     plans += [[str(ROOT / "recipes" / f"{name}.yaml"), *local] for name in models.values()]
-    answers = planned(plans, NOTHING_LISTENS, tmp_path)
+    answers = planning.messages(plans)
     for recipe, message in zip(RECIPES.values(), answers, strict=False):
         if recipe.data.hub is not None:
             assert f"data.hub is '{recipe.data.hub}', but the Hub cannot be reached" in message
@@ -120,33 +173,17 @@ def test_a_hub_that_swallows_what_it_is_asked_is_out_of_reach_too(tmp_path, sile
     assert done.stderr.count("\n") == 1
 
 
-def test_what_may_not_be_read_is_said_with_how_to_log_in(tmp_path, refusing_hub, local):
+@pytest.mark.usefixtures("refusing_hub")
+def test_what_may_not_be_read_is_said_with_how_to_log_in(planning, local):
     recipe = str(ROOT / "recipes" / "bert_sst2.yaml")
     plans = [[recipe, f"model={owner}/it", *local] for owner in REFUSALS]
     plans += [[recipe, f"data={{hub: {owner}/it, eval: validation}}"] for owner in REFUSALS]
-    for arguments, message in zip(plans, planned(plans, refusing_hub, tmp_path), strict=True):
+    for arguments, message in zip(plans, planning.messages(plans), strict=True):
         assert "private or gated" in message
         assert LOG_IN in message
         assert arguments[1].partition("/")[0].split("=")[-1].removeprefix("{hub: ") in message
         assert TOKEN not in message
         assert "token=" not in message  # which a recipe has nowhere to put
-
-
-def planned(plans: list[list[str]], endpoint: str, folder: Path) -> list[str]:
-    """The messages of `hfft plan`, with one process for all; each ends with code 2 and says one line."""
-    command = [sys.executable, "-c", PLAN_EACH, json.dumps(plans)]
-    settings = environment(endpoint, folder)
-    done = subprocess.run(command, env=settings, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    messages = []
-    for line in done.stdout.splitlines():
-        code, out, err = json.loads(line)
-        assert (code, out) == (2, ""), err
-        assert err.startswith("Error: ")
-        assert err.count("\n") == 1
-        messages.append(err)
-    return messages
 
 
 def environment(endpoint: str, folder: Path) -> dict[str, str]:

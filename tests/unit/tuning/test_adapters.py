@@ -13,6 +13,7 @@ from hfft.tuning.adapter_targets import target_layers
 from hfft.tuning.adapters import add_adapter, merged
 from hfft.tuning.blocks import BlockMap, blocks
 from hfft.tuning.param_groups import Rates, parameter_table
+from tests.product import spread
 from tests.unit.tuning import encoder_decoders
 from tests.unit.tuning.architectures import CONFIGS, batch, model
 
@@ -87,7 +88,9 @@ def test_the_gradient_reaches_adapter_and_head_alone():
         assert torch.equal(parameter, start[name])
 
 
-every_encoder_decoder = pytest.mark.parametrize("name", encoder_decoders.CONFIGS)
+every_encoder_decoder = pytest.mark.parametrize(
+    ("name", "targets"), spread([*encoder_decoders.CONFIGS], ["attention", "all-linear"])
+)
 
 
 def adapted_encoder_decoder(name, targets):
@@ -108,7 +111,6 @@ def written(made):
 
 
 @every_encoder_decoder
-@pytest.mark.parametrize("targets", ["attention", "all-linear"])
 def test_an_adapted_encoder_decoder_trains_adapter_and_head_and_no_table_of_words(name, targets):
     tuned, found = adapted_encoder_decoder(name, targets)
     rows = parameter_table(tuned, BlockMap(found), Rates(1.0, 0.0, 1.0, 1.0))
@@ -118,7 +120,6 @@ def test_an_adapted_encoder_decoder_trains_adapter_and_head_and_no_table_of_word
 
 
 @every_encoder_decoder
-@pytest.mark.parametrize("targets", ["attention", "all-linear"])
 def test_merging_an_encoder_decoder_changes_no_answer_and_unties_nothing(name, targets, tmp_path):
     tuned, _ = adapted_encoder_decoder(name, targets)
     before = written(tuned)
