@@ -30,7 +30,7 @@ def undefined_at_times(answers, truths):
     return {"mine": float("nan") if len(set(answers)) > 1 else 1.0}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.wide) for seed in (1, 2))])
 def test_the_test_split_is_answered_with_the_threshold_that_is_saved(tiny, tmp_path, seed):
     recipe = tiny("several-labels")
     files = {name: recipe["data"]["files"][name] for name in ("train", "test")}
