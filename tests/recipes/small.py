@@ -95,7 +95,7 @@ WRITING = {
     "summarization": Writing(tiny.summaries, {"source": "document", "target": "summary"}),
     "translation": Writing(tiny.translations, {"source": "en", "target": "de"}),
 }
-BLOCKS = 6  # of each stack of a model that writes
+BLOCKS = 4  # of each stack
 FEW = 8  # rows it answers: it takes its time
 
 WMT = {language: Features({"translation": Translation(languages=[language, "en"])}) for language in ("de", "ro")}
