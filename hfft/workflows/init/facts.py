@@ -128,7 +128,7 @@ def _labels(guess: Guess, rows: Mapping[str, Dataset], columns: Mapping[str, Col
         _numbers(columns[names], guess)
     options = {name: value for name, value in guess.options.items() if name in ProblemOptions.model_fields}
     target = problem_of_data(ProblemOptions(**options), rows["train"])
-    facts.problem = target.problem
+    facts.problem = target.name
     read = {split: target.read(held, split) for split, held in rows.items()}
     told = {split: [truth for truth in truths if truth is not None] for split, truths in read.items()}
     facts.unanswered = len(read["train"]) - len(told["train"])
@@ -200,13 +200,7 @@ def _pairs(guess: Guess, rows: Mapping[str, Dataset], facts: Facts) -> dict[str,
     facts.unanswered = len(labels) - len(targets)
     if not targets:
         raise DataError(f"--target: no training row has a text in '{options['target']}'.")
-    read = {split: (read_sources(held, split, where), read_targets(held, split, where)) for split, held in rows.items()}
-    sources, labels = read["train"]
-    targets = [label.text for label in labels if label is not None]
-    facts.unanswered = len(labels) - len(targets)
-    if not targets:
-        raise DataError(f"--target: no training row has a text in '{options['target']}'.")
-    return sources, targets
+    return {"source": sources, "target": targets}
 
 
 def _tags(guess: Guess, rows: Mapping[str, Dataset], facts: Facts) -> list[str]:
