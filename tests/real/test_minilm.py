@@ -51,6 +51,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_transformers_agrees(quicksta
     assert [answer["score"] for answer in answers] == pytest.approx([row["score"] for row in rows], abs=1e-5)
 
 
+@pytest.mark.wide
 def test_micro_batches_do_not_change_the_losses_of_a_real_model(quickstart, tmp_path):
     overrides = ["train.epochs=null", "train.steps=5", "train.batch_size=32", "model.dropout=0", "train.keep_best=null"]
     overrides += ["data.holdout=null", "data.test=test[:8]"]  # only the losses are looked at
