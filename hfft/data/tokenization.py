@@ -122,15 +122,13 @@ def _remove_damaged(file: Path, rows: int) -> None:
         file.unlink(missing_ok=True)
 
 
-def check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int) -> None:
-    """Raises RecipeError where `overlap` or the tokenizer does not allow windows."""
+def check_windows(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int, setting: str) -> None:
+    """Raises RecipeError where `overlap`, the value of a setting, or the tokenizer does not allow windows."""
     if not tokenizer.is_fast:
-        raise RecipeError(f"task.windows needs a fast tokenizer, and {type(tokenizer).__name__} is none.")
+        raise RecipeError(f"{setting} needs a fast tokenizer, and {type(tokenizer).__name__} is none.")
     if max_length > UNLIMITED:
-        raise RecipeError(
-            "task.windows needs task.max_length here: neither model nor tokenizer has a limit of its own."
-        )
-    room_beside(tokenizer, max_length, overlap, "task.windows.overlap")
+        raise RecipeError(f"{setting} needs task.max_length here: neither model nor tokenizer has a limit of its own.")
+    room_beside(tokenizer, max_length, overlap, setting)
 
 
 def room_beside(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: int, setting: str) -> int:
@@ -149,7 +147,7 @@ def room_beside(tokenizer: PreTrainedTokenizerBase, max_length: int, overlap: in
 
 
 def tokenized_in_windows(
-    tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, overlap: int
+    tokenizer: PreTrainedTokenizerBase, texts: Any, max_length: int, overlap: int, places: bool = False
 ) -> dict[str, Any]:
     """Tokenizes texts, the longer ones in windows of `max_length` tokens: a list of windows a row in each column.
 
@@ -158,6 +156,8 @@ def tokenized_in_windows(
         texts: A column of texts, or two: of a pair the second is cut into windows, and the first stands in each.
         max_length: Tokens of a window.
         overlap: Tokens that neighbouring windows share.
+        places: Whether to say, in a column `places`, from which to which character of the last text each token comes;
+            -1 and -1 for a token that does not.
     """
     try:
         flat = tokenizer(
@@ -172,16 +172,25 @@ def tokenized_in_windows(
         if isinstance(error, (KeyboardInterrupt, SystemExit)) or len(texts) == 1:
             raise
         raise DataError(
-            f"task.windows: in some pair the first text leaves no room for {overlap} shared tokens and one more of "
-            f"the second in a window of {max_length} tokens. Swap the columns of task.text, or make overlap smaller."
+            f"In some pair the first text leaves no room for {overlap} shared tokens and one more of the second in a "
+            f"window of {max_length} tokens. Swap the two columns, make the overlap smaller, or task.max_length larger."
         ) from error
     owners = flat.pop("overflow_to_sample_mapping")
+    encodings = flat.encodings or []
     columns = never_empty(dict(flat), tokenizer)
+    if places:
+        columns["places"] = [_places(encoding, len(texts) - 1) for encoding in encodings]
     grouped: dict[str, Any] = {name: [[] for _ in texts[0]] for name in columns}
     for name, values in columns.items():
         for owner, value in zip(owners, values, strict=True):
             grouped[name][owner].append(value)
     return grouped
+
+
+def _places(encoding: Any, text: int) -> list[tuple[int, int]]:
+    """From which to which character of the text of this number each token comes; -1 and -1 for others."""
+    owned = zip(encoding.offsets, encoding.sequence_ids, strict=True)
+    return [place if owner == text else (-1, -1) for place, owner in owned] or [(-1, -1)]
 
 
 def never_empty(columns: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
+
+from hfft.metrics.weighing import Share, Weighted
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 
@@ -36,16 +39,21 @@ def word_f1(answer: str, reference: str) -> float:
     return 2 * same / (len(mine) + len(theirs))
 
 
-def answer_scores(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """`(answers, 2)`: exact match and F1 of each answer with the reference that it fits best.
+def answers_weighted(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Weighted:
+    """`exact_match` and `f1`: the means over the answers, each with the reference that it fits best.
 
     Args:
         answers: Texts.
         references: Of each answer, the texts that are right: one or several.
     """
-    return np.array(
-        [
-            [max(score(answer, reference) for reference in some) for score in (exact_match, word_f1)]
-            for answer, some in zip(answers, references, strict=True)
-        ]
-    ).reshape(-1, 2)
+    pairs = list(zip(answers, references, strict=True))
+    table = np.array([[max(score(a, text) for text in some) for score in SCORES.values()] for a, some in pairs])
+    shares = {"exact_match": Share(float(table[:, 0].sum()), len(table))}
+    return Weighted(len(table), partial(_means, table), shares, usual_bounds=(0.0, 1.0))
+
+
+SCORES: dict[str, Callable[[str, str], float]] = {"exact_match": exact_match, "f1": word_f1}
+
+
+def _means(table: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(SCORES, table.T @ weights / weights.sum(0), strict=True))

@@ -17,6 +17,7 @@ TASKS = {
     "translation": "hfft.tasks.seq2seq.task:Translation",
     "image-classification": "hfft.tasks.image_classification.task:ImageClassification",
     "token-classification": "hfft.tasks.token_classification.task:TokenClassification",
+    "question-answering": "hfft.tasks.question_answering:QuestionAnswering",
 }
 
 ARCHITECTURES = {
@@ -24,6 +25,7 @@ ARCHITECTURES = {
     "ForImageClassification": ["image-classification"],
     "ForImageClassificationWithTeacher": ["image-classification"],
     "ForTokenClassification": ["token-classification"],
+    "ForQuestionAnswering": ["question-answering"],
     "MarianMTModel": ["translation"],
     "M2M100ForConditionalGeneration": ["translation"],
     "ForConditionalGeneration": ["summarization", "translation"],

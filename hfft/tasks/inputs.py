@@ -24,7 +24,7 @@ def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
 
 
 def _column(task: Task, rows: Dataset, name: str) -> list[Any]:
-    setting = setting_of(task, name)
+    setting = task.setting_of(name)
     if name not in task.file_columns:
         return read_column(rows, "data", setting, name)
     require_columns({"data": rows}, {setting: [name]})
@@ -32,13 +32,6 @@ def _column(task: Task, rows: Dataset, name: str) -> list[Any]:
         None if value is None or (value["bytes"] is None and not value["path"]) else value["path"] or ""
         for value in cast_images(rows, name, "data")[name]
     ]
-
-
-def setting_of(task: Task, column: str) -> str:
-    """The option of a task that names a column, such as `task.text`."""
-    options = getattr(task, "options", None) or []
-    names = [name for name, value in options if value == column or (isinstance(value, list) and column in value)]
-    return ".".join(["task", *names[:1]])
 
 
 def shown_inputs(task: Task, rows: Dataset) -> list[Any]:

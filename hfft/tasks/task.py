@@ -56,10 +56,15 @@ class Task:
     def read(self, rows: Dataset, split: str) -> Dataset:
         """The inputs of raw rows, checked: a row each, and the columns that `preprocess` and `postprocess` want.
 
+        By default those of `inputs`, which hold texts.
+
         Raises:
             DataError: A column is missing, or holds something else; the message names setting, row and split.
         """
-        raise NotImplementedError
+        checks.require_columns({split: rows}, {self.setting_of(column): [column] for column in self.inputs})
+        for column in self.inputs:
+            checks.require_texts(rows[column][:], split, column, self.setting_of(column))
+        return rows.select_columns(self.inputs)
 
     def labels(self, rows: Dataset, split: str) -> list[Any]:
         """The right answer to each raw row as a plain value; None where there is none.
@@ -155,6 +160,13 @@ class Task:
     def file_columns(self) -> list[str]:
         """Columns of its inputs whose texts are names of files."""
         return []
+
+    def setting_of(self, column: str) -> str:
+        """The option that names a column of the inputs, such as `task.text`."""
+        names = [
+            name for name, value in self.options if value == column or (isinstance(value, list) and column in value)
+        ]
+        return ".".join(["task", *names[:1]])
 
     # What is made of data and checkpoint, where it differs.
 
@@ -364,7 +376,7 @@ class Task:
 def lacking(kind: type[Task]) -> list[str]:
     """What a task has to write and does not: each of these, or what stands behind it instead."""
     instead = {"auto_class": "model", "logits": "loss", "compute_metrics": "weighted"}
-    needed = ["Options", "auto_class", "read", "labels", "logits", "predict", "compute_metrics"]
+    needed = ["Options", "auto_class", "labels", "logits", "predict", "compute_metrics"]
     needed += ["preprocess"] if kind.caches else []
     return [
         member

@@ -83,15 +83,9 @@ class TextClassification(Classification):
         if self.options.truncation_side is not None:
             self.processor.truncation_side = self.options.truncation_side
         if self.options.windows is not None:
-            check_windows(self.processor, self.max_length, self.options.windows.overlap)
+            check_windows(self.processor, self.max_length, self.options.windows.overlap, "task.windows.overlap")
         self.special = SpecialTokens(self.processor)
         self.reads_special = not pretrained.config.is_encoder_decoder  # BART's head looks for its one end token
-
-    def read(self, rows: Dataset, split: str) -> Dataset:
-        checks.require_columns({split: rows}, {"task.text": self.inputs})
-        for column in self.inputs:
-            checks.require_texts(rows[column][:], split, column, "task.text")
-        return rows.select_columns(self.inputs)
 
     def preprocess(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         texts = [batch[name] for name in self.inputs]

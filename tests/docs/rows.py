@@ -80,4 +80,14 @@ def tagged(recipe: hfft.Recipe, count: int, seed: int) -> list[dict[str, Any]]:
     return [{name: row[key] for name, key in zip(names, own, strict=True)} for row in rows]
 
 
-KINDS = {"token-classification": tagged, **dict.fromkeys(WRITING, lambda *given: written_rows(*given))}
+def asked_of(recipe: hfft.Recipe, count: int, seed: int) -> list[dict[str, Any]]:
+    """Questions, contexts and answers."""
+    names = {name: recipe.task.options.get(name, name) for name in ("question", "context", "answers")}
+    return [{names[key]: value for key, value in row.items()} for row in tiny.asked(count, seed)]
+
+
+KINDS = {
+    "token-classification": tagged,
+    "question-answering": asked_of,
+    **dict.fromkeys(WRITING, lambda *given: written_rows(*given)),
+}

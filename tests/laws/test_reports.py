@@ -26,6 +26,7 @@ SHOWN = {
     "summarization": ("writing", 'class="sides"'),
     "translation": ("writing", 'class="sides"'),
     "image-classification": ("pictures", 'src="data:image/jpeg;base64,'),
+    "question-answering": ("writing", 'class="sides"'),
     "outside": ("texts", 'class="verdict"'),
 }
 """The kind of the galleries of each task or variant, and what only such a gallery has in the page."""

@@ -182,6 +182,7 @@ def short(recipe: hfft.Recipe) -> list[str]:
 def columns(recipe: hfft.Recipe) -> dict[str, Any]:
     """The options of a recipe's task that name columns."""
     names = ("text", "label", "source", "target", "references", "image", "tokens", "tags")
+    names += ("question", "context", "answers")
     return {name: value for name, value in recipe.task.options.items() if name in names}
 
 
@@ -190,6 +191,7 @@ def tiny_data(recipe: hfft.Recipe, folder: Path) -> str:
     own = {
         "image-classification": write_images,
         "token-classification": write_tags,
+        "question-answering": write_asked,
         **dict.fromkeys(WRITING, write_texts),
     }
     write = own.get(recipe.task.name, write_labelled)
@@ -260,6 +262,16 @@ def write_tags(recipe: hfft.Recipe, folder: Path, split: str, number: int) -> Pa
     features = Features({known.tokens: List(Value("string")), options["tags"]: List(ClassLabel(names=names))})
     numbered = [{**row, options["tags"]: [names.index(tag) for tag in row[options["tags"]]]} for row in rows]
     Dataset.from_list(numbered, features=features).to_parquet(folder / f"{split}.parquet")
+    return folder / f"{split}.parquet"
+
+
+def write_asked(recipe: hfft.Recipe, folder: Path, split: str, number: int) -> Path:
+    """Writes a split of questions as SQuAD has them on the Hub."""
+    assert (recipe.data.hub, split in SPLITS) == ("rajpurkar/squad", True)
+    answers = {"text": List(Value("string")), "answer_start": List(Value("int32"))}
+    features = Features({**dict.fromkeys(("id", "title", "context", "question"), Value("string")), "answers": answers})
+    rows = [{"id": "", "title": "", **row} for row in tiny.asked(60, number)]
+    Dataset.from_list(rows, features=features).to_parquet(folder / f"{split}.parquet")
     return folder / f"{split}.parquet"
 
 

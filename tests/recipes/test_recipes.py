@@ -16,6 +16,7 @@ from datasets import ClassLabel, List, Value
 from transformers import (
     AutoImageProcessor,
     AutoModelForImageClassification,
+    AutoModelForQuestionAnswering,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -193,7 +194,17 @@ def check_tagger(run: Path, recipe: hfft.Recipe) -> None:
     assert model(**encoded).logits.shape == (1, 4, len(names))
 
 
+def check_answerer(run: Path, recipe: hfft.Recipe) -> None:
+    """Checks that plain transformers loads the model whole, which says where an answer begins and where it ends."""
+    model, found = AutoModelForQuestionAnswering.from_pretrained(run / "model", output_loading_info=True)
+    assert not any(found.values())
+    encoded = AutoTokenizer.from_pretrained(run / "model")("w1", "w2 fine", return_tensors="pt")
+    answer = model(**encoded)
+    assert answer.start_logits.shape == answer.end_logits.shape == encoded["input_ids"].shape
+
+
 CHECKS = {
+    "question-answering": check_answerer,
     "image-classification": check_seer,
     "token-classification": check_tagger,
     **dict.fromkeys(WRITING, check_writer),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.tiny.answers import asked, long_contexts, question_answering
 from tests.tiny.encoders import DEBERTA_3, bert, deberta, gpt2, modernbert, roberta, roberta_bytes
 from tests.tiny.files import write_csv, write_json, write_jsonl
 from tests.tiny.pictures import (
@@ -42,6 +43,7 @@ TASKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "translation": translation,
     "image-classification": image_classification,
     "token-classification": token_classification,
+    "question-answering": question_answering,
 }
 """A recipe for each task, as plain values, by the task's name; the function writes model and data into a folder."""
 
@@ -61,6 +63,7 @@ VARIANTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "conv": conv,
     "spans": spans,
     "long-documents": long_documents,
+    "long-contexts": long_contexts,
 }
 """Further shapes of these tasks, for which the laws hold too."""
 
@@ -75,6 +78,7 @@ __all__ = [
     "SPECIAL",
     "TASKS",
     "VARIANTS",
+    "asked",
     "bart",
     "beit",
     "bert",

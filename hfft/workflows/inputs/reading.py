@@ -22,7 +22,7 @@ from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.table import Table
 from hfft.errors import DataError, alternatives, quoted
-from hfft.tasks.inputs import inputs_of, setting_of
+from hfft.tasks.inputs import inputs_of
 from hfft.tasks.task import Pictured, Task
 from hfft.workflows.inputs.cells import PICTURES, cells_of
 from hfft.workflows.inputs.rows import Questions, questions_of
@@ -113,7 +113,7 @@ def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[An
     for name in task.inputs:
         outer = name if name in names else name.partition(".")[0]
         if outer not in names:
-            setting = setting_of(task, name)
+            setting = task.setting_of(name)
             raise DataError(
                 f"{setting} is '{name}', but the input has no such column.{alternatives(name, names)} Another is named "
                 f"by {setting}=COLUMN (--set; in Python overrides)."
