@@ -32,22 +32,22 @@ class Watched(text_classification.TextClassification):
     def __init__(self, options: Options):
         super().__init__(options)
         self.fault = options.fails.get(RANK)
-        self.read = Path(options.alone, "read") if options.alone is not None else None
-        if self.read is not None and RANK == 0:
-            self.read.unlink(missing_ok=True)
-        elif self.read is not None:
-            forbid_writing(self.read.parent)
+        self.was_read = Path(options.alone, "read") if options.alone is not None else None
+        if self.was_read is not None and RANK == 0:
+            self.was_read.unlink(missing_ok=True)
+        elif self.was_read is not None:
+            forbid_writing(self.was_read.parent)
 
     def look(self, train: Any) -> None:
         if self.fault == "data":
             raise DataError("The file train.csv is missing.")
-        assert RANK == 0 or self.read is None or self.read.exists()
+        assert RANK == 0 or self.was_read is None or self.was_read.exists()
         super().look(train)
 
     def model(self, pretrained: Any) -> Any:
         made = super().model(pretrained)
-        if RANK == 0 and self.read is not None:
-            self.read.touch()
+        if RANK == 0 and self.was_read is not None:
+            self.was_read.touch()
         return made
 
     def loss(self, model: Any, batch: Any) -> Any:
