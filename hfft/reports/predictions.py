@@ -14,7 +14,6 @@ import numpy as np
 
 from hfft.errors import SetupError
 from hfft.io.run_files import FIX, KINDS, Row, read_lines
-from hfft.tasks.answers import Output
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ def _fit(names: Sequence[str], table: np.ndarray, rows: Sequence[Row]) -> bool:
     return True
 
 
-def kind_of(output: str | None, predictions: Predictions) -> Output:
+def kind_of(output: str | None, predictions: Predictions) -> str:
     """What the answers of a split can be shown as: what they are, where the rows have what that takes, else "other".
 
     Args:
@@ -219,7 +218,7 @@ def kind_of(output: str | None, predictions: Predictions) -> Output:
     lists = all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in both)
     sequences = all(isinstance(value, (list, str)) for value in both)
     written = all(isinstance(answer, str) for answer in predictions.answers) and [] not in predictions.truths
-    fits: dict[Output, bool] = {
+    fits = {
         "numbers": _numeric(both),
         "spans": sequences and all("entities" in row and "scores" in row for row in rows),
         "text": written and sequences,
@@ -227,8 +226,8 @@ def kind_of(output: str | None, predictions: Predictions) -> Output:
         "labels": lists and bool(labels),
     }
     if output in fits:
-        return output if fits[output] else "other"  # type: ignore[index]
-    looks: dict[Output, bool] = {
+        return output if fits[output] else "other"
+    looks = {
         "numbers": fits["numbers"] and predictions.probabilities is None and "score" not in rows[0],
         "spans": fits["spans"],
         "text": fits["text"] and all("flags" in row for row in rows),
