@@ -27,13 +27,27 @@ HALVES_WRITTEN = re.compile(r"\\u[dD][89a-fA-F]")
 
 FIX = "The file was changed or cut after the run"
 
-KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a whole number"}
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    NoneType: "null",
+}
+"""What a value of JSON is, for people."""
 
-KINDS |= {float: "a number", NoneType: "null"}
-
-WANTED = {"model_type": "an object", "dict_type": "an object", "list_type": "a list", "string_type": "a text"}
-
-WANTED |= {"bool_type": "true or false", "int_type": "a whole number", "float_type": "a whole number or a number"}
+WANTED = {
+    "model_type": "an object",
+    "dict_type": "an object",
+    "list_type": "a list",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a whole number or a number",
+}
+"""The same, by what pydantic calls a value that is something else."""
 
 LISTED = 3  # names of what a folder holds, in a message
 

@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from hfft.data.checks import read_column, require_columns
 from hfft.data.images import cast_images
-from hfft.tasks.task import Pictured, Task
+from hfft.tasks.task import Task
 
 
 def inputs_of(task: Task, rows: Dataset) -> list[tuple[Any, ...]]:
@@ -40,7 +40,7 @@ def shown_inputs(task: Task, rows: Dataset) -> list[Any]:
     Of a picture the name of its file and of the folder around it stand there, and no longer path.
     """
     found = inputs_of(task, rows)
-    if isinstance(task, Pictured):
+    if task.file_columns:
         found = [tuple("/".join(PurePath(name or "").parts[-2:]) or None for name in names) for names in found]
     return [alone(names) for names in found]
 

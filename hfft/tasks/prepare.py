@@ -121,7 +121,8 @@ class StreamReader:
 
     def encode(self, rows: Dataset) -> Examples:
         """Makes examples of rows that are all answered, one each in order."""
-        return _examples(self.task, _read(self.task, "train", rows), np.arange(len(rows)), keep=False)
+        read = _read(self.task, "train", rows)
+        return _trimmed(self.task, _examples(self.task, read, np.arange(len(rows)), keep=False), "train")
 
 
 def _read(task: Task, name: str, rows: Dataset, scored: bool = True) -> _Split:
@@ -149,7 +150,7 @@ def _put(task: Task, split: _Split, predict: bool, prepared: Prepared, keep: boo
     examples = _examples(task, split, _wanted(task, split, predict, prepared), keep)
     told, found = task.describe(split.name, split.inputs, split.labels, examples)
     prepared.findings.extend(found)
-    examples = _trimmed(examples, split.name)
+    examples = _trimmed(task, examples, split.name)
     if split.name != "train":  # which nobody answers
         ids = examples.ids
         labels = task.shown_labels([split.labels[row] for row in ids.tolist()], examples.rows)
@@ -193,13 +194,14 @@ def _examples(task: Task, split: _Split, ids: np.ndarray, keep: bool) -> Example
     return Examples(rows, ids, task.lengths(rows), task.views() if name == "train" else None, alike=task.alike)
 
 
-def _trimmed(examples: Examples, split: str) -> Examples:
-    """The examples without what was only to be told of them; of the training rows those that one can learn from."""
+def _trimmed(task: Task, examples: Examples, split: str) -> Examples:
+    """The examples without what nobody reads again; of the training rows those that one can learn from."""
     rows = examples.rows
     if split == "train" and "learnable" in rows.column_names:
         kept = np.flatnonzero(rows["learnable"][:])
         if not len(kept):
             raise DataError("No row of the train split has anything to learn from: the tokenizer makes no token of it.")
         examples = examples.select(kept)
-    told = [name for name in rows.column_names if name == "learnable" or name.endswith("cut")]
+    needless = {"learnable", *(task.for_answers if split == "train" else ())}
+    told = [name for name in rows.column_names if name in needless or name.endswith("cut")]
     return replace(examples, rows=examples.rows.remove_columns(told))

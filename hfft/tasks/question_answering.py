@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise, zip_longest
-from operator import itemgetter
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -156,9 +155,9 @@ class QuestionAnswering(Task):
         found = [(score, *divmod(place, longest)) for score, place in zip(*map(Tensor.tolist, best), strict=True)]
         made, windows = [], np.cumsum([0, *batch["windows"].tolist()]).tolist()
         for first, behind in pairwise(windows):
-            score, token, more = max(found[first:behind], key=itemgetter(0))
-            place = [found.index((score, token, more), first) - first, token, token + more]
-            made.append({"place": place, "score": score})
+            window = max(range(first, behind), key=lambda number: found[number][0])
+            score, token, more = found[window]
+            made.append({"place": [window - first, token, token + more], "score": score})
         return made
 
     def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:

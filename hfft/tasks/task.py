@@ -131,6 +131,9 @@ class Task:
     reads_labels: ClassVar[bool] = False
     """Whether `preprocess` reads the labels too, as `encode_labels` gives them."""
 
+    for_answers: ClassVar[frozenset[str]] = frozenset()
+    """Features that `postprocess` alone reads: training rows go without them."""
+
     label_option: ClassVar[str] = "label"
     """The option that names the column of the right answers."""
 
@@ -283,15 +286,17 @@ class Task:
     def told_cut(
         self, split: str, examples: Examples, name: str = "cut", text: str | None = None, share: float = 0.0
     ) -> tuple[dict[str, Any], list[Finding]]:
-        """How many rows were cut, and a warning where more than a share of them were.
+        """How many rows were cut, and a warning where more than a share of them were; nothing without such a column.
 
         Args:
             split: Its name.
-            examples: With the column `name`.
+            examples: Of it.
             name: Of the column, and in the summary.
             text: What the warning says; None for "are cut to so many tokens".
             share: Of the rows.
         """
+        if name not in examples.rows.column_names:
+            return {}, []
         cut = np.array(examples.rows[name][:]) > 0
         text = f"are cut to {self.max_length} tokens" if text is None else text
         kind = name.replace("_", "-")
@@ -375,14 +380,9 @@ class Task:
 
 def lacking(kind: type[Task]) -> list[str]:
     """What a task has to write and does not: each of these, or what stands behind it instead."""
-    instead = {"auto_class": "model", "logits": "loss", "compute_metrics": "weighted"}
-    needed = ["Options", "auto_class", "labels", "logits", "predict", "compute_metrics"]
-    needed += ["preprocess"] if kind.caches else []
-    return [
-        member
-        for member in needed
-        if not any(_writes(kind, name) for name in (member, *instead.get(member, "").split()))
-    ]
+    needed = {"Options": "", "auto_class": "model", "labels": "", "logits": "loss", "predict": ""}
+    needed |= {"compute_metrics": "weighted"} | ({"preprocess": ""} if kind.caches else {})
+    return [member for member, other in needed.items() if not (_writes(kind, member) or _writes(kind, other))]
 
 
 def _writes(kind: type[Task], member: str) -> bool:

@@ -22,7 +22,7 @@ from hfft.io.run_folder import write_text
 from hfft.tasks.inputs import inputs_of, shown_inputs
 from hfft.tasks.prepare import new_rows
 from hfft.tasks.scores import Scored, Table, score_table, show_scores
-from hfft.tasks.task import Pictured, Task, is_answered
+from hfft.tasks.task import Task, is_answered
 from hfft.training.evaluation import Evaluator
 from hfft.workflows.finished import Finished
 from hfft.workflows.inputs.reading import read_questions
@@ -158,7 +158,7 @@ def score(finished: Finished, files: Sequence[str]) -> Evaluation:
     rows, read = table.rows, table.findings("data", _named_columns(task))
     if not len(rows):
         raise DataError("--data: there are no rows to score.")
-    if isinstance(task, Pictured) and any(Path(file).is_dir() for file in files):
+    if task.file_columns and any(Path(file).is_dir() for file in files):
         rows = _with_own_names(rows, task)
     asked = questions_of(task, rows, inputs_of(task, rows), {}, read)
     scored, findings, faults = _scored(finished, asked, answered=True)
@@ -198,7 +198,7 @@ def _named_columns(task: Task) -> list[str]:
     return [*task.inputs, *(texts_within(options.model_dump()) if isinstance(options, BaseModel) else [])]
 
 
-def _with_own_names(rows: Dataset, task: Pictured) -> Dataset:
+def _with_own_names(rows: Dataset, task: Task) -> Dataset:
     """Calls the columns of an image folder, `image` and `label`, as those that the task was trained on."""
     labels = [name for names in getattr(task, "label_columns", {}).values() for name in names]
     return rows.rename_columns({"image": task.file_columns[0], "label": labels[0] if len(labels) == 1 else "label"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,7 @@ def seen(place: str, rows: Rows) -> Answers:
 
 def written(place: str, rows: Rows) -> Answers:
     """By the card's code: tokens, without the one that begins them."""
-    opening, asking = _card(place).split('text = "..."')
-    known: dict[str, Any] = {}
-    exec(opening, known)
-    found = []
-    for (known["text"],) in rows:
-        exec(asking, known)
-        found.append({"tokens": known["tokens"][0].tolist()[1:]})
-    return found
+    return [{"tokens": known["tokens"][0].tolist()[1:]} for known in _asked(place, 'text = "..."', ["text"], rows)]
 
 
 def tagged(place: str, rows: Rows) -> Answers:
@@ -85,26 +79,26 @@ def found(place: str, rows: Rows) -> Answers:
 
 def chosen(place: str, rows: Rows) -> Answers:
     """By the card's code: a probability for each ending."""
-    opening, asking = _card(place).split('context, endings = "...", ["...", "..."]')
-    known: dict[str, Any] = {}
-    exec(opening, known)
-    answers = []
-    for known["context"], known["endings"] in rows:
-        exec(asking, known)
-        answers.append({"probabilities": known["probabilities"].tolist()})
-    return answers
+    marker = 'context, endings = "...", ["...", "..."]'
+    found = _asked(place, marker, ["context", "endings"], rows)
+    return [{"probabilities": known["probabilities"].tolist()} for known in found]
 
 
 def answered(place: str, rows: Rows) -> Answers:
     """By the card's code: the answer."""
-    opening, asking = _card(place).split('question, context = "...", "..."')
+    found = _asked(place, 'question, context = "...", "..."', ["question", "context"], rows)
+    return [{"answer": known["answer"]} for known in found]
+
+
+def _asked(place: str, marker: str, names: list[str], rows: Rows) -> Iterator[dict[str, Any]]:
+    """Runs the card's code for each row, whose inputs stand under these names where the marker stands in it."""
+    opening, asking = _card(place).split(marker)
     known: dict[str, Any] = {}
     exec(opening, known)
-    answers = []
-    for known["question"], known["context"] in rows:
+    for row in rows:
+        known.update(zip(names, row, strict=True))
         exec(asking, known)
-        answers.append({"answer": known["answer"]})
-    return answers
+        yield known
 
 
 def _card(place: str) -> str:

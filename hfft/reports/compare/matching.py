@@ -10,7 +10,6 @@ from hfft.errors import DataError, near, shortened
 from hfft.metrics import OTHER_AVERAGES
 from hfft.reports.compare.runs import Answered, Member, Read, Run
 from hfft.tasks.scores import headline_metric
-from hfft.tasks.task import Pictured
 
 SELDOM_WANTED = (*OTHER_AVERAGES, "_samples")
 
@@ -199,7 +198,7 @@ def _odd(split: str, names: str, member: Member, other: Member, mine: Answered, 
         return []
     if None in prints:
         return [f"Whether the files of the {split} split of {names} are the same is not known: no fingerprints."]
-    seen = None not in mine.inputs and None not in theirs.inputs and not isinstance(mine.scored.task, Pictured)
+    seen = None not in mine.inputs and None not in theirs.inputs and not mine.scored.task.file_columns
     if not seen:  # a picture's file may have another picture in it
         raise DataError(
             f"The data of the {split} split is not the same in {names}, as its fingerprints in environment.json say; "

@@ -120,10 +120,9 @@ class ImageClassification(Classification):
         return None if self.options.augment is None else Views(self.options.augment.mixes)
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
-        model, new = pretrained.load(self.auto_class, **self.problem.settings())
+        model, new = super().model(pretrained)
         model = for_size(model, self.size[0]) if self.resized else model
         require_fit(model, self.size)
-        self.problem.attach(model)
         return model, new
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:

@@ -109,10 +109,9 @@ class Seq2Seq(Task):
         found += self.reader.special.findings(split, targets, written)
         told: dict[str, Any] = {}
         for side, share in CUT_SHARE.items():
-            if f"{side}_cut" in examples.rows.column_names:
-                text = f"have a {side} that is cut to {getattr(self.reader.limits, side)} tokens"
-                counted, cut = self.told_cut(split, examples, f"{side}_cut", text, share)
-                told, found = {**told, **counted}, found + cut
+            text = f"have a {side} that is cut to {getattr(self.reader.limits, side)} tokens"
+            counted, cut = self.told_cut(split, examples, f"{side}_cut", text, share)
+            told, found = {**told, **counted}, found + cut
         return told, found
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:

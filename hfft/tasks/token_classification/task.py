@@ -28,7 +28,7 @@ from hfft.tasks.task import IGNORED, Answer, Notes, Task
 from hfft.tasks.token_classification import encoding
 from hfft.tasks.token_classification import postprocess as wording
 from hfft.tasks.token_classification.checks import document_findings, encoded_findings, summary
-from hfft.tasks.token_classification.documents import Columns, read_answered, read_documents, scheme_findings
+from hfft.tasks.token_classification.documents import Columns, Documents, read_answered, read_documents, scheme_findings
 from hfft.tasks.token_classification.labels import encode_tags, learn, scheme_of_model, weights_of
 from hfft.tasks.token_classification.options import Options
 from hfft.tasks.token_classification.postprocess import Document
@@ -53,6 +53,7 @@ class TokenClassification(Task):
     )
     alike = False  # batches of like length were learnt worse: on WNUT17 they cost two points of entity F1
     streams = False
+    for_answers: ClassVar[frozenset[str]] = frozenset({"places"})
     label_option = "tags"
 
     def __init__(self, options: Options):
@@ -85,10 +86,10 @@ class TokenClassification(Task):
         return read_answered(rows, split, self.columns).truths
 
     def fit(self, rows: Dataset, labels: Sequence[Any], learnt: Sequence[bool], pretrained: Pretrained) -> None:
-        documents = read_documents(rows, "train", self.columns)
-        train = replace(documents, truths=list(labels))
+        whole = isinstance(rows[0][self.options.tokens], str)  # `read` has seen that all are alike
+        train = Documents(whole, [], list(labels))
         self.tags, self.scheme = learn(self.options, train, rows, self.columns, pretrained.labels)
-        self._open(words=not documents.whole)
+        self._open(words=not whole)
 
     def fit_examples(self, train: Examples) -> None:
         self.class_weights = weights_of(self.options.class_weights, self.tags, train.rows["tags"])

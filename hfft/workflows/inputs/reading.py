@@ -23,7 +23,7 @@ from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.table import Table
 from hfft.errors import DataError, alternatives, quoted
 from hfft.tasks.inputs import inputs_of
-from hfft.tasks.task import Pictured, Task
+from hfft.tasks.task import Task
 from hfft.workflows.inputs.cells import PICTURES, cells_of
 from hfft.workflows.inputs.rows import Questions, questions_of
 
@@ -81,7 +81,7 @@ def _read(task: Task, inputs: Any) -> Read:
     if rows:
         names = list(dict.fromkeys(str(name) for row in rows for name in row))
         return _table(task, names, lambda name: [row.get(name) for row in rows])
-    if isinstance(task, Pictured):
+    if task.file_columns:
         return _pictures(task, given)
     return _texts(task, given, are_names=not isinstance(inputs, (pandas.Series, np.ndarray)))
 
@@ -127,7 +127,7 @@ def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[An
     return Table(Dataset.from_dict(made)), faults
 
 
-def _pictures(task: Pictured, given: Sequence[Any]) -> Read:
+def _pictures(task: Task, given: Sequence[Any]) -> Read:
     """Rows of pictures: of files, whatever a folder or a table calls them, or pictures themselves."""
     column = task.file_columns[0]
     for number, item in enumerate(given):

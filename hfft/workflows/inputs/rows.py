@@ -13,7 +13,7 @@ from datasets import Dataset, Features, Value
 from hfft.data.checks import Finding
 from hfft.data.images import cast_images
 from hfft.tasks.inputs import alone
-from hfft.tasks.task import Pictured, Task
+from hfft.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def questions_of(
         missing = [number for number, parts in enumerate(inputs) if parts[column] is None]
         faults = {**dict.fromkeys(missing, f"nothing stands in the column '{name}'"), **faults}
         rows = _filled(rows, name, missing, name in task.file_columns) if missing else rows
-    if isinstance(task, Pictured):
+    if task.file_columns:
         inputs = [tuple(_from_here(part) if isinstance(part, str) else part for part in parts) for parts in inputs]
     return Questions(rows, inputs, dict(sorted(faults.items())), list(findings))
 

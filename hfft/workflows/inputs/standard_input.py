@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hfft.errors import DataError
-from hfft.tasks.task import Pictured, Task
+from hfft.tasks.task import Task
 
 
 def read_lines(task: Task, data: bytes) -> list[Any]:
@@ -20,7 +20,7 @@ def read_lines(task: Task, data: bytes) -> list[Any]:
         DataError: It is not UTF-8, or a line has another number of texts.
     """
     lines = _decoded(data).replace("\r\n", "\n").removesuffix("\n").split("\n") if data else []
-    if isinstance(task, Pictured):
+    if task.file_columns:
         return lines
     return [_line(task.inputs, line, number) for number, line in enumerate(lines, 1)]
 
