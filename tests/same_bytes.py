@@ -23,7 +23,8 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}  # before torch an
 import torch
 
 import hfft
-from tests.laws.runs import STRATEGIES, keep_best, losses, train
+from hfft.testing import losses
+from tests.laws.runs import STRATEGIES, keep_best, train
 from tests.outside.example import example
 from tests.tiny import EXAMPLES
 

@@ -17,7 +17,8 @@ POOL_BATCHES = 200  # batches in a pool that is sorted by length: SST-2 then has
 class Part:
     """What one process holds at once.
 
-    A process without a row of its own left takes one that does not count, so that all run equally often.
+    A process that has no row of its own left repeats the first one of the batch, which is computed and does not count:
+    so all have equally many parts.
 
     Attributes:
         rows: Rows of the split.

@@ -53,3 +53,8 @@ class Purpose:
     sentence: str
     columns: str
     example: str
+
+
+def pipeline_usage(task: str, example: str) -> str:
+    """The code of a model card that asks a model, of an example, by the pipeline of transformers for a task."""
+    return f'from transformers import pipeline\n\npipeline("{task}", model="path/to/model")("{example}")'

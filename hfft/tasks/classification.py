@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
 from hfft.data.streaming import require_known_labels
+from hfft.data.tokenization import pad
 from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained
 from hfft.tasks.answers import Output
@@ -104,6 +105,9 @@ class Classification(Task):
         self.problem.attach(model)
         return model, new
 
+    def collate(self, rows: list[dict[str, Any]]) -> Batch:
+        return {**pad(rows, self.processor), "labels": self.problem.tensor([row["labels"] for row in rows])}
+
     def loss(self, model: Any, batch: Batch) -> Tensor:
         logits = self.logits(model, batch)
         if "shares" not in batch:
@@ -115,6 +119,10 @@ class Classification(Task):
 
     def predict(self, model: Any, batch: Batch) -> list[Answer]:
         return self.problem.predict(self.logits(model, batch))
+
+    def show(self, batch: Batch) -> list[str]:
+        labels = self.problem.truths(batch["labels"])
+        return [f"{label}: {text}" for label, text in zip(labels, super().show(batch), strict=True)]
 
     def tune_threshold(self, answers: Sequence[Answer], labels: Sequence[Any]) -> list[Answer]:
         return self.problem.tune_threshold(answers, labels)

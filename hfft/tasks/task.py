@@ -322,11 +322,16 @@ class Task:
         return {**pad(rows, self.processor), "labels": torch.tensor([row["labels"] for row in rows])}
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
-        """The mean loss over the items of a batch, as a scalar tensor with gradient: by default cross entropy."""
-        return cross_entropy(self.logits(model, batch).flatten(0, -2), batch["labels"].flatten(), ignore_index=IGNORED)
+        """The mean loss over the items of a batch, as a scalar tensor with gradient: by default cross entropy.
+
+        Finite where `weight` is 0 too: several processes compute such a batch, and 0 times NaN is NaN.
+        """
+        labels = batch["labels"].flatten()
+        losses = cross_entropy(self.logits(model, batch).flatten(0, -2), labels, ignore_index=IGNORED, reduction="sum")
+        return losses / (labels != IGNORED).sum().clamp(min=1)
 
     def weight(self, batch: Batch) -> float:
-        """The denominator of `loss`: what the batch weighs in the mean over the global batch. Class weights count."""
+        """The denominator of `loss`: what the batch weighs in the mean over the global batch."""
         return float((batch["labels"] != IGNORED).sum())
 
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:

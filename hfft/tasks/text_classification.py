@@ -12,17 +12,13 @@ from transformers import AutoModelForSequenceClassification
 
 from hfft.data import checks
 from hfft.data.loaders import Batch, Examples
-from hfft.data.tokenization import SpecialTokens, check_windows, joined, pad, tokenized, tokenized_in_windows
+from hfft.data.tokenization import SpecialTokens, check_windows, joined, tokenized, tokenized_in_windows
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.answers import Purpose
+from hfft.tasks.answers import Purpose, pipeline_usage
 from hfft.tasks.classification import Classification
 from hfft.tasks.problems.problem import ProblemOptions
 
 CUT_SHARE = 0.01  # more cut texts than this share of a split are worth a warning
-
-USE = """from transformers import pipeline
-
-pipeline("text-classification", model="path/to/model")("...")"""
 
 
 class Windows(BaseModel):
@@ -67,7 +63,7 @@ class TextClassification(Classification):
 
     Options: ClassVar[type[BaseModel]] = Options
     auto_class = AutoModelForSequenceClassification
-    usage = USE
+    usage = pipeline_usage("text-classification", "...")
     purpose = Purpose(
         "One label, several labels or numbers for each text or pair of texts: topic, intent, sentiment, likeness.",
         "text (or two columns: a pair), label",
@@ -109,25 +105,15 @@ class TextClassification(Classification):
         for column in self.inputs:
             found += self.special.findings(split, inputs[column][:], f"have {{tokens}} in '{column}', which {read}")
         told, odd = super().describe(split, inputs, labels, examples)
-        if self.options.windows is not None:
-            return {
-                **told,
-                "cut": 0,
-                "in_windows": sum(len(row) > 1 for row in examples.rows["input_ids"]),
-            }, found + odd
-        cut, long = self.told_cut(split, examples, share=CUT_SHARE)
+        if self.options.windows is None:
+            cut, long = self.told_cut(split, examples, share=CUT_SHARE)
+        else:
+            cut, long = {"cut": 0, "in_windows": sum(len(row) > 1 for row in examples.rows["input_ids"])}, []
         return {**told, **cut}, found + odd + long
 
     def model_settings(self) -> dict[str, Any]:
         return {"pad_token_id": self.processor.pad_token_id}
 
-    def collate(self, rows: list[dict[str, Any]]) -> Batch:
-        return {**pad(rows, self.processor), "labels": self.problem.tensor([row["labels"] for row in rows])}
-
     def logits(self, model: Any, batch: Batch) -> Tensor:
         inputs = {name: tensor for name, tensor in batch.items() if name not in ("labels", "windows")}
         return joined(model(**inputs).logits.float(), batch.get("windows"))
-
-    def show(self, batch: Batch) -> list[str]:
-        labels = self.problem.truths(batch["labels"])
-        return [f"{label}: {text}" for label, text in zip(labels, super().show(batch), strict=True)]

@@ -31,14 +31,14 @@ class Progress:
     step: int = 0
     samples: int = 0  # over all processes
     tokens: int = 0  # of this process
-    cells: int = 0  # tokens with padding
+    cells: int = 0  # tokens and padding, of this process
     seconds: float = 0.0  # of training, without evaluations and checkpoints
     evaluated_step: int = 0
     best_step: int | None = None
     best_value: float | None = None
     evaluations_without_best: int = 0
     kept: list[tuple[int, float]] = field(default_factory=list)  # (step, value) of weights that are kept, best first
-    skipped: int = 0  # steps that were called off
+    skipped: int = 0  # steps whose gradient was not finite
     skipped_from: int | None = None  # the first of those that were, up to this step, in a row
     ended: str | None = None  # why the run ends before its last step
 
@@ -50,9 +50,9 @@ class StepReport:
     Attributes:
         step: From 1.
         epoch: From 0.
-        loss: This process's share of the loss; the sum over processes is the mean over the global batch.
+        loss: What this process adds to the loss: the sum over processes is the mean over the global batch.
         gradient_norm: Before clipping.
-        moved: False where the gradient was not finite and the step was called off.
+        moved: False where the gradient was not finite and the step was skipped.
         lr: The largest learning rate among the groups that learn.
     """
 
@@ -133,9 +133,9 @@ def fit(run: Run) -> None:
 def train_step(run: Run, batches: StepBatches) -> StepReport:
     """Makes one optimizer step of the mean loss over the global batch.
 
-    However the batch is cut, into processes and micro-batches, the loss and the gradient are the same: each
-    micro-batch counts by its weight over the weight of all. A step whose gradient is not finite is called off whole:
-    weights, optimizer and the running statistics of BatchNorm stay as they were.
+    However the batch is cut, into processes and micro-batches, the loss and the gradient are the same, but for what
+    dropout draws and BatchNorm counts: each micro-batch counts by its weight over the weight of all. A step whose
+    gradient is not finite is skipped: weights, optimizer and the running statistics of BatchNorm stay as they were.
     """
     accelerator, micro_batches = run.accelerator, batches.micro_batches
     statistics = StatisticsBefore(run.model)
@@ -144,7 +144,7 @@ def train_step(run: Run, batches: StepBatches) -> StepReport:
     total = torch.tensor(sum(weights), dtype=torch.float64 if accelerator.device.type == "cpu" else torch.float32)
     total = over_processes(total.to(accelerator.device, non_blocking=True), accelerator)
     loss = torch.zeros((), device=accelerator.device)
-    if run.penalty is not None:  # apart from the loss: DDP ends where that does not reach a weight and this does
+    if run.penalty is not None:  # a backward of its own: in the loss, weights that only it reaches are an error to DDP
         with accelerator.no_sync(run.model):  # alike in all processes: their mean leaves it as it is
             accelerator.backward(run.penalty())
     for number, (part, weight) in enumerate(zip(micro_batches, weights, strict=True), start=1):

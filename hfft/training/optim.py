@@ -29,8 +29,8 @@ OPTIMIZERS = {
 
 DEFAULTS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9}}
 
-# Where torch has a fused kernel: one pass over the weights, and a step that can be called off on the device. Not for
-# SGD: called off at its first step, torch 2.13 keeps a momentum that was never written.
+# Where torch has a fused kernel: one pass over the weights, and a step that can be skipped on the device. Not for
+# SGD: where its first step is skipped, torch 2.13 keeps a momentum that was never written.
 FUSED = {"adamw": ("cpu", "cuda"), "adam": ("cpu", "cuda"), "adagrad": ("cpu",)}
 
 

@@ -1,4 +1,4 @@
-"""Where everything meets: a Recipe becomes a Run. Nothing below this package knows a Recipe.
+"""Where everything meets: a Recipe becomes a Run. Below this package only `recipe` knows a Recipe.
 
 In order: task, data, model, tuning (adapter, freeze, groups: always in this order), optimizer, schedule, prepare.
 """

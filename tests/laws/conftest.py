@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.laws.kinds", "tests.laws.told")
+pytest.register_assert_rewrite("tests.laws.kinds", "hfft.testing")
 
 from tests.laws.runs import tuning  # noqa: E402
 

@@ -10,7 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from datasets import Dataset
 from peft import PeftModel
@@ -192,28 +191,6 @@ def _plain(part: Any, file: Path) -> Any:
         return part
     part.save(file)
     return str(file)
-
-
-def assert_alike(found: Any, told: Any) -> None:
-    """Checks that lists and mappings, of any depth, are equal: numbers with a point to 1e-5, all else exactly."""
-    mine, theirs = _leaves(found), _leaves(told)
-    near = {place for place, leaf in theirs.items() if isinstance(leaf, float)}
-    assert {place: None if place in near else leaf for place, leaf in mine.items()} == {
-        place: None if place in near else leaf for place, leaf in theirs.items()
-    }
-    numbers = {place: theirs[place] for place in near}
-    assert {place: mine[place] for place in near} == pytest.approx(numbers, rel=1e-5, abs=1e-5)
-
-
-def _leaves(value: Any, place: str = "") -> dict[str, Any]:
-    """What stands inside lists and mappings, by its place."""
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list):
-        parts = enumerate(value)
-    else:
-        return {place: value}
-    return {name: leaf for key, part in parts for name, leaf in _leaves(part, f"{place}/{key}").items()}
 
 
 def assert_adapter_gives_what_merged_does(task: str, recipe: dict[str, Any], run: Path) -> None:

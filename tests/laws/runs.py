@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,13 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from accelerate import Accelerator
-from safetensors import safe_open
-from torch import Tensor
 
 import hfft
+from hfft import testing
 from hfft.tasks import TASKS
-from hfft.workflows.build import Setup, build, resolve
+from hfft.workflows.build import Setup
 from tests.laws.forked import Forked
 from tests.laws.kinds import kind_of
 from tests.tiny import VARIANTS
@@ -150,7 +146,7 @@ def train(recipe: dict[str, Any], output: Path, *overrides: str, **arguments: An
 
 def assembled(recipe: dict[str, Any], *overrides: str) -> Setup:
     """Puts a run together, and leaves it there."""
-    return build(resolve(hfft.Recipe.from_dict(recipe, *overrides), trusted(recipe)), Accelerator(cpu=True))
+    return testing.assembled(hfft.Recipe.from_dict(recipe, *overrides), trusted(recipe))
 
 
 def launch(
@@ -193,41 +189,6 @@ def finished(process: subprocess.Popen[str] | Forked, seconds: float = 240) -> s
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, f"{out}\n{err}"
     return out
-
-
-def events(output: Path, kind: str) -> list[dict[str, Any]]:
-    """The rows of one kind in metrics.jsonl."""
-    rows = map(json.loads, (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
-    return [row for row in rows if row["event"] == kind]
-
-
-def losses(output: Path) -> list[float]:
-    """The loss of each step."""
-    return [row["loss"] for row in events(output, "train")]
-
-
-def predictions(output: Path, split: str = "eval") -> list[dict[str, Any]]:
-    """The rows of a predictions file."""
-    return [json.loads(row) for row in (output / "predictions" / f"{split}.jsonl").read_text("utf-8").splitlines()]
-
-
-def tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. One that the model knows by several names, and the file by one, has all."""
-    with safe_open(file, "pt") as opened:
-        found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
-        names = opened.metadata() or {}
-    return found | {name: found[kept] for name, kept in names.items() if kept in found}
-
-
-def cut(output: Path, copy: Path, step: int) -> None:
-    """Copies a run as a kill would have left it that came some steps after the checkpoint of `step`."""
-    shutil.copytree(output, copy)
-    (copy / "results.json").unlink()
-    for name in ("model", "adapter", "predictions"):
-        shutil.rmtree(copy / name, ignore_errors=True)
-    for place in (copy / "checkpoints").iterdir():
-        if int(place.name.rpartition("-")[2]) > step:
-            shutil.rmtree(place)
 
 
 def _free_port() -> int:

@@ -13,7 +13,8 @@ import torch
 
 from hfft.io.run_folder import read_json
 from hfft.tasks import text_classification
-from tests.laws.runs import events, finished, launch, predictions, tensors
+from hfft.testing import events, predictions, tensors
+from tests.laws.runs import finished, launch
 from tests.laws.test_resuming import wait_for
 
 RANK = int(os.environ.get("RANK", "0"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas
@@ -15,9 +14,9 @@ from PIL import Image
 
 import hfft
 from hfft.errors import DataError, HfftError, ModelError, SetupError
-from hfft.io.run_folder import read_json
-from tests.laws.kinds import assert_alike, image_files, rows, split_file
-from tests.laws.runs import READ, cut, predictions, train, trusted
+from hfft.testing import assert_alike, check_answers, cut_off, predictions
+from tests.laws.kinds import image_files, rows, split_file
+from tests.laws.runs import READ, train, trusted
 from tests.tiny import VARIANTS, write_csv
 from tests.tiny.pictures import pictures, write_pictures
 
@@ -26,34 +25,12 @@ HERE = [
 ]
 """A variant with a strategy is `wide`: how it answers does not hang on how it has learnt."""
 
-BESIDE = ("input", "truth", "unknown")  # what stands beside an answer in a file of predictions
-
 
 @pytest.mark.parametrize(("task", "strategy"), HERE)
 def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, trained, task, strategy):
     run, file = trained(task, strategy), split_file(tiny(task), "test")
-    trust = trusted(tiny(task))
-    results = read_json(run / "results.json")
-    answers = hfft.predict(run, [str(file)], batch_size=5, trust=trust)
-    told = [{key: row[key] for key in row if key not in ("truth", "unknown")} for row in predictions(run, "test")]
-    assert_alike([_by_short_name(row) for row in answers], told)
-    found = hfft.evaluate(run, file, trust=trust)
-    assert_alike(found.rows, predictions(run, "test"))
-    assert found.examples == 17
-    assert set(found.scores) == set(results["test"])
-    for name, entry in found.scores.items():
-        told = results["test"][name]
-        # One of the two numbers is answered within 5e-5 of the same by what has learnt least: in batches of other sizes
-        # its correlation moves by 6e-5 (measured). A count of 17 cannot move by so little.
-        assert entry["value"] == pytest.approx(told["value"], rel=1e-4, abs=1e-3)
-        for bound in ("low", "high"):  # a tie that rounding breaks moves a rank, and the interval of a rank correlation
-            assert entry[bound] == (None if told[bound] is None else pytest.approx(told[bound], rel=1e-2, abs=1e-2))
-
-
-def _by_short_name(row: dict[str, Any]) -> dict[str, Any]:
-    """A row whose picture is named as predictions files name it: by its file and the folder around it."""
-    named = isinstance(row.get("input"), str) and Path(row["input"]).is_absolute()
-    return {**row, "input": "/".join(Path(row["input"]).parts[-2:])} if named else row
+    check_answers(run, file, trusted(tiny(task)))
+    assert len(predictions(run, "test")) == 17
 
 
 def test_images_are_answered_by_their_files_their_folder_and_as_pictures(tiny, trained):
@@ -158,7 +135,7 @@ def test_columns_of_another_name_can_be_told(tiny, run_of, tmp_path):
 def test_what_cannot_answer_says_why(tiny, tmp_path):
     recipe = tiny("text-classification")
     train(recipe, tmp_path / "run", "train.epochs=1", "train.checkpoint_every=4")
-    cut(tmp_path / "run", tmp_path / "cut", 4)
+    cut_off(tmp_path / "run", tmp_path / "cut", 4)
     with pytest.raises(SetupError, match=r"is not finished: it has no model/ yet"):
         hfft.predict(tmp_path / "cut", ["a"])
     with pytest.raises(ModelError, match=r"is a BertModel, which has no head of a task that hfft knows"):

@@ -9,7 +9,8 @@ import pytest
 
 import hfft
 from hfft.errors import DataError, RecipeError, SetupError
-from tests.laws.runs import events, predictions, train
+from hfft.testing import events, predictions
+from tests.laws.runs import train
 from tests.tiny import labelled_texts, signs, write_csv
 
 EIGHT = ["train.epochs=8", "train.eval_every=4"]

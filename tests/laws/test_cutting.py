@@ -6,22 +6,11 @@ from typing import Any
 
 import pytest
 
+import hfft
 from hfft.io.run_folder import read_json
 from hfft.tasks import TASKS
-from tests.laws.runs import (
-    CASES,
-    LAWFUL,
-    OWN_BATCHES,
-    assembled,
-    finished,
-    launch,
-    losses,
-    no_dropout,
-    predictions,
-    train,
-    tuning,
-    unscored,
-)
+from hfft.testing import check_batch_size, check_micro_batches, losses, predictions
+from tests.laws.runs import CASES, LAWFUL, OWN_BATCHES, finished, launch, no_dropout, train, trusted, tuning, unscored
 from tests.tiny import EXAMPLES, VARIANTS
 
 SHORT = ["train.epochs=null", "train.steps=12", "train.log_every=1"]  # of 61 rows: the last of epoch 1 is a short one
@@ -48,24 +37,17 @@ def test_micro_batches_do_not_change_the_losses(tiny, tmp_path, task, strategy):
     if "lora" in strategy:
         overrides.append("tune.adapter.dropout=0")
 
-    def cut_into(size):
-        train(unscored(tiny(task)), tmp_path / size, *overrides, f"train.micro_batch_size={size}")
-        return losses(tmp_path / size)
-
-    whole = cut_into("null")
-    assert len(whole) == 12
     # Single rows are the slowest of cuts, and no strategy knows how large a part is: they are tried without one.
-    for size in ("3", "1") if strategy == "full" else ("3",):
-        assert cut_into(size) == pytest.approx(whole, rel=1e-5, abs=1e-5)
+    sizes = (3, 1) if strategy == "full" else (3,)
+    recipe = hfft.Recipe.from_dict(unscored(tiny(task)), *overrides)
+    check_micro_batches(recipe, tmp_path, sizes, trusted(tiny(task)))
+    assert len(losses(tmp_path / "of_None")) == 12
 
 
 def test_class_weights_and_smoothing_are_cut_right_too(tiny, tmp_path):
-    recipe = tiny("text-classification")
     weighted = ["task.class_weights=balanced", "task.label_smoothing=0.1"]
     overrides = [*SHORT, *SAVED_ONCE, *no_dropout("text-classification"), *weighted]
-    train(unscored(recipe), tmp_path / "whole", *overrides)
-    train(unscored(recipe), tmp_path / "parts", *overrides, "train.micro_batch_size=3")
-    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5, abs=1e-5)
+    check_micro_batches(hfft.Recipe.from_dict(unscored(tiny("text-classification")), *overrides), tmp_path, (3,))
 
 
 # Processes, and rows to score: fewer than processes, not a multiple of them, and many batches.
@@ -111,21 +93,5 @@ BATCHED: list[Any] = [
 
 @pytest.mark.parametrize("task", BATCHED)
 def test_an_epoch_of_grouped_batches_weighs_every_sample_once(tiny, tmp_path, task):
-    """With weights that stand still, the mean loss over an epoch is that over the data, however it is batched."""
-    still = [*no_dropout(task), "optim.lr=1e-30", "optim.weight_decay=0", "train.epochs=null", "train.log_every=1"]
-    means, totals = [], []
-    for size in (61, 7):
-        output, overrides = tmp_path / str(size), [*still, f"train.batch_size={size}", f"train.steps={-(-61 // size)}"]
-        train(unscored(tiny(task)), output, *overrides)
-        weights = step_weights(unscored(tiny(task)), *overrides)
-        totals.append(sum(weights))
-        means.append(sum(loss * weight for loss, weight in zip(losses(output), weights, strict=True)) / totals[-1])
-    assert totals[0] == pytest.approx(totals[1], rel=1e-5)
-    assert means[0] == pytest.approx(means[1], rel=1e-5)
-
-
-def step_weights(recipe, *overrides):
-    """What each step weighs in the mean over an epoch: its rows for some tasks, its tokens for others."""
-    run = assembled(recipe, *overrides).run
-    batches = run.batches(0, run.total_steps)
-    return [sum(run.task.weight(part.batch) for part in step.micro_batches) for step in batches]
+    recipe = hfft.Recipe.from_dict(unscored(tiny(task)), *no_dropout(task))
+    check_batch_size(recipe, tmp_path, trusted(tiny(task)))

@@ -10,8 +10,9 @@ import pytest
 
 import hfft
 from hfft.errors import DiskError
+from hfft.testing import assert_same_run
 from tests.laws.runs import launch, train
-from tests.laws.test_resuming import wait_for, whole
+from tests.laws.test_resuming import wait_for
 
 EVERY_TWO = ["train.epochs=null", "train.steps=6", "train.checkpoint_every=2", "train.eval_every=6"]
 
@@ -43,7 +44,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing_that_was_whole(tiny, 
         train(recipe, tmp_path / "run", *EVERY_TWO)
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
     train(recipe, tmp_path / "run", *EVERY_TWO)
-    assert whole(tmp_path / "run") == whole(tmp_path / "whole")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_a_disk_on_which_the_run_has_no_room_is_told_before_it_begins(tiny, tmp_path, monkeypatch):

@@ -8,21 +8,10 @@ import pytest
 import torch
 
 from hfft.errors import SetupError
+from hfft.testing import cut_off, events, losses, tensors
 from hfft.training.loop import STOP_CHECK_STEPS
 from tests.laws.kinds import kind_of
-from tests.laws.runs import (
-    FEW_TASKS,
-    cut,
-    events,
-    finished,
-    keep_best,
-    launch,
-    losses,
-    no_dropout,
-    tensors,
-    train,
-    unscored,
-)
+from tests.laws.runs import FEW_TASKS, finished, keep_best, launch, no_dropout, train, unscored
 
 KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99"]
 EMA = "train.ema=0.9"
@@ -120,7 +109,7 @@ def test_a_run_whose_time_is_over_is_finished_and_goes_on_when_it_gets_more(tiny
     assert train(recipe, output, *KEPT, NO_TIME).scores == first.scores  # finished: nothing more is done
     assert results(output)["steps"] == 1
     for limit in ("2h", "null"):
-        cut(output, tmp_path / limit, 1)
+        cut_off(output, tmp_path / limit, 1)
         train(recipe, tmp_path / limit, *KEPT, f"train.time_limit={limit}")
         assert results(tmp_path / limit)["ended"] is None
         assert equal(weights(tmp_path / limit, "model"), weights(tmp_path / "whole", "model"))
@@ -128,7 +117,7 @@ def test_a_run_whose_time_is_over_is_finished_and_goes_on_when_it_gets_more(tiny
 
 def test_a_run_killed_after_its_time_was_over_trains_no_further(tiny, tmp_path):
     train(tiny("text-classification"), tmp_path / "run", *KEPT, NO_TIME)
-    cut(tmp_path / "run", tmp_path / "cut", 1)
+    cut_off(tmp_path / "run", tmp_path / "cut", 1)
     train(tiny("text-classification"), tmp_path / "cut", *KEPT, NO_TIME)
     assert results(tmp_path / "cut")["steps"] == 1
 

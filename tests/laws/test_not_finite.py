@@ -11,7 +11,9 @@ import torch
 from hfft.io.run_folder import read_json
 from hfft.tasks import text_classification
 from hfft.tasks.image_classification import task as image_classification
-from tests.laws.runs import LAWFUL, assembled, events, predictions, tensors, train
+from hfft.tasks.task import IGNORED
+from hfft.testing import events, predictions, tensors
+from tests.laws.runs import LAWFUL, assembled, train
 
 WHY = "the model's numbers are not finite (NaN or infinity)"
 
@@ -96,3 +98,14 @@ def test_a_step_that_overflows_leaves_no_trace_in_running_statistics(tiny, tmp_p
     assert any(not torch.equal(last[name], after[name]) for name in after if name.endswith("running_mean"))
     averages = tensors(places[-1] / "ema.safetensors")
     assert all(tensor.isfinite().all() for tensor in [*last.values(), *averages.values()])
+
+
+@pytest.mark.parametrize("task", ["outside", "question-answering", "token-classification", "spans"])
+def test_a_batch_without_a_label_weighs_nothing_and_has_a_finite_loss(tiny, task):
+    run = assembled(tiny(task)).run
+    batch = next(run.batches(0, 1)).micro_batches[0].batch
+    empty = {**batch, "labels": torch.full_like(batch["labels"], IGNORED)}
+    loss = run.task.loss(run.model, empty)
+    loss.backward()
+    assert (run.task.weight(empty), float(loss.detach())) == (0, 0)
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in run.model.parameters())

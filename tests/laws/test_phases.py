@@ -12,7 +12,8 @@ import torch.distributed
 import hfft
 from hfft.errors import HfftError, RecipeError, SetupError
 from hfft.tasks import text_classification
-from tests.laws.runs import assembled, events, finished, launch, predictions, tensors, train, trusted
+from hfft.testing import events, predictions, tensors
+from tests.laws.runs import assembled, finished, launch, train, trusted
 
 STEPS = ["train.epochs=null", "train.steps=10", "train.log_every=1"]
 POISON = "tests.laws.poison:Poisoned"

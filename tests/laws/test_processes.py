@@ -13,8 +13,9 @@ import pytest
 from hfft.errors import DataError, SetupError
 from hfft.io.run_folder import RunFolder, alone_in, read_json
 from hfft.tasks import text_classification
-from tests.laws.runs import cut, finished, launch, launch_as_users_do, train
-from tests.laws.test_resuming import KEPT, wait_for, whole
+from hfft.testing import assert_same_run, cut_off
+from tests.laws.runs import finished, launch, launch_as_users_do, train
+from tests.laws.test_resuming import KEPT, wait_for
 
 RANK = int(os.environ.get("RANK", "0"))
 
@@ -86,9 +87,9 @@ def test_several_processes_resume_exactly_and_one_of_them_reads_first_writes_and
     steps = [line.split()[1] for line in printed.splitlines() if line.startswith("step ") and " loss " in line]
     assert steps == [f"{step}/16" for step in range(1, 17)]
     assert printed.count("run folder") == 1
-    cut(tmp_path / "whole", tmp_path / "cut", 11)  # inside the second epoch, and the best weights are of before
+    cut_off(tmp_path / "whole", tmp_path / "cut", 11)  # inside the second epoch, and the best weights are of before
     assert printed_by(again, tmp_path / "cut").count("Going on after step 11") == 1
-    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+    assert_same_run(tmp_path / "cut", tmp_path / "whole")
 
 
 ONE = ("{1: data}", "process 1: Error: The file train.csv is missing.\n", "rank0")

@@ -14,7 +14,7 @@ from hfft.reports.facts import write_report
 from hfft.reports.html.numbers import score_text
 from hfft.reports.html.scores import ERRORS
 from hfft.tasks.classification import Classification
-from tests.laws.runs import predictions
+from hfft.testing import predictions
 from tests.tiny import TASKS
 
 SHOWN = {

@@ -16,40 +16,23 @@ import hfft
 from hfft.data.loaders import _Rows
 from hfft.errors import DataError, ModelError, SetupError, Stopped
 from hfft.io.run_folder import read_json
+from hfft.testing import assert_same_run, check_resume, cut_off, events
 from hfft.training.evaluation import Evaluator
 from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,
     FEW_TASKS,
     LAWFUL,
-    cut,
-    events,
     finished,
     keep_best,
     launch,
     launch_as_users_do,
-    predictions,
     resumable,
-    tensors,
     train,
+    trusted,
 )
 
 KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99", "train.eval_every=5", "train.keep_best=accuracy"]
-
-
-def whole(output):
-    """All that must be equal, to the bit. The order in which a file names tied weights is any."""
-    results = json.loads((output / "results.json").read_text())
-    timing = ("train_seconds", "samples_per_second", "tokens_per_second", "warnings")
-    last = max((output / "checkpoints").glob("step-*"))  # where the best weights, which model/ has, are of before
-    saved = {file.name: tensors(file) for file in last.glob("*.safetensors")}
-    return (
-        {(file, name): tensor.numpy().tobytes() for file, found in saved.items() for name, tensor in found.items()},
-        (output / "model" / "model.safetensors").read_bytes(),
-        (output / "metrics.jsonl").read_text(),
-        {key: value for key, value in results.items() if key not in timing},
-        predictions(output),
-    )
 
 
 def places(task: str, strategy: str) -> tuple[int, ...]:
@@ -81,19 +64,14 @@ CUT = [
 def test_a_resumed_run_equals_the_unbroken_one(tiny, run_of, tmp_path, task, strategy, step):
     recipe = tiny(task)
     overrides = resumable(task, recipe, strategy)
-    unbroken = run_of(recipe, *overrides)
-    cut(unbroken, tmp_path / "cut", step)
-    train(recipe, tmp_path / "cut", *overrides)
-    assert whole(tmp_path / "cut") == whole(unbroken)
+    asked = hfft.Recipe.from_dict(recipe, *overrides)
+    check_resume(asked, tmp_path, [step], run_of(recipe, *overrides), trusted(recipe))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "adagrad", "rmsprop", "torch.optim:NAdam"])
 def test_every_optimizer_resumes_exactly(tiny, tmp_path, optimizer):
     overrides = [*KEPT, f"optim.name={optimizer}", "optim.lr=1e-3", "train.epochs=1"]
-    train(tiny("text-classification"), tmp_path / "whole", *overrides, trust=True)
-    cut(tmp_path / "whole", tmp_path / "cut", 4)
-    train(tiny("text-classification"), tmp_path / "cut", *overrides, trust=True)
-    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+    check_resume(hfft.Recipe.from_dict(tiny("text-classification"), *overrides), tmp_path, [4], trust=True)
 
 
 KILLED: list[Any] = [("text-classification", 0), ("mixed-images", 2), ("outside", 2)]
@@ -112,7 +90,7 @@ def test_a_run_killed_inside_an_epoch_goes_on_as_if_nothing_had_happened(tiny, t
     printed = finished(launch(tiny(task), tmp_path / "killed", *overrides))
     assert "Going on after step" in printed
     train(tiny(task), tmp_path / "whole", *overrides, "data.workers=0")
-    assert whole(tmp_path / "killed") == whole(tmp_path / "whole")
+    assert_same_run(tmp_path / "killed", tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
@@ -144,13 +122,13 @@ def test_a_signal_stops_with_a_checkpoint_of_that_very_step(tiny, tmp_path, star
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tiny, run_of, tmp_path):
     recipe = tiny("text-classification")
     unbroken = run_of(recipe, *KEPT)
-    cut(unbroken, tmp_path / "cut", 9)
+    cut_off(unbroken, tmp_path / "cut", 9)
     weights = tmp_path / "cut" / "checkpoints" / "step-00000009" / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
     train(recipe, tmp_path / "cut", *KEPT)
-    assert whole(tmp_path / "cut") == whole(unbroken)
+    assert_same_run(tmp_path / "cut", unbroken)
     warnings = json.loads((tmp_path / "cut" / "results.json").read_text())["warnings"]
     assert any("step-00000009 is damaged and passed over" in warning for warning in warnings)
 
@@ -178,7 +156,7 @@ def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
     train(recipe, tmp_path / "run", *even, "train.epochs=2")
     train(recipe, tmp_path / "whole", *even, "train.epochs=2")
     assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 16
-    assert whole(tmp_path / "run") == whole(tmp_path / "whole")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
     with pytest.raises(SetupError, match=r"is of step 16, but the recipe ends at step 8. A run can be made longer"):
         train(recipe, tmp_path / "run", *even, "train.epochs=1")
 
@@ -231,7 +209,7 @@ def test_a_signal_while_scoring_loses_no_evaluation(tiny, tmp_path, monkeypatch,
     state = json.loads((tmp_path / "cut" / "checkpoints" / "step-00000010" / "state.json").read_text())
     assert (state["progress"]["evaluated_step"], state["progress"]["seconds"] > 0) == (5, True)
     train(recipe, tmp_path / "cut", *overrides)
-    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+    assert_same_run(tmp_path / "cut", tmp_path / "whole")
     assert json.loads((tmp_path / "cut" / "results.json").read_text())["train_seconds"] > 0
 
 
@@ -253,16 +231,16 @@ def test_a_signal_while_a_run_waits_for_a_batch_stops_it(tiny, tmp_path, monkeyp
 def test_a_run_can_go_on_from_an_older_checkpoint(tiny, run_of, tmp_path):
     recipe = tiny("text-classification")
     unbroken = run_of(recipe, *KEPT)
-    cut(unbroken, tmp_path / "cut", 20)
+    cut_off(unbroken, tmp_path / "cut", 20)
     (tmp_path / "cut" / "checkpoints" / "step-00000019" / "state.json").write_text("{")
     train(recipe, tmp_path / "cut", *KEPT, resume="step-00000006")
-    assert whole(tmp_path / "cut") == whole(unbroken)
+    assert_same_run(tmp_path / "cut", unbroken)
 
 
 def test_a_damaged_row_of_metrics_is_passed_over_with_a_warning(tiny, run_of, tmp_path):
     recipe = tiny("text-classification")
     unbroken = run_of(recipe, *KEPT)
-    cut(unbroken, tmp_path / "cut", 9)
+    cut_off(unbroken, tmp_path / "cut", 9)
     rows = (unbroken / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "cut" / "metrics.jsonl").write_bytes(b"".join([rows[0], b"\xff" + rows[1], rows[2][3:], *rows[3:]]))
     train(recipe, tmp_path / "cut", *KEPT)
@@ -274,11 +252,11 @@ def test_a_damaged_row_of_metrics_is_passed_over_with_a_warning(tiny, run_of, tm
 def test_damaged_best_weights_are_not_gone_on_with(tiny, run_of, tmp_path):
     recipe = tiny("text-classification")
     unbroken = run_of(recipe, *KEPT)
-    cut(unbroken, tmp_path / "cut", 9)
+    cut_off(unbroken, tmp_path / "cut", 9)
     best = next((tmp_path / "cut" / "checkpoints").glob("best-*")) / "model.safetensors"
     best.write_bytes(best.read_bytes()[:-8])
     train(recipe, tmp_path / "cut", *KEPT)
-    assert whole(tmp_path / "cut") == whole(unbroken)
+    assert_same_run(tmp_path / "cut", unbroken)
 
 
 def elsewhere(recipe, place):

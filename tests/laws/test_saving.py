@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 import hfft
-from tests.laws.kinds import assert_adapter_gives_what_merged_does, assert_alike, kind_of, questions
-from tests.laws.runs import ENDS, LAWFUL, keep_best, predictions, train, trusted
+from hfft.testing import assert_alike, check_repeats, predictions
+from tests.laws.kinds import assert_adapter_gives_what_merged_does, kind_of, questions
+from tests.laws.runs import ENDS, LAWFUL, keep_best, trusted
 from tests.tiny import VARIANTS
 
 IN_WINDOWS = ("windows", "long-documents", "long-contexts")  # which plain transformers does not read
@@ -48,9 +49,5 @@ def test_no_file_for_others_names_a_path_of_this_machine(tiny, trained, task, st
 
 @pytest.mark.parametrize("task", LAWFUL)
 def test_the_written_recipe_repeats_the_run(tiny, tmp_path, task):
-    recipe = tiny(task)
-    train(recipe, tmp_path / "first", keep_best(task, recipe), "data.workers=0", "train.epochs=1")
-    again = hfft.Recipe.load(tmp_path / "first" / "recipe.yaml")
-    hfft.train(again, output=tmp_path / "second", quiet=True, trust=trusted(recipe))
-    for name in ("recipe.yaml", "metrics.jsonl", "parameters.json", "model/model.safetensors"):
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    short = hfft.Recipe.from_dict(tiny(task), keep_best(task, tiny(task)), "train.epochs=1")
+    check_repeats(short, tmp_path, trusted(tiny(task)))

@@ -9,8 +9,9 @@ import pytest
 
 import hfft
 from hfft.errors import SetupError
+from hfft.testing import predictions
 from tests.laws.kinds import kind_of, split_file
-from tests.laws.runs import FEW_TASKS, keep_best, predictions, train, trusted
+from tests.laws.runs import FEW_TASKS, keep_best, train, trusted
 
 SEEDS = ["train.seeds=[0, 7, 3]", "train.epochs=1"]
 

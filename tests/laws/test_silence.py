@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from hfft.cli import main
-from tests.laws.runs import events, train
+from hfft.testing import events
+from tests.laws.runs import train
 from tests.tiny import labelled_texts, write_csv
 
 

@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.laws.kinds import assert_adapter_gives_what_merged_does, assert_alike, kind_of, questions
-from tests.laws.runs import (
-    STRATEGIC,
-    STRATEGIES,
-    assembled,
-    cut,
-    finished,
-    keep_best,
-    launch,
-    losses,
-    no_dropout,
-    predictions,
-    train,
-    tuning,
-)
-from tests.laws.test_resuming import whole
-from tests.laws.told import moves_as_told, started
+from hfft.testing import assert_alike, assert_same_run, check_groups, check_moves, cut_off, losses, predictions
+from tests.laws.kinds import assert_adapter_gives_what_merged_does, kind_of, questions
+from tests.laws.runs import STRATEGIC, STRATEGIES, assembled, finished, keep_best, launch, no_dropout, train, tuning
 
 STEPS = 10
 LENGTH = ["train.epochs=null", f"train.steps={STEPS}", "train.checkpoint_every=1", "train.keep_checkpoints=99"]
@@ -71,12 +57,12 @@ SHARED = [pytest.param(*case, marks=[] if case in HERE else pytest.mark.wide) fo
 def test_two_processes_are_one_run_with_every_strategy(tiny, tmp_path, task, strategy):
     recipe, overrides = given(tiny, task, strategy)
     overrides += [*no_dropout(task), *(["tune.adapter.dropout=0"] if strategy == "lora" else [])]
-    start = started(assembled(recipe, *overrides))
+    start = check_groups(assembled(recipe, *overrides))
     finished(launch(recipe, tmp_path / "run", *overrides, processes=2))
-    assert moves_as_told(start, tmp_path / "run") == STEPS
-    cut(tmp_path / "run", tmp_path / "cut", CUTS[0] if strategy in CHANGING else CUTS[1])
+    assert check_moves(start, tmp_path / "run") == STEPS
+    cut_off(tmp_path / "run", tmp_path / "cut", CUTS[0] if strategy in CHANGING else CUTS[1])
     finished(launch(recipe, tmp_path / "cut", *overrides, processes=2))
-    assert whole(tmp_path / "cut") == whole(tmp_path / "run")
+    assert_same_run(tmp_path / "cut", tmp_path / "run")
     train(recipe, tmp_path / "one", *overrides)
     assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "one"), rel=1e-5, abs=1e-5)
 
@@ -85,9 +71,9 @@ def keeps_the_laws(tiny, plain, place, task, strategy, *more):
     """Laws 3 to 6, of one process."""
     recipe, overrides = given(tiny, task, strategy)
     overrides += more
-    start = started(assembled(recipe, *overrides))
+    start = check_groups(assembled(recipe, *overrides))
     train(recipe, place / "run", *overrides)
-    assert moves_as_told(start, place / "run") == STEPS
+    assert check_moves(start, place / "run") == STEPS
     goes_on(recipe, overrides, place, CUTS if more or strategy in CHANGING else CUTS[1:])
     is_saved(task, recipe, plain, place)
 
@@ -95,9 +81,9 @@ def keeps_the_laws(tiny, plain, place, task, strategy, *more):
 def goes_on(recipe, overrides, place, cuts):
     """Law 3: cut where a phase begins and amid one, a resumed run equals the unbroken one to the bit."""
     for step in cuts:
-        cut(place / "run", place / f"cut{step}", step)
+        cut_off(place / "run", place / f"cut{step}", step)
         train(recipe, place / f"cut{step}", *overrides)
-        assert whole(place / f"cut{step}") == whole(place / "run")
+        assert_same_run(place / f"cut{step}", place / "run")
 
 
 def is_saved(task, recipe, plain, place):

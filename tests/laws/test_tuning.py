@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hfft.testing import check_groups, check_moves, tensors
 from hfft.tuning.blocks import plain_name
-from tests.laws.runs import CASES, assembled, resumable, tensors, train, tuning, unscored
-from tests.laws.told import moves_as_told, started
+from tests.laws.runs import CASES, assembled, resumable, train, tuning, unscored
 from tests.tiny import EXAMPLES
 
 EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
@@ -17,7 +17,7 @@ EXTREMES = ["optim.warmup=0", "optim.schedule=constant"]
 @pytest.mark.parametrize(("task", "strategy"), CASES)
 def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, task, strategy):
     made = assembled(unscored(tiny(task)), *tuning(task, strategy), *EXTREMES)
-    started(made)
+    check_groups(made)
     assert all(group["lr"] == group["initial_lr"] for group in made.run.optimizer.param_groups)
 
 
@@ -25,8 +25,8 @@ def test_every_parameter_is_in_one_block_and_one_group_as_the_table_says(tiny, t
 def test_frozen_parameters_do_not_move_by_a_bit_and_the_others_do(tiny, run_of, task, strategy):
     recipe = tiny(task)
     overrides = resumable(task, recipe, strategy)
-    start = started(assembled(recipe, *overrides))
-    assert moves_as_told(start, run_of(recipe, *overrides)) == 8
+    start = check_groups(assembled(recipe, *overrides))
+    assert check_moves(start, run_of(recipe, *overrides)) == 8
 
 
 @pytest.mark.parametrize("task", [*EXAMPLES, "outside"])

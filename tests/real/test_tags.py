@@ -14,7 +14,7 @@ import pytest
 from seqeval import metrics
 
 import hfft
-from tests.laws.runs import losses, predictions
+from hfft.testing import losses, predictions
 
 FOLDER = Path(os.environ.get("HFFT_DATA", "HFFT_DATA is not set"), "token_classification", "wnut17")
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "minilm_wnut17.yaml"

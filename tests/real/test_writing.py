@@ -11,7 +11,7 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
 import hfft
-from tests.laws.runs import losses, predictions
+from hfft.testing import losses, predictions
 from tests.real.tiny_translator import make
 
 DATA = Path(os.environ.get("HFFT_DATA", "HFFT_DATA is not set"))

@@ -19,14 +19,10 @@ from hfft.data.loaders import Batch, Examples, Views
 from hfft.errors import DataError
 from hfft.models.image_size import for_size, require_colours, require_fit, seen_size, set_size
 from hfft.models.pretrained import Pretrained
-from hfft.tasks.answers import Purpose
+from hfft.tasks.answers import Purpose, pipeline_usage
 from hfft.tasks.classification import Classification
 from hfft.tasks.image_classification.views import MIX, AugmentOptions, draw_mix, generator_of, mixed, training_view
 from hfft.tasks.problems.problem import ProblemOptions
-
-USE = """from transformers import pipeline
-
-pipeline("image-classification", model="path/to/model")("photo.jpg")"""
 
 
 class Options(ProblemOptions):
@@ -58,7 +54,7 @@ class ImageClassification(Classification):
 
     Options: ClassVar[type[BaseModel]] = Options
     auto_class = AutoModelForImageClassification
-    usage = USE
+    usage = pipeline_usage("image-classification", "photo.jpg")
     purpose = Purpose(
         "One label, several labels or numbers for each image.",
         "image, label; or a folder with a subfolder for each label",

@@ -127,6 +127,7 @@ class Seq2Seq(Task):
         return pad_pairs(rows, self.processor)
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
+        """The mean over tokens, of which `weight`, as the class has it, is the number."""
         labels = batch["labels"]
         shifted = generation.decoder_inputs(model, labels)
         logits = model(**generation.model_inputs(model, batch), decoder_input_ids=shifted, use_cache=False).logits

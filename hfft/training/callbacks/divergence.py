@@ -1,4 +1,4 @@
-"""Runs that diverge: steps that are called off are counted, too many of them end a run, and no NaN is kept."""
+"""Runs that diverge: steps that are skipped are counted, too many of them end a run, and no NaN is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def note_steps(progress: Progress, first: int, moved: Iterable[bool]) -> None:
     """Counts steps, of which `first` is the number of the first; what is counted is in the progress.
 
     Raises:
-        TrainingError: Too many in a row were called off.
+        TrainingError: Too many in a row were skipped.
     """
     longest: tuple[int, int] | None = None
     for step, did_move in enumerate(moved, start=first):
@@ -41,7 +41,7 @@ def note_steps(progress: Progress, first: int, moved: Iterable[bool]) -> None:
 
 
 def require_answers(progress: Progress, split: str, answered: int, asked: int) -> None:
-    """Looks whether a run has diverged: nothing that is scored has an answer, and the last step was called off.
+    """Looks whether a run has diverged: nothing that is scored has an answer, and the last step was skipped.
 
     Raises:
         Diverged: It has.
@@ -93,7 +93,7 @@ def _not_finite(model: nn.Module, averages: Mapping[str, Tensor]) -> list[str]:
 
 
 def skips_told(progress: Progress) -> list[str]:
-    """The warning that steps were called off, where some were."""
+    """The warning that steps were skipped, where some were."""
     if not progress.skipped:
         return []
     share = f"{progress.skipped} of {progress.step} steps ({progress.skipped / progress.step:.1%})"

@@ -23,8 +23,8 @@ class Average:
     """An exponential moving average of the weights that learn (Polyak and Juditsky 1992), from where they start.
 
     After step n it becomes d x average + (1 - d) x weights, d = min(decay, (1 + n) / (10 + n)): the warm-up of
-    TensorFlow's ExponentialMovingAverage, so that a short run is not held back by its first weights. A step that was
-    called off left the weights as they were, and the average moves towards those. The running statistics of BatchNorm
+    TensorFlow's ExponentialMovingAverage, so that a short run is not held back by its first weights. A skipped step
+    left the weights as they were, and the average moves towards those. The running statistics of BatchNorm
     are averaged alike, for those of the plain weights do not belong to averaged ones (timm's ModelEmaV2 does so too).
 
     All processes hold the same, without a word between them: they have the same weights. (Statistics of BatchNorm

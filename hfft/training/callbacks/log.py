@@ -125,7 +125,7 @@ class Log:
         return {**_place(run, report.step), "event": "train", **values}
 
     def _skip(self, run: Run, report: StepReport) -> dict[str, Any]:
-        """The row of a step that was called off: it has no loss worth the name."""
+        """The row of a step that was skipped: it has no loss worth the name."""
         self.console.say(f"step {report.step}: the gradient is not finite; the step is skipped")
         return {**_place(run, report.step), "event": "skip", "lr": report.lr}
 

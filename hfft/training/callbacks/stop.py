@@ -1,4 +1,4 @@
-"""Stops a run at a step boundary when the machine is taken away or a person presses Ctrl-C, with a checkpoint."""
+"""Stops a run, with a checkpoint of its last step, when the machine is taken away or a person presses Ctrl-C."""
 
 from __future__ import annotations
 

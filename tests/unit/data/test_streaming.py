@@ -18,7 +18,8 @@ from hfft.data.loaders import Cut, Examples
 from hfft.data.sources import stream_hub
 from hfft.data.streaming import Stream, open_stream, require_known_labels, stream_batches
 from hfft.errors import DataError, RecipeError, SetupError
-from tests.laws.runs import finished, launch, losses, no_dropout
+from hfft.testing import losses
+from tests.laws.runs import finished, launch, no_dropout
 from tests.tiny import streaming
 
 BATCH, ROWS, FILES, POOL_BATCHES = 2, 230, 3, 50

@@ -13,7 +13,8 @@ from hfft.errors import RecipeError, SetupError
 from hfft.metrics import weighing
 from hfft.metrics.custom import EvaluateModule, find_metric, refuse_same_names
 from hfft.metrics.weighing import repeated
-from tests.laws.runs import events, train
+from hfft.testing import events
+from tests.laws.runs import train
 
 MODULE = """
 import datasets

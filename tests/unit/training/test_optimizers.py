@@ -1,4 +1,4 @@
-"""Optimizers by name, and a step that is called off without a trace."""
+"""Optimizers by name, and a step that is skipped without a trace."""
 
 from __future__ import annotations
 

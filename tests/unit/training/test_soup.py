@@ -18,6 +18,7 @@ import hfft
 from hfft.errors import RecipeError, Stopped
 from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
+from hfft.testing import assert_same_run, cut_off, events, tensors
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.evaluate import Evaluate
@@ -25,8 +26,7 @@ from hfft.training.callbacks.log import Log
 from hfft.training.evaluation import Evaluator
 from hfft.training.loop import Run
 from hfft.training.soup import greedy_soup, load_mean, soup_doubts
-from tests.laws.runs import cut, events, finished, launch, tensors, train
-from tests.laws.test_resuming import whole
+from tests.laws.runs import finished, launch, train
 
 SCREEN = Console(quiet=True)
 
@@ -167,9 +167,9 @@ def test_a_resumed_run_makes_the_same_soup(tiny, tmp_path, task):
     given = [*SOUP, KEPT, *(["tune.freeze.blocks=1"] if task == "conv" else [])]
     train(tiny(task), tmp_path / "whole", *given)
     for step in (9, 16):
-        cut(tmp_path / "whole", tmp_path / f"cut{step}", step)
+        cut_off(tmp_path / "whole", tmp_path / f"cut{step}", step)
         train(tiny(task), tmp_path / f"cut{step}", *given)
-        assert whole(tmp_path / f"cut{step}") == whole(tmp_path / "whole")
+        assert_same_run(tmp_path / f"cut{step}", tmp_path / "whole")
 
 
 def test_a_signal_while_the_soup_is_tasted_leaves_the_run_as_it_was(tiny, tmp_path, monkeypatch):
@@ -188,7 +188,7 @@ def test_a_signal_while_the_soup_is_tasted_leaves_the_run_as_it_was(tiny, tmp_pa
             train(recipe, tmp_path / "cut", *SOUP)
     assert not (tmp_path / "cut" / "results.json").exists()
     train(recipe, tmp_path / "cut", *SOUP)
-    assert whole(tmp_path / "cut") == whole(tmp_path / "whole")
+    assert_same_run(tmp_path / "cut", tmp_path / "whole")
 
 
 def test_two_processes_make_the_soup_of_one(tiny, tmp_path):

@@ -8,8 +8,9 @@ from torch import nn
 
 import hfft
 from hfft.errors import RecipeError
+from hfft.testing import tensors
 from hfft.tuning.train_mode import StatisticsBefore, batch_norm_warnings, batch_norms, slow_down
-from tests.laws.runs import assembled, tensors, train
+from tests.laws.runs import assembled, train
 from tests.tiny import mobilenet_v2
 
 SHORT = ["train.epochs=null", "train.steps=3"]

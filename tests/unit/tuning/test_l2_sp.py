@@ -10,9 +10,10 @@ from accelerate import Accelerator
 from torch import nn
 
 from hfft.errors import RecipeError
+from hfft.testing import losses, tensors
 from hfft.training.loop import Run, train_step
 from hfft.tuning.l2_sp import Anchor, anchored_names
-from tests.laws.runs import assembled, finished, launch, losses, tensors, train
+from tests.laws.runs import assembled, finished, launch, train
 
 ALPHA = 0.5
 PLAIN = ["model.dropout=0", "optim.name=sgd", "optim.lr=0.1", "optim.schedule=constant", "optim.warmup=0"]

@@ -17,8 +17,9 @@ from transformers import GenerationConfig
 import hfft
 from hfft.errors import DataError, ModelError, RecipeError, SetupError
 from hfft.tasks.seq2seq.generation import Generation, complete
+from hfft.testing import events, predictions
 from hfft.workflows.build import build, resolve
-from tests.laws.runs import assembled, events, predictions, train
+from tests.laws.runs import assembled, train
 from tests.tiny import bart, gpt2
 
 SHORT = ["train.epochs=null", "train.steps=2"]

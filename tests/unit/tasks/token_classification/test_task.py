@@ -43,7 +43,7 @@ from hfft.tasks.token_classification.documents import without_overlaps
 from hfft.tasks.token_classification.options import Options
 from hfft.tasks.token_classification.schemes import Span
 from hfft.tasks.token_classification.task import TokenClassification
-from tests.laws.runs import predictions
+from hfft.testing import predictions
 from tests.tiny import bert, gpt2, modernbert, roberta_bytes, write_jsonl
 from tests.tiny.tokenizers import byte_pair_merges, byte_pairs
 from tests.tiny.words import SIGNS
