@@ -23,7 +23,7 @@ from hfft.workflows.environment import make_accelerator
 from hfft.workflows.finished import open_finished
 from hfft.workflows.plan import Plan, make_plan
 from hfft.workflows.predict import Evaluation, answer, score
-from hfft.workflows.resume import doubts_of_going_on, what_is_whole
+from hfft.workflows.resume import resume_warnings, what_is_whole
 from hfft.workflows.samples import require_pictures, write_samples
 from hfft.workflows.seeds import train_seeds
 from hfft.workflows.sizes import lack_of_room
@@ -142,7 +142,7 @@ def plan(
         write_samples(setup, samples)
     folder = RunFolder(output or Path("runs", resolved.recipe.name))
     lack = lack_of_room(setup, folder)
-    setup.warnings += [*doubts_of_going_on(folder, setup), *([lack] if lack is not None else [])]
+    setup.warnings += [*resume_warnings(folder, setup), *([lack] if lack is not None else [])]
     return make_plan(setup)
 
 

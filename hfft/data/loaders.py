@@ -138,7 +138,7 @@ def load(
             yield part, drawn
 
     with told_of_workers(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # `worker_doubts` says it
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # `worker_warnings` says it
         loader = DataLoader(
             _Rows(examples, collate),  # type: ignore[arg-type]
             batch_sampler=rows(),  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def worker_doubts(workers: int) -> list[str]:
+def worker_warnings(workers: int) -> list[str]:
     """A warning where more processes load batches than there are cores, for as many beside each training process."""
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # on this machine
     if workers * processes <= cores():

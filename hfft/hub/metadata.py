@@ -16,7 +16,7 @@ from hfft.recipe import Recipe
 from hfft.tasks.task import Task
 
 KNOWN_METRICS = {"mcc": "matthews_correlation", "r2": "r_squared", "pearson": "pearsonr", "spearman": "spearmanr"}
-"""What the Hub calls metrics that have another name there; others have their own, without what stands behind it."""
+"""What the Hub calls metrics that have another name there; others go by their own, without an average (`_macro`)."""
 
 SELECTED = " (selected: weights or thresholds were chosen by this split)"
 

@@ -1,6 +1,7 @@
 """Scores of one label per example, as scikit-learn defines them, for many resamples at once.
 
-Everything but ROC-AUC follows from the confusion matrix; a resample of the examples is a column of weights.
+Everything but ROC-AUC follows from the confusion matrix. A resample is a column of weights: how often each example was
+drawn.
 Names with a slash belong to one label: `f1/positive`.
 """
 
@@ -27,9 +28,9 @@ def classification_weighted(
 
     With more than five labels, `top5_accuracy`: how often the truth is among the five likeliest.
 
-    Averages run over the labels that occur in answers or truths, as in scikit-learn; 0/0 counts as 0. ROC-AUC is that
-    of the second label where there are two, else the mean over labels of one against the rest; it is left out where
-    the truths lack a label.
+    Averages run over the labels that occur in answers or truths, as in scikit-learn; 0/0 counts as 0, where it has
+    no value too. ROC-AUC is that of the second label where there are two, else the mean over labels of one against
+    the rest; it is left out where the truths lack a label.
 
     Args:
         answers: Label names.
@@ -42,7 +43,7 @@ def classification_weighted(
     occurring = np.union1d(answered, true)
     names = [label for label, occurs in zip(labels, np.isin(range(len(labels)), occurring), strict=True) if occurs]
     places = np.searchsorted(occurring, answered), np.searchsorted(occurring, true)
-    wrong = len(occurring)  # a group of its own, which nobody asks for
+    wrong = len(occurring)  # a further group for answers that are wrong, which is cut off again
     groups = np.where(answered == true, places[1], wrong), *places
     sums = [adding(group, len(occurring) + 1) for group in groups]
     rankings = []
@@ -101,6 +102,7 @@ def _scores(
     """
     right, answered, true = ((matrix @ counts)[: len(labels)] for matrix in sums)
     total = counts.sum(0)
+    # The first one is the headline; the first three stand on the line of an evaluation.
     scores = {"accuracy": right.sum(0) / total, "mcc": _mcc(right, answered, true, total)}
     if among is not None:
         scores[f"top{TOP}_accuracy"] = among @ counts / total

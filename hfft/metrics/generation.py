@@ -21,8 +21,6 @@ from hfft.metrics.weighing import Weighted
 
 GenerationMetric = Literal["rouge", "bleu", "chrf", "ter"]
 
-LOWER_IS_BETTER = frozenset({"ter"})
-
 BOUNDS = {
     **dict.fromkeys(("bleu", "chrf"), (0.0, 100.0)),
     **dict.fromkeys(("ter", "length_ratio"), (0.0, math.inf)),

@@ -46,11 +46,12 @@ class Weighted:
 
     Attributes:
         examples: How many there are.
-        values: From weights of `(examples, columns)`, values of `(columns,)` by name; always the same names, a value
-            that is not defined is NaN.
+        values: From weights of `(examples, columns)`, values of `(columns,)` by name; always the same names. A value
+            is NaN where there is no such score, as of a label that a resample lacks.
         shares: The scores that are shares of the examples, where each counts once.
-        bounds: Between which values a score lies, by its name without a label.
-        usual_bounds: Of scores that `bounds` does not name; None where nothing is known.
+        bounds: Between which values a score lies, such as `{"mcc": (-1, 1)}`; the name before a slash stands for
+            the score of every label.
+        usual_bounds: Those of all scores that `bounds` does not name; None where nothing is known.
     """
 
     examples: int

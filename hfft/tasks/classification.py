@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -30,7 +30,6 @@ class Classification(Task):
     each example is its own.
     """
 
-    lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "rmse", "mae", "hamming_loss"})
     problem: Problem
 
     @property

@@ -22,6 +22,7 @@ from hfft.data.findings import Finding
 from hfft.data.loaders import Batch, Examples, Views
 from hfft.data.tokenization import longest_input, pad, token_counts
 from hfft.errors import DataError
+from hfft.metrics import LOWER_IS_BETTER
 from hfft.metrics.weighing import Scores, Weighted, repeated
 from hfft.models.pretrained import Pretrained
 from hfft.tasks.answers import NOT_FINITE, Answer, Notes, Output, Purpose, ScoringDefaults, is_answered
@@ -110,7 +111,7 @@ class Task:
     purpose: ClassVar[Purpose | None] = None
     """What it is for, for `hfft tasks`."""
 
-    lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    lower_is_better: ClassVar[frozenset[str]] = LOWER_IS_BETTER
     """Names of scores of which less is better."""
 
     unranked: ClassVar[frozenset[str]] = frozenset()

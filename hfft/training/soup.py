@@ -113,7 +113,7 @@ def load_mean(run: Run, files: Sequence[Path]) -> None:
             places[name].copy_(first)
 
 
-def soup_doubts(size: int, cadence: Cadence) -> list[str]:
+def soup_warnings(size: int, cadence: Cadence) -> list[str]:
     """Warns before training of a soup of more weights than the run will have evaluations.
 
     Args:

@@ -14,7 +14,7 @@ from datasets import Dataset
 
 from hfft.data.checks import rows_named_as_in_train
 from hfft.data.fingerprint import fingerprint, fingerprint_of_first
-from hfft.data.loaders import Cut, Examples, train_batches, worker_doubts
+from hfft.data.loaders import Cut, Examples, train_batches, worker_warnings
 from hfft.data.sampling import Budget, smallest_part, steps_per_epoch
 from hfft.data.streaming import Stream, stream_batches
 from hfft.errors import RecipeError
@@ -200,7 +200,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
             *resolved.warnings,
             *warnings,
             *without_effect(recipe, evaluators, pretrained, length),
-            *worker_doubts(recipe.data.workers),
+            *worker_warnings(recipe.data.workers),
             *new_head(head, model.config),
             *map(str, prepared.findings),
         ],

@@ -8,7 +8,7 @@ from typing import Any
 from hfft.models.pretrained import Pretrained, head_is_new
 from hfft.recipe import Recipe
 from hfft.training.callbacks.cadence import Cadence
-from hfft.training.soup import soup_doubts
+from hfft.training.soup import soup_warnings
 from hfft.tuning.apply import Length
 
 
@@ -32,7 +32,7 @@ def without_effect(recipe: Recipe, scored: Collection[str], pretrained: Pretrain
     if recipe.eval.slices and not scored:
         warnings.append("eval.slices has no effect: there is nothing to score.")
     if recipe.train.soup is not None and "eval" in scored:
-        warnings += soup_doubts(recipe.train.soup, Cadence(recipe.train.eval_every, length.per_epoch, length.total))
+        warnings += soup_warnings(recipe.train.soup, Cadence(recipe.train.eval_every, length.per_epoch, length.total))
     if recipe.train.eval_every is not None and "eval" not in scored:
         warnings.append("train.eval_every has no effect: there is no eval split.")
     if recipe.model.new_head and not pretrained.has_head:

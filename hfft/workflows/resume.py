@@ -227,7 +227,7 @@ def jumps(extended: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def doubts_of_going_on(folder: RunFolder, setup: Setup) -> list[str]:
+def resume_warnings(folder: RunFolder, setup: Setup) -> list[str]:
     """Warnings of a learning rate that would jump if the run in a folder went on; none where it would not."""
     if not folder.recipe.exists():
         return []

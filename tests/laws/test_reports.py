@@ -12,8 +12,6 @@ import pytest
 from hfft.io.run_folder import RunFolder, read_json, scored_splits
 from hfft.reports.facts import write_report
 from hfft.reports.html.numbers import score_text
-from hfft.reports.html.scores import ERRORS
-from hfft.tasks.classification import Classification
 from hfft.testing import predictions
 from tests.tiny import TASKS
 
@@ -104,7 +102,3 @@ def test_texts_of_the_data_are_no_markup_in_the_page(trained, task, tmp_path):
     assert MARKUP not in page
     assert unescape(page).count(MARKUP) > (10 if texts else 1)
     assert texts == (task != "image-classification")
-
-
-def test_the_weakest_labels_come_first_by_what_tasks_know_of_their_scores():
-    assert Classification.lower_is_better == ERRORS

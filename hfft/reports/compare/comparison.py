@@ -27,7 +27,7 @@ from hfft.reports.compare.statistics import (
     swapped,
     tango,
 )
-from hfft.reports.compare.verdicts import ROUNDED, changed_since, covers, doubts, sentence, verdict
+from hfft.reports.compare.verdicts import ROUNDED, changed_since, covers, sentence, verdict, warnings_of
 from hfft.tasks.scores import Scored, interval_entry
 
 
@@ -116,7 +116,7 @@ def _against(measure: Measure, first: Read, other: Read) -> Against:
         changed=changed(first.answered, other.answered, exact, telling, less),
         settings=settings,
         machine=machine_rows(first.run, other.run),
-        warnings=doubts(measure, first.run, other.run, settings),
+        warnings=warnings_of(measure, first.run, other.run, settings),
     )
 
 

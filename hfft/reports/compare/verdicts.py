@@ -74,7 +74,7 @@ def covers(first: Run, other: Run, paired: bool) -> str:
     return f"The intervals cover the draw of the examples and that of the seeds, {how}."
 
 
-def doubts(measure: Measure, first: Run, other: Run, settings: Sequence[Row]) -> list[str]:
+def warnings_of(measure: Measure, first: Run, other: Run, settings: Sequence[Row]) -> list[str]:
     """What makes a comparison doubtful: scores that run high, and settings that cannot be told apart."""
     found, split = [], measure.split
     chosen = [

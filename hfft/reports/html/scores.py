@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 from urllib.parse import quote
 
-from hfft.metrics import OTHER_AVERAGES
+from hfft.metrics import LOWER_IS_BETTER, OTHER_AVERAGES
 from hfft.metrics.intervals import WHY_NONE
 from hfft.reports.html.numbers import NOTHING, domain_of, entry_cell, entry_strip, range_text, score_text
 from hfft.reports.html.parts import Cell, Section, Table
@@ -19,7 +19,6 @@ WHOLE, WEAKEST = 30, 15  # so many labels are shown at once; of more, so many of
 
 SEEDS_ALONE = "over seeds alone, the examples as they are"
 
-ERRORS = frozenset({"mse", "rmse", "mae", "hamming_loss"})
 """Scores of single labels of which more is worse."""
 
 
@@ -184,7 +183,7 @@ def labels_part(labels: Sequence[Facts], id_: str) -> Section:
     """The scores of single labels, the weakest first, with their intervals as bars."""
     metrics = list(dict.fromkeys(name for row in labels for name in row if name not in ("label", "examples")))
     metrics.sort(key=lambda name: name != "f1")
-    sign = -1 if metrics and metrics[0] in ERRORS else 1
+    sign = -1 if metrics and metrics[0] in LOWER_IS_BETTER else 1
     ordered = sorted(labels, key=lambda row: _value(row.get(metrics[0]), sign) if metrics else 0.0)
     shown = ordered if len(ordered) <= WHOLE else ordered[:WEAKEST]
     everything = sorted(labels, key=lambda row: str(row["label"]).lower())

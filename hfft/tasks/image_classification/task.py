@@ -96,9 +96,9 @@ class ImageClassification(Classification):
 
     def findings(self, inputs: Mapping[str, Dataset], labels: Sequence[Any]) -> list[checks.Finding]:
         found = repeated_images(self.looked, [checks.hashable(label) for label in labels])
-        doubt = range_doubt(self.processor, self.size)
+        warning = range_warning(self.processor, self.size)
         count = len(inputs["train"])
-        return found if doubt is None else [*found, checks.Finding("range", "train", count, count, doubt)]
+        return found if warning is None else [*found, checks.Finding("range", "train", count, count, warning)]
 
     def describe(
         self, split: str, inputs: Dataset, labels: Sequence[Any], examples: Examples
@@ -194,7 +194,7 @@ def coloured(processor: Any, images: Sequence[Image.Image]) -> Tensor:
     return (pixels - mean) / deviation
 
 
-def range_doubt(processor: Any, size: tuple[int, int]) -> str | None:
+def range_warning(processor: Any, size: tuple[int, int]) -> str | None:
     """Says so where what a model sees is far from the numbers that models are trained on; None where it is not.
 
     Args:

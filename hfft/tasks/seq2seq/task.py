@@ -17,11 +17,10 @@ from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Batch, Examples
 from hfft.errors import RecipeError
 from hfft.metrics.bleu import bleu_scorer
-from hfft.metrics.generation import LOWER_IS_BETTER, generation_weighted, signatures
+from hfft.metrics.generation import generation_weighted, signatures
 from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained, require_decoder
-from hfft.tasks.seq2seq import generation
-from hfft.tasks.seq2seq import postprocess as wording
+from hfft.tasks.seq2seq import generation, postprocess
 from hfft.tasks.seq2seq.options import SummarizationOptions, TranslationOptions, WritingOptions
 from hfft.tasks.seq2seq.pairs import Columns, pad_pairs, pair_findings, pair_lengths, read_sources, read_targets
 from hfft.tasks.seq2seq.reader import Reader, open_reader
@@ -37,7 +36,6 @@ class Seq2Seq(Task):
     Options: ClassVar[type[BaseModel]]
     auto_class = AutoModelForSeq2SeqLM
     output = "text"
-    lower_is_better: ClassVar[frozenset[str]] = LOWER_IS_BETTER
     unranked: ClassVar[frozenset[str]] = frozenset({"length_ratio"})
     scoring: ClassVar[ScoringDefaults] = ScoringDefaults(while_training=500, batch_tokens=8192)
     reads_labels = True
@@ -59,7 +57,7 @@ class Seq2Seq(Task):
         require_decoder(pretrained)
         self.reader = open_reader(self.name, self.options, pretrained)
         self.processor, self.max_length = self.reader.tokenizer, self.reader.limits.source
-        self.usage = wording.usage(self.reader.tongue.prefix, generation.looks_from_the_first(pretrained.config))
+        self.usage = postprocess.usage(self.reader.tongue.prefix, generation.looks_from_the_first(pretrained.config))
 
     def read(self, rows: Dataset, split: str) -> Dataset:
         return Dataset.from_dict({"source": read_sources(rows, split, self.columns)})
@@ -102,7 +100,7 @@ class Seq2Seq(Task):
         sources, targets = inputs["source"][:], [None if label is None else label.text for label in labels]
         found = [] if split == NEW_ROWS else pair_findings(split, sources, labels)
         if split != "train":
-            found += wording.unread_findings(split, targets, self.options)
+            found += postprocess.unread_findings(split, targets, self.options)
         read = "have {tokens} in the source, which the model reads as such"
         written = "have {tokens} in the target: the model learns them as such, and scores are of texts without them"
         found += self.reader.special.findings(split, sources, read)
@@ -139,7 +137,7 @@ class Seq2Seq(Task):
         return [{"answer": None, "error": NOT_FINITE} if tokens is None else {"tokens": tokens} for tokens in found]
 
     def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
-        return wording.in_words(answers, examples.inputs["source"][:], self.processor, self.search)
+        return postprocess.in_words(answers, examples.inputs["source"][:], self.processor, self.search)
 
     def show(self, batch: Batch) -> list[str]:
         labels = batch["labels"].masked_fill(batch["labels"] == IGNORED, self.processor.pad_token_id)
@@ -151,7 +149,9 @@ class Seq2Seq(Task):
 
     def notes(self, split: str, answers: Sequence[Answer], labels: Sequence[Any]) -> Notes:
         signed = signatures(_texts(answers), labels, self.options.metrics, self.options.bleu_tokenize)
-        return wording.notes(split, answers, labels, {"signatures": signed, "generation": self.search.to_diff_dict()})
+        return postprocess.notes(
+            split, answers, labels, {"signatures": signed, "generation": self.search.to_diff_dict()}
+        )
 
     def answer_bytes(self, model: Any, rows: int, length: int) -> int:
         return generation.search_bytes(model.config, self.search, rows, length)

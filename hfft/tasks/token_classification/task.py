@@ -25,8 +25,7 @@ from hfft.metrics.weighing import Weighted
 from hfft.models.pretrained import Pretrained, labels_of
 from hfft.tasks.answers import Purpose
 from hfft.tasks.task import IGNORED, Answer, Notes, Task
-from hfft.tasks.token_classification import encoding
-from hfft.tasks.token_classification import postprocess as wording
+from hfft.tasks.token_classification import encoding, postprocess
 from hfft.tasks.token_classification.checks import document_findings, encoded_findings, summary
 from hfft.tasks.token_classification.documents import Columns, Documents, read_answered, read_documents, scheme_findings
 from hfft.tasks.token_classification.labels import encode_tags, learn, scheme_of_model, weights_of
@@ -73,7 +72,7 @@ class TokenClassification(Task):
         self.processor.model_max_length = self.max_length  # plain transformers then cuts where we do
         self.cut = encoding.cut_of(self.processor, self.max_length, self.options.overlap)
         read = words or encoding.reads_words_as_texts(self.processor)
-        self.usage = wording.usage(self.max_length, self.cut.overlap, read, self.tags)
+        self.usage = postprocess.usage(self.max_length, self.cut.overlap, read, self.tags)
 
     def read(self, rows: Dataset, split: str) -> Dataset:
         documents = read_documents(rows, split, self.columns)
@@ -131,7 +130,7 @@ class TokenClassification(Task):
         ]
 
     def shown_labels(self, labels: Sequence[Any], rows: Dataset) -> Sequence[Any]:
-        return [wording.plain_truth(truth) for truth in labels]
+        return [postprocess.plain_truth(truth) for truth in labels]
 
     def findings(self, inputs: Mapping[str, Dataset], labels: Sequence[Any]) -> list[checks.Finding]:
         return document_findings({split: rows[DOCUMENT][:] for split, rows in inputs.items()}, labels)
@@ -189,18 +188,18 @@ class TokenClassification(Task):
     def postprocess(self, answers: Sequence[Answer], examples: Examples) -> list[Answer]:
         asked = self._documents(examples.rows, examples.labels, examples.inputs[DOCUMENT][:])
         found = zip(answers, asked, strict=True)
-        return [wording.in_words(answer, document, self.tags, self._spans_of) for answer, document in found]
+        return [postprocess.in_words(answer, document, self.tags, self._spans_of) for answer, document in found]
 
     def show(self, batch: Batch) -> list[str]:
         return encoding.shown(batch, self.processor, self.tags)
 
     def weighted(self, answers: Sequence[Answer], labels: Sequence[Any]) -> Weighted:
-        counted = wording.counted(answers, labels, self.scheme, self._spans_of)
+        counted = postprocess.counted(answers, labels, self.scheme, self._spans_of)
         found = entity_weighted(*counted)
-        return replace(found, values=lambda weights: wording.telling(found.values(weights), self._spans_of))
+        return replace(found, values=lambda weights: postprocess.telling(found.values(weights), self._spans_of))
 
     def notes(self, split: str, answers: Sequence[Answer], labels: Sequence[Any]) -> Notes:
-        return wording.notes(split, answers, self.scheme) if self._spans_of is entities_of else Notes()
+        return postprocess.notes(split, answers, self.scheme) if self._spans_of is entities_of else Notes()
 
     @property
     def _spans_of(self) -> SpansOf:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from hfft.data.loaders import Cut, Examples, MicroBatch, Views, cores, load, train_batches, worker_doubts
+from hfft.data.loaders import Cut, Examples, MicroBatch, Views, cores, load, train_batches, worker_warnings
 from hfft.data.sampling import Part, epoch_batches
 from hfft.errors import SetupError
 
@@ -204,6 +204,6 @@ def test_a_worker_that_cannot_go_on_ends_the_wait_for_it(examples, collated, tol
 
 @FORKS
 def test_more_workers_than_cores_are_a_warning_of_ours_alone(examples):
-    assert worker_doubts(cores()) == []
-    assert f"data.workers is {cores() + 1}" in worker_doubts(cores() + 1)[0]
+    assert worker_warnings(cores()) == []
+    assert f"data.workers is {cores() + 1}" in worker_warnings(cores() + 1)[0]
     assert len(list(train_batches(examples, collate, cut(workers=cores() + 1), 0, 3))) == 3

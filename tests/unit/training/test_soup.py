@@ -25,7 +25,7 @@ from hfft.training.callbacks.evaluate import Evaluate
 from hfft.training.callbacks.log import Log
 from hfft.training.evaluation import Evaluator
 from hfft.training.loop import Run
-from hfft.training.soup import greedy_soup, load_mean, soup_doubts
+from hfft.training.soup import greedy_soup, load_mean, soup_warnings
 from tests.laws.runs import finished, launch, train
 
 SCREEN = Console(quiet=True)
@@ -126,7 +126,7 @@ def test_means_are_taken_in_float64_and_equal_weights_stay_to_the_bit(tmp_path):
     ],
 )
 def test_a_soup_of_more_than_there_will_be_is_told_before_training(every, said):
-    found = soup_doubts(3, Cadence(every, 8, 24))
+    found = soup_warnings(3, Cadence(every, 8, 24))
     assert len(found) == len(said)
     assert all(part in text for part, text in zip(said, found, strict=True))
 
