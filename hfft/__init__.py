@@ -9,26 +9,69 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfft.api import Result, evaluate, plan, predict, train
+    from hfft.api import Result, evaluate, load, plan, predict, report, train
+    from hfft.errors import DataError, HfftError, ModelError, RecipeError, SetupError, Stopped, TrainingError
+    from hfft.hub import pull, push
     from hfft.recipe import Recipe
+    from hfft.reports.compare import Comparison, compare
     from hfft.tuning.blocks import Block, blocks
+    from hfft.workflows.model import Model
     from hfft.workflows.plan import Plan
     from hfft.workflows.predict import Evaluation
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Block", "Evaluation", "Plan", "Recipe", "Result", "blocks", "evaluate", "plan", "predict", "train"]
+__all__ = [
+    "Block",
+    "Comparison",
+    "DataError",
+    "Evaluation",
+    "HfftError",
+    "Model",
+    "ModelError",
+    "Plan",
+    "Recipe",
+    "RecipeError",
+    "Result",
+    "SetupError",
+    "Stopped",
+    "TrainingError",
+    "blocks",
+    "compare",
+    "evaluate",
+    "load",
+    "plan",
+    "predict",
+    "pull",
+    "push",
+    "report",
+    "train",
+]
 
 _HOMES = {
     "Block": "hfft.tuning.blocks",
+    "Comparison": "hfft.reports.compare",
+    "DataError": "hfft.errors",
     "Evaluation": "hfft.workflows.predict",
+    "HfftError": "hfft.errors",
+    "Model": "hfft.workflows.model",
+    "ModelError": "hfft.errors",
     "Plan": "hfft.workflows.plan",
-    "Recipe": "hfft.recipe.recipe",
+    "Recipe": "hfft.recipe",
+    "RecipeError": "hfft.errors",
     "Result": "hfft.api",
+    "SetupError": "hfft.errors",
+    "Stopped": "hfft.errors",
+    "TrainingError": "hfft.errors",
     "blocks": "hfft.tuning.blocks",
+    "compare": "hfft.reports.compare",
     "evaluate": "hfft.api",
+    "load": "hfft.api",
     "plan": "hfft.api",
     "predict": "hfft.api",
+    "pull": "hfft.hub",
+    "push": "hfft.hub",
+    "report": "hfft.api",
     "train": "hfft.api",
 }
 
@@ -37,3 +80,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'hfft' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,9 +1,9 @@
-"""What Python users call: `train`, `plan`, `predict`, `evaluate`."""
+"""What Python users call: `train`, `plan`, `load`, `predict`, `evaluate`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ from hfft.io.console import Console, quiet_libraries
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in, scored_splits
 from hfft.recipe import Recipe
+from hfft.reports.facts import write_report
 from hfft.workflows.build import build, resolve
 from hfft.workflows.environment import make_accelerator
 from hfft.workflows.finished import open_finished
+from hfft.workflows.model import Model, Precision, one_device
 from hfft.workflows.plan import Plan, make_plan
 from hfft.workflows.predict import Evaluation, answer, score
 from hfft.workflows.resume import resume_warnings, what_is_whole
@@ -66,8 +68,12 @@ class Result:
         return push(self.folder, repo, private, revision, adapter, overwrite)
 
 
+Settings = Recipe | str | os.PathLike[str] | Mapping[str, Any]
+"""A recipe, the name of its file, or its values."""
+
+
 def train(
-    recipe: Recipe,
+    recipe: Settings,
     output: str | os.PathLike[str] | None = None,
     resume: str = "auto",
     trust: bool = False,
@@ -80,7 +86,7 @@ def train(
     With several processes all of them call it; the main one writes and prints.
 
     Args:
-        recipe: What to learn.
+        recipe: What to learn: a recipe, the name of its file, or a dict of its settings.
         output: The run folder; by default `runs/NAME`.
         resume: "auto" goes on from the newest whole checkpoint of the folder; "never" wants a new folder; else the
             name or path of a checkpoint of the folder.
@@ -94,7 +100,7 @@ def train(
         Stopped: A signal came; the folder has a checkpoint of that very step.
     """
     quiet_libraries()
-    resolved = resolve(recipe, trust)
+    resolved = resolve(_recipe(recipe), trust)
     accelerator = make_accelerator(accelerator)
     console = Console(quiet=quiet or not accelerator.is_main_process, verbose=verbose)
     console.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
@@ -115,7 +121,7 @@ def train(
 
 
 def plan(
-    recipe: Recipe,
+    recipe: Settings,
     trust: bool = False,
     accelerator: Accelerator | None = None,
     samples: str | os.PathLike[str] | None = None,
@@ -134,9 +140,9 @@ def plan(
         HfftError: As `train` would, or there are no images to show.
     """
     quiet_libraries()
-    resolved = resolve(recipe, trust)
+    resolved = resolve(_recipe(recipe), trust)
     if samples is not None:
-        require_pictures(resolved.task, recipe.task.name)
+        require_pictures(resolved.task, resolved.recipe.task.name)
     setup = build(resolved, make_accelerator(accelerator))
     if samples is not None:
         write_samples(setup, samples)
@@ -144,6 +150,38 @@ def plan(
     lack = lack_of_room(setup, folder)
     setup.warnings += [*resume_warnings(folder, setup), *([lack] if lack is not None else [])]
     return make_plan(setup)
+
+
+def _recipe(given: Settings) -> Recipe:
+    if isinstance(given, Recipe):
+        return given
+    return Recipe.from_dict(dict(given)) if isinstance(given, Mapping) else Recipe.load(given)
+
+
+def load(
+    model: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    batch_size: int | None = None,
+    trust: bool = False,
+    device: Any = None,
+    dtype: Precision = "float32",
+) -> Model:
+    """Opens a finished model once, to be asked as often as one likes.
+
+    Args:
+        model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
+        overrides: Changes to the recipe, such as `"task.text=body"`.
+        batch_size: Rows answered at once; rows of like length are put together.
+        trust: Whether code that the recipe names, or the model brings, may run.
+        device: Such as "cpu" or "cuda:1"; by default the accelerator of the machine, where it has one.
+        dtype: Of the weights, and of what is computed: "float32" or "bfloat16".
+
+    Raises:
+        HfftError: The model cannot be read, or there is no such device.
+    """
+    quiet_libraries()
+    place = one_device(device, dtype)
+    return Model(open_finished(str(model), overrides, batch_size, trust, place), str(model))
 
 
 def predict(
@@ -154,45 +192,45 @@ def predict(
     trust: bool = False,
     accelerator: Accelerator | None = None,
 ) -> list[dict[str, Any]]:
-    """Answers texts, images, or the rows of files, with a finished model.
+    """Answers texts, images, or the rows of files, with a finished model. To ask it more than once: `load`.
 
     Args:
-        model: A run folder, or a model of transformers for a task of hfft: a folder, a Hub id, or package://NAME/PATH.
+        model: As for `load`.
         inputs: One or several texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt
             files. Of a model that sees images: pictures of PIL, arrays of numbers from 0 to 255 (height, width, 3), or
             names of image files, of folders of them, or of tables. Or rows as dicts; or a Dataset, or a DataFrame or
             Series of pandas, whose texts are never taken for names of files.
-        overrides: Changes to the recipe, such as `"task.text=body"`.
-        batch_size: Rows answered at once; rows of like length are put together.
-        trust: Whether code that the recipe names, or the model brings, may run.
+        overrides: As for `load`.
+        batch_size: As for `load`.
+        trust: As for `load`.
         accelerator: What to run on.
 
     Returns:
         For each row, in order: `id` (from 0), `input` (of a picture its file's name, where it has one), `answer`, and
-        where there are any `score` and `probabilities`. Where there is no answer, as to an empty text or a picture that
-        cannot be read, it is None, and `error` says why.
+        where there are any `score`, and `probabilities` by label. Where there is no answer, as to an empty text or a
+        picture that cannot be read, it is None, and `error` says why.
 
     Raises:
         HfftError: The model cannot be read, the inputs are of a wrong kind, or not one of them can be answered.
     """
     quiet_libraries()
     finished = open_finished(str(model), overrides, batch_size, trust, make_accelerator(accelerator))
-    return answer(finished, inputs).rows
+    return answer(finished, inputs).require_some().rows
 
 
 def evaluate(
     model: str | os.PathLike[str],
-    *files: str | os.PathLike[str],
+    *data: Any,
     overrides: Sequence[str] = (),
     batch_size: int | None = None,
     trust: bool = False,
     accelerator: Accelerator | None = None,
 ) -> Evaluation:
-    """Scores a finished model on the labelled rows of files, with the metrics and intervals of training.
+    """Scores a finished model on labelled rows, with the metrics and intervals of training.
 
     Args:
         model: As for `predict`.
-        files: As the data of a recipe.
+        data: Names of files, as in a recipe, or one table: a Dataset, a DataFrame of pandas, or a list of dicts.
         overrides: As for `predict`.
         batch_size: As for `predict`.
         trust: As for `predict`.
@@ -203,4 +241,13 @@ def evaluate(
     """
     quiet_libraries()
     finished = open_finished(str(model), overrides, batch_size, trust, make_accelerator(accelerator))
-    return score(finished, [str(file) for file in files])
+    return score(finished, data)
+
+
+def report(run: str | os.PathLike[str]) -> Path:
+    """Writes report.html and report.json of a finished run again, and returns the page.
+
+    Raises:
+        SetupError: There is no finished run, or a file of it cannot be read.
+    """
+    return write_report(RunFolder(run))

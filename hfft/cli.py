@@ -159,7 +159,8 @@ def predict(
     if output is not None:
         check_writable(Path(output))
     finished = open_finished(model, overrides or [], batch_size, trust, make_accelerator())
-    made = answer(finished, read_lines(finished.task, sys.stdin.buffer.read()) if given == ["-"] else given)
+    asked = read_lines(finished.task, sys.stdin.buffer.read()) if given == ["-"] else given
+    made = answer(finished, asked).require_some()
     if output is not None:
         made.save(output)
     else:

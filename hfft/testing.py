@@ -136,7 +136,7 @@ def check_answers(run: Path, file: Path, trust: bool = False) -> None:
     told, scores = predictions(run, "test"), read_json(run / "results.json")["test"]
     answers = api.predict(run, [str(file)], batch_size=5, trust=trust)
     without_truth = [{key: row[key] for key in row if key not in _BESIDE} for row in told]
-    assert_alike([_by_short_name(row) for row in answers], without_truth)
+    assert_alike([_as_in_files(row) for row in answers], without_truth)
     found = api.evaluate(run, file, trust=trust)
     assert_alike(found.rows, told)
     assert set(found.scores) == set(scores)
@@ -303,7 +303,9 @@ def _nan_for_none(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _by_short_name(row: dict[str, Any]) -> dict[str, Any]:
-    """A row whose picture is named as predictions files name it: by its file and the folder around it."""
-    named = isinstance(row.get("input"), str) and Path(row["input"]).is_absolute()
-    return {**row, "input": "/".join(Path(row["input"]).parts[-2:])} if named else row
+def _as_in_files(row: dict[str, Any]) -> dict[str, Any]:
+    """An answer as predictions files have it: probabilities as a list, a picture by its file and the folder around."""
+    asked, chances = row.get("input"), row.get("probabilities")
+    named = {"input": "/".join(Path(asked).parts[-2:])} if isinstance(asked, str) and Path(asked).is_absolute() else {}
+    listed = {"probabilities": list(chances.values())} if isinstance(chances, dict) else {}
+    return {**row, **named, **listed}

@@ -9,7 +9,6 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
 from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, GenerationConfig, PreTrainedModel
 
 from hfft.data.sampling import Budget
@@ -37,7 +36,7 @@ class Finished:
     Attributes:
         task: What it was trained for.
         model: On its device.
-        accelerator: The device, and the precision of the forward pass.
+        accelerator: An Accelerator, or a `hfft.workflows.model.OneDevice`.
         budget: What is answered at once.
         confidence: Of the intervals of scores.
         extra: Further metrics of the recipe.
@@ -45,10 +44,17 @@ class Finished:
 
     task: Task
     model: Any
-    accelerator: Accelerator
+    accelerator: Any
     budget: Budget
     confidence: float
     extra: Sequence[ExtraMetric]
+
+    @property
+    def labels(self) -> list[str]:
+        """What it can answer, in the order of the model's numbers; empty where answers are no labels."""
+        if self.task.output not in ("label", "labels"):
+            return []
+        return [name for _, name in sorted(self.model.config.id2label.items())]
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class OnBase:
 
 
 def open_finished(
-    place: str, overrides: Sequence[str], batch_size: int | None, trust: bool, accelerator: Accelerator
+    place: str, overrides: Sequence[str], batch_size: int | None, trust: bool, accelerator: Any
 ) -> Finished:
     """Loads the model of a run folder, or a model of transformers, and the task it was trained for.
 
@@ -123,7 +129,7 @@ def open_finished(
         overrides: Changes to the recipe, such as `task.text=body`; for a plain model, to the task's defaults.
         batch_size: Rows answered at once; by default the recipe's, or 32.
         trust: Whether code of the recipe or of the model may run.
-        accelerator: What to run on.
+        accelerator: What to run on: an Accelerator, or a `hfft.workflows.model.OneDevice`, whose precision it gets.
 
     Raises:
         HfftError: There is no such model, it has no trained head, or an override does not fit.
@@ -150,7 +156,7 @@ def open_finished(
         model = _adapted(model, pretrained)
     load_modules(extra)
     number_labels(extra, model.config.label2id)
-    model = accelerator.prepare_model(model.to(accelerator.device), evaluation_mode=True)
+    model = model.to(accelerator.device, getattr(accelerator, "dtype", None)).eval()
     settings = recipe.eval.with_defaults(**vars(kind.scoring))
     rows = batch_size or settings.batch_size or (None if settings.batch_tokens else recipe.train.batch_size)
     budget = Budget(rows, None if batch_size else settings.batch_tokens)

@@ -25,7 +25,7 @@ from hfft.tasks.scores import Scored, Table, score_table, show_scores
 from hfft.tasks.task import Task, is_answered
 from hfft.training.evaluation import Evaluator
 from hfft.workflows.finished import Finished
-from hfft.workflows.inputs.reading import read_questions
+from hfft.workflows.inputs.reading import read_labelled, read_questions
 from hfft.workflows.inputs.rows import Questions, questions_of
 
 LEFT_OUT = "the task left it out"
@@ -39,8 +39,8 @@ class Answers:
 
     Attributes:
         rows: One a row: `id` (its number, from 0), `input`, `answer` and what goes with it, as predictions files have
-            them. `input` is missing of a picture without a name. Where there is no answer it is None, and `error` says
-            why.
+            them, but `probabilities` by label. `input` is missing of a picture without a name. Where there is no answer
+            it is None, and `error` says why.
         findings: What the checks found in them, such as texts that were cut.
         seconds: Of tokenizing and answering.
     """
@@ -48,6 +48,13 @@ class Answers:
     rows: list[dict[str, Any]]
     findings: list[str]
     seconds: float
+
+    def require_some(self) -> Answers:
+        """These, or a DataError where there is no answer to any input."""
+        if all("error" in row for row in self.rows):
+            several = f"None of the {len(self.rows)} inputs" if len(self.rows) > 1 else "No input"
+            raise DataError(f"{several} can be answered: {_unanswered(self.rows)}.")
+        return self
 
     def save(self, path: str) -> None:
         """Writes a line of JSON for each row."""
@@ -117,7 +124,7 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     """Answers files or inputs. Rows of like length are batched together; the answers come in the rows' order.
 
     Raises:
-        DataError: As `read_questions`, or not one input can be answered.
+        DataError: As `read_questions`.
     """
     asked = read_questions(finished.task, inputs)
     started = time.perf_counter()
@@ -127,14 +134,18 @@ def answer(finished: Finished, inputs: Any) -> Answers:
         {
             "id": number,
             **({} if shown is None else {"input": shown}),
-            **said.get(number, {"answer": None, "error": faults.get(number, LEFT_OUT)}),
+            **_by_label(said.get(number, {"answer": None, "error": faults.get(number, LEFT_OUT)}), finished.labels),
         }
         for number, shown in enumerate(asked.shown)
     ]
-    if all("error" in row for row in rows):
-        several = f"None of the {len(rows)} inputs" if len(rows) > 1 else "No input"
-        raise DataError(f"{several} can be answered: {_unanswered(rows)}.")
     return Answers(rows, findings, time.perf_counter() - started)
+
+
+def _by_label(row: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """An answer whose probabilities, where it has those of all labels, are by their names."""
+    if not labels or "probabilities" not in row:
+        return row
+    return {**row, "probabilities": dict(zip(labels, row["probabilities"], strict=True))}
 
 
 def _unanswered(rows: Sequence[dict[str, Any]]) -> str:
@@ -147,20 +158,28 @@ def _named(row: dict[str, Any]) -> str:
     return f" {row['input']!r:.60}" if isinstance(row.get("input"), str) else ""
 
 
-def score(finished: Finished, files: Sequence[str]) -> Evaluation:
-    """Answers the rows of files and scores the answers by the labels that stand in them.
+def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
+    """Answers labelled rows and scores the answers.
+
+    Args:
+        finished: The model.
+        data: Names of files, or one table: a Dataset, a DataFrame or rows as dicts.
 
     Raises:
         DataError: A file cannot be read, its rows do not fit the model, or none of them can be scored.
     """
     task = finished.task
-    table = read_files(list(files), ".", "--data", task.file_columns)
+    in_files = all(isinstance(part, (str, Path)) for part in data)
+    if in_files:
+        table, faults = read_files([str(file) for file in data], ".", "--data", task.file_columns), {}
+    else:
+        table, faults = read_labelled(task, data)
     rows, read = table.rows, table.findings("data", _named_columns(task))
     if not len(rows):
         raise DataError("--data: there are no rows to score.")
-    if task.file_columns and any(Path(file).is_dir() for file in files):
+    if in_files and task.file_columns and any(Path(file).is_dir() for file in data):
         rows = _with_own_names(rows, task)
-    asked = questions_of(task, rows, inputs_of(task, rows), {}, read)
+    asked = questions_of(task, rows, inputs_of(task, rows), faults, read)
     scored, findings, faults = _scored(finished, asked, answered=True)
     if not scored.ids:
         raise DataError(

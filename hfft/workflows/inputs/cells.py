@@ -29,7 +29,7 @@ def cells_of(values: Iterable[Any], are_pictures: bool, name: str) -> tuple[list
     cells, faults = [], {}
     for number, value in enumerate(values):
         cell, fault = (None, None)
-        if not _is_missing(value):
+        if not is_missing(value):
             cell, fault = _picture(value, number, len(faults)) if are_pictures else _text(value, number, name)
         cells.append(cell)
         faults |= {number: fault} if fault else {}
@@ -39,7 +39,8 @@ def cells_of(values: Iterable[Any], are_pictures: bool, name: str) -> tuple[list
     return cells, faults
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether there is nothing in a cell: None, or what pandas has for it."""
     return value is None or value is pandas.NA or (isinstance(value, float) and np.isnan(value))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas
 from datasets import Dataset, DatasetDict
 from PIL.Image import Image
+from pyarrow import ArrowInvalid, ArrowTypeError
 
 from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
@@ -24,7 +25,7 @@ from hfft.data.table import Table
 from hfft.errors import DataError, alternatives, quoted
 from hfft.tasks.inputs import inputs_of
 from hfft.tasks.task import Task
-from hfft.workflows.inputs.cells import PICTURES, cells_of
+from hfft.workflows.inputs.cells import PICTURES, cells_of, is_missing
 from hfft.workflows.inputs.rows import Questions, questions_of
 
 WHERE = "the input"
@@ -63,14 +64,31 @@ def read_questions(task: Task, inputs: Any) -> Questions:
     return questions_of(task, rows, read, {**blank, **faults}, findings)
 
 
+def read_labelled(task: Task, data: Sequence[Any]) -> Read:
+    """Rows with the right answers in them, of one table: a Dataset, a DataFrame of pandas, or rows as dicts.
+
+    Raises:
+        DataError: It is something else, or several of them.
+    """
+    (given,) = data if len(data) == 1 else ([*data],)
+    table = _of_table(task, given, labelled=True)
+    if table is None:
+        raise DataError(
+            "What is scored is names of files, or one table: a Dataset, a DataFrame, or rows as dicts; not "
+            f"{quoted(given)}."
+        )
+    return table
+
+
 Read = tuple[Table, dict[int, str]]  # rows, and why some of them cannot be asked
 
 
-def _read(task: Task, inputs: Any) -> Read:
+def _of_table(task: Task, inputs: Any, labelled: bool) -> Read | None:
+    """The rows of a table in memory, of its inputs alone or with all columns; None where it is none."""
     if isinstance(inputs, Dataset):
         return Table(inputs.with_format(None)), {}
     if isinstance(inputs, pandas.DataFrame):
-        return _table(task, [str(name) for name in inputs.columns], lambda name: inputs[name].tolist())
+        return _table(task, [str(name) for name in inputs.columns], lambda name: inputs[name].tolist(), labelled)
     if isinstance(inputs, DatasetDict):
         raise DataError(f"The input is a DatasetDict: give one of its splits, {', '.join(map(str, inputs))}.")
     given = _listed(inputs)
@@ -78,9 +96,17 @@ def _read(task: Task, inputs: Any) -> Read:
     if rows and len(rows) < len(given):
         other = next(item for item in given if not isinstance(item, Mapping))
         raise DataError(f"Some inputs are rows (dicts), but another is {quoted(other)}: give either of the two.")
-    if rows:
-        names = list(dict.fromkeys(str(name) for row in rows for name in row))
-        return _table(task, names, lambda name: [row.get(name) for row in rows])
+    if not rows:
+        return None
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    return _table(task, names, lambda name: [row.get(name) for row in rows], labelled)
+
+
+def _read(task: Task, inputs: Any) -> Read:
+    given = inputs if isinstance(inputs, (Dataset, DatasetDict, pandas.DataFrame)) else _listed(inputs)
+    table = _of_table(task, given, labelled=False)
+    if table is not None:
+        return table
     if task.file_columns:
         return _pictures(task, given)
     return _texts(task, given, are_names=not isinstance(inputs, (pandas.Series, np.ndarray)))
@@ -106,8 +132,8 @@ def _is_one(array: np.ndarray) -> bool:
     return array.dtype.kind not in "OSTU" and array.ndim < 4
 
 
-def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[Any]]) -> Read:
-    """Rows of the columns that the task reads, of a table with these columns."""
+def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[Any]], labelled: bool = False) -> Read:
+    """Rows of a table with these columns: of those that are the task's inputs, or of all where they are labelled."""
     made: dict[str, list[Any]] = {}
     faults: dict[int, str] = {}
     for name in task.inputs:
@@ -124,7 +150,13 @@ def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[An
         else:
             made[outer], found = cells_of(values, name in task.file_columns, name)
             faults |= found
-    return Table(Dataset.from_dict(made)), faults
+    for name in names if labelled else ():
+        if name not in made:
+            made[name] = [None if is_missing(value) else value for value in column(name)]
+    try:
+        return Table(Dataset.from_dict(made)), faults
+    except (ArrowInvalid, ArrowTypeError) as error:
+        raise DataError(f"The table cannot be read, for a column holds values of several kinds: {error}.") from error
 
 
 def _pictures(task: Task, given: Sequence[Any]) -> Read:
