@@ -216,9 +216,10 @@ def _of_share(share: Share, confidence: float) -> Interval:
 
 
 def _score_interval(share: float, count: float, reach: float) -> tuple[float, float]:
+    """Wilson's bounds; of none or all they begin at 0 or end at 1, which rounding may miss by a hair."""
     middle = (share + reach**2 / (2 * count)) / (1 + reach**2 / count)
     half = reach / (1 + reach**2 / count) * math.sqrt(share * (1 - share) / count + reach**2 / (4 * count**2))
-    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+    return (middle - half if share > 0 else 0.0), (middle + half if share < 1 else 1.0)
 
 
 def _as_share(value: float, alone: np.ndarray, examples: int) -> Share | None:

@@ -95,6 +95,11 @@ def test_wilsons_interval_is_that_of_scipy(right, of, confidence):
     assert (found.low, found.high, found.method) == (pytest.approx(wanted.low), pytest.approx(wanted.high), "wilson")
 
 
+@pytest.mark.parametrize("of", [100, 150, 7.5])
+def test_wilsons_interval_of_none_or_all_ends_at_the_bound_itself(of):
+    assert (wilson(0, of, 0.95).low, wilson(of, of, 0.95).high) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize(("wrong", "quantile"), [(1, 0.1026), (2, 0.7107), (3, 1.6354)])
 def test_wilsons_interval_is_wider_beside_its_bounds(wrong, quantile):
     """The quantiles are those of chi squared with 2, 4 and 6 degrees of freedom at 0.05, from a table."""
