@@ -38,12 +38,13 @@ def curves(events: Sequence[Row], parameters: Sequence[Mapping[str, Any]], resul
     if losses:
         step, value = (np.array(column, dtype=np.float64) for column in zip(*losses, strict=True))
         width = window(len(step))
-        made["loss"] = thinned({"step": step, "value": value, "smooth": smoothed(value, width)})
-        notes += [f"The smooth line of the loss is the mean of {width} steps around each."] if width > 1 else []
+        smooth = {"smooth": smoothed(value, width)} if width > 1 else {}
+        made["loss"] = thinned({"step": step, "value": value, **smooth})
+        notes += [f"The smooth line of the loss is the mean of {width} steps around each."] if smooth else []
         if len(step) > POINTS:
             notes.append(f"Each point of the loss is the mean of {-(-len(step) // POINTS)} steps.")
-        if len(losses) < len(steps):
-            notes.append(f"{len(steps) - len(losses)} steps had a loss that is not finite; they are not drawn.")
+        if lost := len(steps) - len(losses):
+            notes.append(f"Not drawn: steps whose loss is not finite, {lost} of {len(steps)}.")
     if norms:
         step, value = (np.array(column, dtype=np.float64) for column in zip(*norms, strict=True))
         made["gradient_norm"] = thinned({"step": step, "value": value})

@@ -45,12 +45,12 @@ def test_a_run_has_its_curves_and_says_what_is_not_drawn():
     found = curves(events, [parameter("head", 0, 0.1)], RESULTS)
     assert found == {
         "best_step": 2,
-        "loss": {"step": [1, 4], "value": [2, 1], "smooth": [2, 1]},
+        "loss": {"step": [1, 4], "value": [2, 1]},  # too few for a smoothed line
         "gradient_norm": {"step": [1, 2, 4], "value": [1.5, 1, 0.5]},
         "lr": [{"name": "head", "step": [1, 2, 3, 4], "value": [0.1, 0.1, 0.05, 0.05]}],
         "scores": {"accuracy": {"step": [2], "value": [0.5]}, "f1": {"step": [2], "value": [0.4]}},
         "skips": [3],
-        "notes": ["1 steps had a loss that is not finite; they are not drawn."],
+        "notes": ["Not drawn: steps whose loss is not finite, 1 of 3."],
     }
 
 
