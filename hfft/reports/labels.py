@@ -59,7 +59,8 @@ def right_and_wrong(found: Predictions, right: np.ndarray, kind: str) -> list[di
 
 def _counted(some: np.ndarray, all_of_them: np.ndarray, word: str) -> str:
     count = len(all_of_them)
-    return f"All {count} {word} answers." if len(some) == count else f"{len(some)} of {count} {word} answers, drawn."
+    some_of = f"{len(some)} of {count} {word} answers, at random."
+    return f"All {count} {word} answers." if len(some) == count else some_of
 
 
 def _mislabelled(found: Predictions, kind: str) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def facts_of(
     facts = [
         ("Task", recipe.task.name),
         ("Model", model_name(recipe) + (f" at {recipe.model.revision}" if recipe.model.revision else "")),
-        ("Weights", f"{total:,}, of which {learning:,} learn ({learning / total:.1%})" if total else ""),
+        ("Weights", _weights(total, learning)),
         ("Data", data_name(recipe)),
         *((f"Rows of {split}", _rows(told)) for split, told in data.get("splits", {}).items()),
         ("Length", f"{length}, {results['steps']:,} steps made" if "steps" in results else length),
@@ -90,6 +90,12 @@ def facts_of(
         *_machine(environment),
     ]
     return [[name, text] for name, text in facts if text]
+
+
+def _weights(total: int, learning: int) -> str:
+    if learning == total:
+        return f"{total:,}, all of which learn" if total else ""
+    return f"{total:,}, of which {learning:,} learn ({learning / total:.1%})"
 
 
 def _rows(told: Mapping[str, Any]) -> str:
