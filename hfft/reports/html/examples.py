@@ -43,13 +43,14 @@ def span_labels(found: Mapping[str, Any]) -> list[str]:
 
 
 def answer_text(value: Any) -> str:
-    """An answer or a truth as text: label lists with commas, numbers rounded, nothing as `(none)`."""
+    """An answer or a truth as text: labels with commas, numbers rounded, with semicolons, nothing as `(none)`."""
     if value is None or value == []:
         return NO_LABEL
     if isinstance(value, float):
         return score_text(value)
     if isinstance(value, (list, tuple)):
-        return ", ".join(answer_text(part) for part in value)
+        numbers = any(isinstance(part, (int, float)) for part in value)  # 1,250 has a comma of its own
+        return ("; " if numbers else ", ").join(answer_text(part) for part in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value_text("", value)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from hfft.reports.html.examples import answer_text, inputs, is_right, probability_text, texts
 from hfft.reports.html.numbers import range_text, score_text
@@ -35,6 +37,7 @@ def environment() -> Environment:
     made.filters |= {
         "answer": answer_text,
         "between": range_text,
+        "breakable": breakable,
         "inputs": inputs,
         "is_right": is_right,
         "probability": probability_text,
@@ -42,6 +45,15 @@ def environment() -> Environment:
         "texts": texts,
     }
     return made
+
+
+def breakable(value: Any) -> Markup:
+    """Text whose long names may go on in the next line after an underscore, a slash or a dot, not within a word.
+
+    >>> breakable("precision_weighted <b>")
+    Markup('precision_<wbr/>weighted &lt;b&gt;')
+    """
+    return Markup(re.sub(r"(?<=\w)([_/.]+)(?=[^\W\d_])", r"\1<wbr/>", str(escape(_short(value)))))
 
 
 def _short(value: Any) -> Any:

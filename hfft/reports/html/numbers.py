@@ -135,10 +135,12 @@ def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
 
     >>> flat({"tokens": {"median": 9, "longest": 30}, "train_seconds": 4.0})
     [('tokens: median', '9'), ('tokens: longest', '30'), ('train time', '4.0 s')]
+    >>> flat({"base": {"special_tokens_map.json": "303df4"}})  # the name of a file is left as it is
+    [('base: special_tokens_map.json', '303df4')]
     """
     pairs: list[tuple[str, str]] = []
     for name, value in values.items():
-        words = name.removesuffix("_share").removesuffix("_bytes").replace("_", " ")
+        words = name if "." in name else name.removesuffix("_share").removesuffix("_bytes").replace("_", " ")
         shown = before + (f"{words.removesuffix('seconds')}time" if name.endswith("seconds") else words)
         if isinstance(value, Mapping):
             pairs += flat(value, f"{shown}: ")

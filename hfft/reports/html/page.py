@@ -44,7 +44,7 @@ def render(facts: Mapping[str, Any]) -> str:
         sections=[section for section in sections if section is not None],
         cards=headline(facts),
         ended=facts.get("ended"),
-        warnings=[*checks.get("remarks", ()), *checks.get("warnings", ())],
+        warnings=_warnings(checks),
         findings=checks.get("findings", ()),
         glance=[*facts.get("facts", ()), *([("Weights kept", facts["weights"])] if facts.get("weights") else [])],
     )
@@ -56,17 +56,21 @@ def checks_section(facts: Facts) -> Section | None:
     if not checks:
         return None
     splits, findings = checks.get("splits", {}), checks.get("findings", ())
-    warnings, remarks = checks.get("warnings", ()), checks.get("remarks", ())
+    said = _warnings(checks)
     content = {
-        "warnings": warnings,
-        "remarks": remarks,
-        "nothing": "findings" in checks and not (findings or warnings or remarks),
+        "said": said,
+        "nothing": "findings" in checks and not (findings or said),
         "findings": _findings(findings) if findings else None,
         "splits": _split_table(splits) if splits else None,
         "labels": _label_counts(splits),
         "most_labels": SHOWN_LABELS,
     }
     return Section("checks", "Data checks", "checks", content)
+
+
+def _warnings(checks: Facts) -> list[str]:
+    """What is odd about the answers, then what is odd about the data or the recipe."""
+    return [*checks.get("remarks", ()), *checks.get("warnings", ())]
 
 
 def _findings(findings: Any) -> Table:

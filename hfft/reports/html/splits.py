@@ -117,10 +117,9 @@ def _confused(pairs: Sequence[Facts]) -> Table:
 
 def _calibration_part(found: Facts, id_: str) -> Section:
     """The reliability diagram with the expected calibration error."""
-    filled = [part for part in found["bins"] if part["examples"]]
     told = "; ".join(
         f"{part['examples']} examples at {share_text(part['confidence'])}: {share_text(part['accuracy'])} right"
-        for part in filled
+        for part in found["bins"]
     )
     words = Words(f"{id_}-chart", "Reliability diagram", f"{told}.", "probability", "share of right answers")
     rows = [
@@ -130,14 +129,14 @@ def _calibration_part(found: Facts, id_: str) -> Section:
             score_text(part["confidence"], 3),
             score_text(part["accuracy"], 3),
         )
-        for part in filled
+        for part in found["bins"]
     ]
     numbers = Table(("probability", "examples", "mean probability", "right"), rows, "By probability")
     caption = ": how often answers of a given probability were right"
     content = {
         "kind": found.get("kind", "the answer's probability"),
         "ece": found["ece"],
-        "figure": Figure(reliability(words, filled), "Reliability", caption, numbers),
+        "figure": Figure(reliability(words, found["bins"]), "Reliability", caption, numbers),
         "note": found.get("note", ""),
     }
     return Section(id_, "Calibration", "calibration", content)

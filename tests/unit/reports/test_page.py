@@ -15,7 +15,7 @@ from hfft.reports.html.parts import Section, Table
 
 Facts = dict[str, Any]
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-VOID = {"meta", "link", "br", "img", "path", "line", "rect", "circle", "text"}
+VOID = {"meta", "link", "br", "wbr", "img", "path", "line", "rect", "circle", "text"}
 PICTURE = "data:image/jpeg;base64,/9j/4AAQ"
 
 
@@ -344,6 +344,28 @@ def test_shares_of_a_confusion_matrix_are_of_all_answers_to_a_truth() -> None:
     assert re.findall(r"<small>(\d+%)</small>", second) == ["100%"]
     assert first.count("right") == 1, "the last column is nobody's own"
     assert "3 labels with fewer examples have no row. As answers they are in the column other labels." in seen(html)
+
+
+def test_long_names_break_where_they_are_joined() -> None:
+    facts = whole()
+    facts["splits"]["test"]["confusion"]["labels"][0] = "cancel_reservation"
+    html = render(facts)
+    assert "<span>cancel_<wbr/>reservation</span></th>" in html
+    table = Table(("metric",), [("precision_weighted",), ("v1.0_224 <b>",), (0.5,)])
+    html = filled("sections/table.html", content=table)
+    assert re.findall(r'scope="row">(.*)</th>', html) == ["precision_<wbr/>weighted", "v1.0_224 &lt;b&gt;", "0.5"]
+
+
+def test_a_table_without_headings_has_no_row_for_them() -> None:
+    html = filled("sections/table.html", content=Table(("", ""), [("seed", "1")], "Machine"))
+    assert "thead" not in html
+    assert "<caption>Machine</caption>" in html
+
+
+def test_what_is_odd_is_a_warning_wherever_it_stands() -> None:
+    facts = {"checks": {"findings": [], "remarks": ["odd answers"], "warnings": ["odd rows"]}}
+    kinds = re.findall(r'<p class="remark (\w+)">.*?(odd \w+)', render(facts))
+    assert kinds == [("warning", "odd answers"), ("warning", "odd rows")] * 2
 
 
 def test_spans_are_labelled_and_their_differences_marked() -> None:

@@ -29,7 +29,7 @@ def test_numbers_as_people_read_them() -> None:
         "(none)",
         "(none)",
         "a, b",
-        "1.50, 2",
+        "1.50; 2",
         '{"a": 1}',
     ]
 
