@@ -83,7 +83,7 @@ def signatures(
 
 
 def repeating(text: str) -> bool:
-    """Whether a text runs in circles: 1 to 8 words that stand four times in direct succession, whatever their case.
+    """Whether a text repeats itself: 1 to 8 words that stand four times in direct succession, whatever their case.
 
     Words are what white space parts, punctuation included: in scripts without spaces nothing is found.
 

@@ -24,6 +24,9 @@ Scored = Callable[[str, Sequence[str]], float]
 
 MOST = {"BLEU": 100.0, "chrF": 100.0, "ROUGE-L": 1.0, "F1": 1.0}
 
+FLAGGED = {"copied": "copied from the source", "repeating": "repeats itself", "common": "given to other sources too"}
+"""What flags of answers say; the others are words already."""
+
 
 def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     """Lengths, the worth of single answers, and the worst, middling and best of them."""
@@ -116,7 +119,7 @@ def _galleries(found: Predictions, some: np.ndarray, values: np.ndarray, name: s
 def _example(row: dict[str, Any], name: str, value: float) -> dict[str, Any]:
     texts = _references(row["truth"])
     shown = row if len(texts) <= TEXTS else {**row, "truth": texts[:TEXTS]}
-    flags = ", ".join(row.get("flags") or ())
+    flags = ", ".join(FLAGGED.get(flag, flag) for flag in row.get("flags") or ())
     return example(shown, scores={name: value}, note=flags or None)
 
 

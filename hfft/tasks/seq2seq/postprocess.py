@@ -33,7 +33,7 @@ FLAGS = {
     "empty": "have an empty answer",
     "cut off": "have an answer that ends where it may have no more tokens (task.max_target_length)",
     "copied": "have an answer that stands word for word in the source",
-    "repeating": "have an answer that runs in circles",
+    "repeating": "have an answer that repeats itself",
     "common": "have an answer that other sources get too: the model may not look at what it is asked",
 }
 

@@ -114,7 +114,7 @@ def test_single_answers_are_scored_as_sacrebleu_does():
     shown = galleries(facts)["Worst answers"]
     assert [example["id"] for example in shown] == np.argsort(expected).tolist()
     assert [example["scores"]["BLEU"] for example in shown] == pytest.approx(np.minimum(sorted(expected), 100).tolist())
-    assert shown[0]["note"] == "common, cut off"
+    assert shown[0]["note"] == "given to other sources too, cut off"
     lengths, scores = facts["distributions"]
     assert lengths["edges"] == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5]
     assert [series["counts"] for series in lengths["series"]] == [[1, 1, 1, 0, 0, 1], [1, 1, 0, 1, 0, 1]]
