@@ -23,8 +23,8 @@ WIDE = 110  # characters of a text
 
 COSTS = {
     "steps": ("steps", "{:.0f}"),
-    "learning_parameters": ("parameters that learn", "{:,}"),
-    "parameters": ("of", "{:,}"),
+    "parameters": ("parameters", "{:,}"),
+    "learning_parameters": ("of these learn", "{:,}"),
     "train_seconds": ("seconds of training", "{:.0f}"),
     "samples_per_second": ("samples/s", "{:.0f}"),
 }
@@ -193,10 +193,11 @@ def _differences(found: Comparison, number: int) -> Table:
     for name, row in difference_rows(found, number).items():
         sides = (found.runs[0], found.runs[number + 1])
         values = [_marked(text, side.scores[name]) for text, side in zip(row[1:3], sides, strict=True)]
-        rows.append([row[0], *values, *row[3:5], Cell(strip=_strip(found, number, name)), row[5]])
-    columns = ["", first, one.name, "difference", f"{100 * found.confidence:g}% interval", "", "p"]
-    tests = ", ".join(dict.fromkeys(each.test for each in one.differences.values()))
-    return Table(columns, rows, f"Scores of {one.name} less those of {first}; p values by {tests}, not corrected")
+        drawn = Cell(strip=_strip(found, number, name))
+        rows.append([row[0], *values, *row[3:5], drawn, row[5], one.differences[name].test])
+    interval = f"{100 * found.confidence:g}% interval"
+    columns = ["", first, one.name, "difference", interval, "", "p, not corrected", "test"]
+    return Table(columns, rows, f"Scores of {one.name} less those of {first}", words=(0, 7))
 
 
 def _strip(found: Comparison, number: int, metric: str) -> Strip | None:
@@ -228,7 +229,8 @@ def _example(example: dict[str, Any], first: str, other: str) -> dict[str, Any]:
 
 def _cost(found: Comparison) -> Section:
     columns = ["", *(side.name for side in found.runs)]
-    seeds = ["seeds", *(", ".join(map(str, side.seeds)) for side in found.runs)]
+    single = all(len(side.seeds) == 1 for side in found.runs)
+    seeds = ["seed" if single else "seeds", *(", ".join(map(str, side.seeds)) for side in found.runs)]
     return Section("cost", "Cost", "table", Table(columns, [seeds, *cost_rows(found.runs)], "What the runs took"))
 
 
