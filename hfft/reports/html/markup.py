@@ -48,12 +48,13 @@ def environment() -> Environment:
 
 
 def breakable(value: Any) -> Markup:
-    """Text whose long names may go on in the next line after an underscore, a slash or a dot, not within a word.
+    """Text whose long names may go on in the next line after one of the marks that join them, not within a word.
 
-    >>> breakable("precision_weighted <b>")
-    Markup('precision_<wbr/>weighted &lt;b&gt;')
+    >>> breakable("models/precision_weighted.json 0.1.dev0 <b>")
+    Markup('models/<wbr/>precision_<wbr/>weighted.<wbr/>json 0.1.dev0 &lt;b&gt;')
     """
-    return Markup(re.sub(r"(?<=\w)([_/.]+)(?=[^\W\d_])", r"\1<wbr/>", str(escape(_short(value)))))
+    joints = r"(?<=\w)([_/|]+|(?<=[^\W\d_])\.)(?=[^\W\d_])"
+    return Markup(re.sub(joints, r"\1<wbr/>", str(escape(_short(value)))))
 
 
 def _short(value: Any) -> Any:

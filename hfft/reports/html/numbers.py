@@ -36,9 +36,14 @@ def range_text(entry: Entry, decimals: int = 4) -> str:
 
     >>> range_text({"value": 0.5, "low": 0.25, "high": 0.75}, 2)
     '0.25 to 0.75'
+    >>> range_text({"value": 1.45, "low": 0.5645, "high": 3.67})  # both ends have as many decimals
+    '0.56 to 3.67'
     """
     low, high = entry.get("low"), entry.get("high")
-    return "" if low is None or high is None else f"{score_text(low, decimals)} to {score_text(high, decimals)}"
+    if low is None or high is None:
+        return ""
+    decimals = decimals if max(abs(low), abs(high)) <= ONE else min(decimals, 2)
+    return f"{score_text(low, decimals)} to {score_text(high, decimals)}"
 
 
 def entry_cell(entry: Entry | None, decimals: int = 4) -> Cell | str:

@@ -368,6 +368,22 @@ def test_what_is_odd_is_a_warning_wherever_it_stands() -> None:
     assert kinds == [("warning", "odd answers"), ("warning", "odd rows")] * 2
 
 
+@pytest.mark.parametrize(("count", "said"), [(3, "odd 2"), (4, "1 more warning"), (5, "2 more warnings")])
+def test_of_many_warnings_the_first_stand_at_the_top(count: int, said: str) -> None:
+    top = seen(render({"checks": {"warnings": [f"odd {number}" for number in range(count)]}})).split("Data checks")[0]
+    assert top.rstrip().endswith(f"Warning {said}")
+
+
+def test_a_long_source_stands_above_what_was_made_of_it() -> None:
+    facts = whole()
+    writing = next(shown for shown in facts["splits"]["test"]["galleries"] if shown["kind"] == "writing")
+    example = writing["examples"][0]
+    writing["examples"] = [example, {**example, "input": ["a question", "word " * 80]}]
+    sides = re.findall(r'class="(side[^"]*)"><p class="side-name">(\w+)', render(facts))
+    below = [("side", "truth"), ("side", "answer")]
+    assert sides == [("side", "source"), *below, ("side wide", "source"), *below]
+
+
 def test_spans_are_labelled_and_their_differences_marked() -> None:
     facts, spans = whole(), [{"start": 0, "end": 2, "label": "person"}, {"start": 2, "end": 3, "label": "place"}]
     example = {
