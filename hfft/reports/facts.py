@@ -102,7 +102,7 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     parameters, environment = read_parameters(inner.parameters), read_environment(inner.environment)
     data = read_data(inner.data)
     strategy = strategy_of(recipe, parameters)
-    splits = sorted(scored_splits(results), key=lambda split: not split.startswith("test"))  # what counts comes first
+    splits = shown_splits(results)
     each = [_results(folder.seed(seed)) for seed in results.get("seeds", [])]
     facts = {
         "version": VERSION,
@@ -150,6 +150,11 @@ def _results(folder: RunFolder) -> dict[str, Any]:
     results = finished_results(folder)
     require(results, Reported, str(folder.results))
     return results
+
+
+def shown_splits(results: Mapping[str, Any]) -> list[str]:
+    """The splits with scores, what counts first."""
+    return sorted(scored_splits(dict(results)), key=lambda split: not split.startswith("test"))
 
 
 def headline_of(results: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
@@ -216,7 +221,7 @@ def seed_facts(folder: RunFolder, results: Mapping[str, Any], each: Sequence[Map
         results: As in its results.json.
         each: As in those of the seeds, in their order.
     """
-    splits = scored_splits(dict(results))
+    splits = shown_splits(results)
     seeds = [
         {
             "seed": seed,

@@ -172,7 +172,7 @@ def _show(results: dict[str, Any], folder: RunFolder, console: Console) -> None:
     if rows:
         columns = ("", "mean", "spread", f"{100 * results['confidence']:g}% interval of the mean", "each")
         named = ", ".join(map(str, results["seeds"]))
-        console.table(f"Seeds {named} (intervals over seeds alone, the examples as they are)", columns, rows)
+        console.table(f"Seeds {named} (intervals over seeds, not over examples)", columns, rows)
     place = folder.model if folder.model.is_dir() else folder.adapter
     console.say(f"{place} is that of seed {results['best_seed']}, {_chosen(results)}")
     found = headline(results, (results["best_by"] or "").removeprefix("eval "))

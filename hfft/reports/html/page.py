@@ -18,6 +18,14 @@ SHOWN_LABELS = 12  # more labels than this are folded away
 
 SHOWN_BLOCKS = 30
 
+COUNTED = {
+    "cut": "rows cut short",
+    "source cut": "sources cut short",
+    "target cut": "targets cut short",
+    "in windows": "rows read in windows",
+}
+"""What counts of rows are called here, where data.json has a word alone."""
+
 
 def render(facts: Mapping[str, Any]) -> str:
     """The report as one HTML file that needs nothing beside it.
@@ -94,7 +102,7 @@ def _split_table(splits: Facts) -> Table:
         for split, found in splits.items()
     }
     names = list(dict.fromkeys(name for found in plain.values() for name in found))
-    rows = [(name, *(found.get(name, NOTHING) for found in plain.values())) for name in names]
+    rows = [(COUNTED.get(name, name), *(found.get(name, NOTHING) for found in plain.values())) for name in names]
     return Table(("", *splits), rows, "The splits")
 
 

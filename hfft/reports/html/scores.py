@@ -17,7 +17,7 @@ Facts = Mapping[str, Any]
 
 WHOLE, WEAKEST = 30, 15  # so many labels are shown at once; of more, so many of the weakest
 
-SEEDS_ALONE = "over seeds alone, the examples as they are"
+OF_SEEDS = "over seeds, not over examples"
 
 """Scores of single labels of which more is worse."""
 
@@ -39,7 +39,7 @@ def _card(entry: Facts, split: str, metric: str, facts: Facts, examples: int | N
     """One score in large figures, and what stands below it."""
     between, seeds = range_text(entry, 3), facts.get("seeds")
     under = [f"mean of {len(seeds)} seeds"] if seeds else []
-    under += [f"{_confidence(facts)}{f' ({SEEDS_ALONE})' if seeds else ''}: {between}"] if between else []
+    under += [f"{_confidence(facts)}{f' ({OF_SEEDS})' if seeds else ''}: {between}"] if between else []
     under += [f"{examples:,} examples"] if examples else []
     return {
         "name": f"{metric} on {split}",
@@ -60,9 +60,7 @@ def scores_section(facts: Facts) -> Section | None:
     entries = [entry for found in scores.values() for entry in found.values()]
     lacking = any(entry.get("low") is None for entry in entries) and not facts.get("seeds")
     if facts.get("seeds"):
-        lead = (
-            f"Means over {len(facts['seeds'])} seeds, with {_confidence(facts)} intervals of the mean: {SEEDS_ALONE}."
-        )
+        lead = f"Means of {len(facts['seeds'])} seeds, with {_confidence(facts)} intervals of the mean {OF_SEEDS}."
     else:
         lead = f"With {_confidence(facts)} intervals over the examples."
     content = {

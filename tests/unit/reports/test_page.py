@@ -249,8 +249,8 @@ def test_the_top_says_what_matters() -> None:
 def test_scores_of_several_seeds() -> None:
     words = seen(render(whole()))
     assert "mean of 2 seeds" in words
-    assert "Means over 2 seeds, with 90% intervals of the mean: over seeds alone, the examples as they are." in words
-    assert "mean of 2 seeds · 90% (over seeds alone, the examples as they are): 0.400 to 0.600 · 6 examples" in words
+    assert "Means of 2 seeds, with 90% intervals of the mean over seeds, not over examples." in words
+    assert "mean of 2 seeds · 90% (over seeds, not over examples): 0.400 to 0.600 · 6 examples" in words
     # 0.4 and 0.6: the mean is 0.5, the standard deviation of two is their distance by the root of 2.
     assert "test f10.40000.60000.50000.1414" in words.replace(" ", "").replace("testf1", "test f1")
 
@@ -382,6 +382,13 @@ def test_a_long_source_stands_above_what_was_made_of_it() -> None:
     sides = re.findall(r'class="(side[^"]*)"><p class="side-name">(\w+)', render(facts))
     below = [("side", "truth"), ("side", "answer")]
     assert sides == [("side", "source"), *below, ("side wide", "source"), *below]
+
+
+def test_counts_of_rows_say_what_was_counted() -> None:
+    splits = {"train": {"rows": 9, "cut": 1, "in_windows": 2}, "test": {"rows": 5, "source_cut": 3}}
+    words = seen(render({"checks": {"splits": splits}}))
+    for said in ("rows95", "rows cut short1", "rows read in windows2", "sources cut short–3"):  # noqa: RUF001
+        assert said in words
 
 
 def test_spans_are_labelled_and_their_differences_marked() -> None:
