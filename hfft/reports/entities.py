@@ -101,7 +101,7 @@ def _galleries(sentences: Sequence[Sentence]) -> list[dict[str, Any]]:
     made += gallery("Most confident mistakes", note, "tags", examples)
     right = [s for s in shown if s.truth and not s.errors]
     some = drawn(len(right), SHOWN).tolist()
-    note = f"{len(some)} of {len(right)} sentences with entities, all of which were found."
+    note = f"{len(some)} of {len(right)} sentences whose entities were all found."
     return made + gallery("Sentences without an error", note, "tags", [_example(right[number]) for number in some])
 
 

@@ -119,7 +119,7 @@ def _galleries(found: Predictions, some: np.ndarray, values: np.ndarray, name: s
 def _example(row: dict[str, Any], name: str, value: float) -> dict[str, Any]:
     texts = _references(row["truth"])
     shown = row if len(texts) <= TEXTS else {**row, "truth": texts[:TEXTS]}
-    flags = ", ".join(FLAGGED.get(flag, flag) for flag in row.get("flags") or ())
+    flags = ", ".join(FLAGGED.get(flag, str(flag)) for flag in row.get("flags") or ())
     return example(shown, scores={name: value}, note=flags or None)
 
 

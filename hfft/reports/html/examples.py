@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hfft.reports.html.numbers import score_text, value_text
@@ -35,9 +35,9 @@ def gallery(found: Mapping[str, Any], id_: str, labels: Sequence[str] = ()) -> S
     return Section(id_, found["title"], "examples", content)
 
 
-def span_labels(found: Mapping[str, Any]) -> list[str]:
-    """The names of all spans in the galleries of a split."""
-    examples = [example for shown in found.get("galleries", ()) for example in shown["examples"]]
+def span_labels(splits: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names of all spans in the galleries of all splits."""
+    examples = [example for found in splits for shown in found.get("galleries", ()) for example in shown["examples"]]
     sides = [span for example in examples for side in ("truth", "answer") for span in _spans(example, side)]
     return sorted({span["label"] for span in sides})
 

@@ -23,9 +23,9 @@ ROWS = 25  # of the table of numbers below a scatter plot
 def split_sections(facts: Facts) -> list[Section]:
     """A section for each split."""
     splits = facts.get("splits", {})
-    metric = facts.get("headline", {}).get("metric")
+    metric, spans = facts.get("headline", {}).get("metric"), span_labels(splits.values())
     return [
-        _split_section(name, found, id_, metric, is_selected(facts, name))
+        _split_section(name, {**found, "spans": spans}, id_, metric, is_selected(facts, name))
         for (name, found), id_ in zip(splits.items(), slugs(splits, "split-"), strict=True)
     ]
 
@@ -45,9 +45,8 @@ def _split_section(name: str, found: Facts, id_: str, metric: str | None, select
         parts.append(_numbers_part(found["numbers"], f"{id_}-numbers", found.get("numbers_left_out", 0)))
     if found.get("slices"):
         parts.append(slices_part(found["slices"], f"{id_}-slices", metric))
-    names = span_labels(found)
     for number, shown in enumerate(found.get("galleries", ())):
-        parts.append(gallery(shown, f"{id_}-examples-{number}", names))
+        parts.append(gallery(shown, f"{id_}-examples-{number}", found["spans"]))
     return Section(id_, f"The {name} split", "chosen" if selected else "", None, parts, selected)
 
 

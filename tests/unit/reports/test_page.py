@@ -426,6 +426,25 @@ def test_right_and_wrong_have_signs(answer: Any, truth: Any, mark: str | None) -
     assert [sign for sign in "✓✗" if sign in render(facts)] == ([mark] if mark else [])
 
 
+def test_of_many_pictures_the_first_are_shown() -> None:
+    facts = whole()
+    shown = facts["splits"]["test"]["galleries"][3]
+    shown["examples"] = [{**shown["examples"][0], "id": number} for number in range(24)]
+    first, rest = render(facts).split("<summary>12 more</summary>")
+    assert (first.count("<img"), rest.count("<img")) == (12, 12)
+
+
+def test_a_label_has_the_same_colour_in_all_splits() -> None:
+    def tagged(*labels: str) -> Facts:
+        spans = [{"start": place, "end": place + 1, "label": label} for place, label in enumerate(labels)]
+        example = {"id": 1, "input": ["a", "b"], "spans": {"truth": spans, "answer": []}}
+        return {"galleries": [{"title": "Tagged", "kind": "tags", "examples": [example]}]}
+
+    html = render({"splits": {"test": tagged("place"), "eval": tagged("person", "place")}})
+    marks = re.findall(r'class="(tint-\d)[^>]*>[^<]*<small dir="auto">(\w+)', html)
+    assert marks == [("tint-1", "place"), ("tint-0", "person"), ("tint-1", "place")]
+
+
 def test_long_galleries_and_texts_are_folded() -> None:
     facts = whole("long " * 400)
     gallery = facts["splits"]["test"]["galleries"][0]
