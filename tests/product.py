@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -26,4 +26,20 @@ def spread(*values: Sequence[Any], every: int = 0) -> list[Any]:
             marks=[] if sum(places) % every == 0 else pytest.mark.wide,
         )
         for places in product(*(range(len(given)) for given in values))
+    ]
+
+
+def first_of_all(values: Sequence[Any], here: Collection[Any], marks: Mapping[Any, Sequence[Any]] | None = None) -> Any:
+    """All values, for `parametrize`, of which every run of the tests tries those that stand in `here`.
+
+    Args:
+        values: The values.
+        here: Some of them, which between them meet all the code; the others are `wide`.
+        marks: Further marks of some.
+    """
+    assert set(here) <= set(values)
+    own = marks or {}
+    return [
+        pytest.param(value, marks=[*own.get(value, ()), *([] if value in here else [pytest.mark.wide])])
+        for value in values
     ]

@@ -24,6 +24,7 @@ from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.image_classification.task import ImageClassification
 from hfft.tasks.prepare import prepare
 from tests import tiny
+from tests.product import first_of_all
 from tests.tiny import vision
 from tests.tiny.pictures import COLOURS, pictures, write_pictures
 
@@ -121,7 +122,9 @@ OTHERS: dict[str, tuple[Any, ...]] = {
     ),
 }
 ALL = (*FAMILIES, *OTHERS)
-families = pytest.mark.parametrize("name", ALL)
+HERE = {"vit", "swin", "resnet", "mobilenet_v2", "clip"}
+"""Tables of positions, relative ones, BatchNorm, its momentum, a part of a larger model: what every run tries."""
+families = pytest.mark.parametrize("name", first_of_all(ALL, HERE))
 
 
 def write(folder: Path, name: str) -> None:
@@ -327,7 +330,9 @@ STRETCHED = ("vit", "deit", "beit", "dinov2", "clip", "siglip", "hiera")
 STRETCHED_OTHERWISE = ("pvt", "dinov2_with_registers")
 
 
-@pytest.mark.parametrize(("name", "pixels"), RESIZED)
+@pytest.mark.parametrize(
+    ("name", "pixels"), [pytest.param(*case, marks=[] if case[0] in HERE else pytest.mark.wide) for case in RESIZED]
+)
 def test_a_model_for_images_of_another_size_is_a_plain_one(written, data, tmp_path, name, pixels):
     old = with_head(tmp_path, written(name), tuple(COLOURS))
     model, batch = in_size(tmp_path, data, pixels)
