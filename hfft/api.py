@@ -16,9 +16,10 @@ from hfft.hub.push import publish_finished, push
 from hfft.hub.repository import check_before_training
 from hfft.io.console import Console, quiet_libraries
 from hfft.io.run_files import read_results
-from hfft.io.run_folder import RunFolder, alone_in, scored_splits
+from hfft.io.run_folder import RunFolder, alone_in, next_free, scored_splits
 from hfft.recipe import Recipe
 from hfft.reports.facts import write_report
+from hfft.training.processes import on_main
 from hfft.workflows.build import build, resolve
 from hfft.workflows.environment import make_accelerator
 from hfft.workflows.finished import open_finished
@@ -87,7 +88,7 @@ def train(
 
     Args:
         recipe: What to learn: a recipe, the name of its file, or a dict of its settings.
-        output: The run folder; by default `runs/NAME`.
+        output: The run folder; by default `runs/NAME`; "auto": the next of `runs/NAME-2`, ... that is free.
         resume: "auto" goes on from the newest whole checkpoint of the folder; "never" wants a new folder; else the
             name or path of a checkpoint of the folder.
         trust: Whether code named by the recipe, or brought by the model, may run.
@@ -104,8 +105,9 @@ def train(
     accelerator = make_accelerator(accelerator)
     console = Console(quiet=quiet or not accelerator.is_main_process, verbose=verbose)
     console.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
-    folder = RunFolder(output or Path("runs", resolved.recipe.name))
+    named = Path("runs", resolved.recipe.name)
     main = accelerator.is_main_process
+    folder = RunFolder(on_main(accelerator, lambda: next_free(named)) if output == "auto" else output or named)
     several = resolved.recipe.train.seeds is not None
     try:
         with alone_in(folder) if main else nullcontext():

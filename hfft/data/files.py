@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -14,7 +13,7 @@ import pyarrow.compute
 from datasets import Dataset, concatenate_datasets
 
 from hfft.data.checks import Finding
-from hfft.data.folders import IMAGE_ENDINGS, is_visible
+from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.formats.conll import is_conll, read_conll
 from hfft.data.formats.delimited import read_csv, read_tsv
 from hfft.data.formats.json import read_json, read_jsonl
@@ -22,7 +21,8 @@ from hfft.data.formats.parquet import read_parquet
 from hfft.data.formats.text import read_text
 from hfft.data.image_folder import class_names, image_rows, read_class_folders, read_flat_folders
 from hfft.data.table import DOES_NOT_FIT, Table
-from hfft.errors import DataError, near, shortened
+from hfft.errors import DataError
+from hfft.io.paths import matches
 
 
 def read_files(
@@ -46,7 +46,7 @@ def read_files(
         DataError: No file matches, a file is broken, a folder is no image folder, the columns of two files differ, or
             folders with labels stand beside tables.
     """
-    paths = list(dict.fromkeys(path for pattern in patterns for path in _matches(pattern, root, where)))
+    paths = list(dict.fromkeys(path for pattern in patterns for path in matches(pattern, root, where)))
     of_kind = {_kind(path): path for path in reversed(paths)}
     if labelled and "folder" in of_kind and "table" in of_kind:
         raise DataError(
@@ -102,37 +102,6 @@ def _unlike(name: str, parts: Sequence[tuple[Path, Table]]) -> str | None:
             f"and {kind}. Write all values in one way."
         )
     return None
-
-
-def _matches(pattern: str, root: str, where: str) -> list[Path]:
-    path = Path(root, pattern)
-    try:
-        if path.is_file() or path.is_dir():
-            return [path]
-    except OSError as error:  # a name that is too long
-        raise DataError(f"{where} is '{shortened(pattern)}', which is no name of a file: {error.strerror}.") from None
-    start, rest = _named_part(path)
-    names = glob.glob(rest, root_dir=start, recursive=True)  # noqa: PTH207 - Path.glob finds hidden files
-    matched = sorted(start / name for name in names if is_visible(Path(name).name))
-    found = [file for file in matched if file.is_file()] or [folder for folder in matched if folder.is_dir()]
-    if found:
-        return found
-    if "://" in pattern:
-        raise DataError(f"{where} is '{pattern}', an address: download it first, and give the name of the file.")
-    root = "data.root says where the files lie" if where.startswith("data.") else ""
-    siblings = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-    there = near(path.name, siblings) + (f" {root}." if root else "")
-    hint = there if path.parent.is_dir() else f" There is no folder {path.parent}{f'; {root}' if root else ''}."
-    if "[" in rest:
-        hint += " In a pattern [ ] stands for one of the letters inside, and [[] for a bracket."
-    raise DataError(f"{where} is '{pattern}', but there is no file {path.absolute()}.{hint}")
-
-
-def _named_part(path: Path) -> tuple[Path, str]:
-    """The folder in which a pattern begins, whose names are taken letter by letter, and the pattern."""
-    parts = path.parts
-    count = next((count for count in range(len(parts) - 1, 0, -1) if Path(*parts[:count]).is_dir()), 0)
-    return Path(*parts[:count]), str(Path(*parts[count:]))
 
 
 def _kind(path: Path) -> str:

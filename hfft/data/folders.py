@@ -7,27 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hfft.errors import DataError
+from hfft.io.paths import is_visible
 
 # What the names of image files end in: what Pillow opens without other programs, less what may be something else.
 IMAGE_ENDINGS = (
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"),
     *(".pcx", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp"),
 )
-
-LEFT_BEHIND = frozenset(
-    [
-        *("__macosx", ".appledouble", ".trashes", "icon\r"),  # macOS, and what packs zips there
-        *("@eadir", "#recycle", "#snapshot", "lost+found"),  # network storage, disks
-        *("$recycle.bin", "system volume information", "thumbs.db", "ehthumbs.db", "desktop.ini"),  # Windows
-        *(".thumbnails", ".trash", ".git", ".cache", ".ipynb_checkpoints"),  # programs
-    ]
-)
-"""What is left behind in folders, in lower case. Other names that begin with a dot are hidden too."""
-
-
-def is_visible(name: str) -> bool:
-    """Whether people put the file or folder there, rather than a system or a program."""
-    return not name.startswith((".", "__MACOSX")) and name.lower() not in LEFT_BEHIND
 
 
 def files_below(folder: Path, where: str) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset, Features, Value
 
 from hfft.data.checks import FILM_ENDINGS, NO_TASK, SOUND_ENDINGS, Finding
-from hfft.data.folders import IMAGE_ENDINGS, LEFT_BEHIND, files_below, is_visible, leads_back, require_utf8, some
+from hfft.data.folders import IMAGE_ENDINGS, files_below, leads_back, require_utf8, some
 from hfft.data.table import Table
 from hfft.errors import DataError
+from hfft.io.paths import LEFT_BEHIND, is_visible
 
 SNIFFED = 8  # files, to tell texts from images
 

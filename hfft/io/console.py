@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import rich.console
+from rich.cells import cell_len
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -69,8 +70,9 @@ class Console:
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         names = max((len(row[0]) for row in rows), default=0)
         table.add_column(columns[0], overflow="fold", min_width=min(names, NAMES))
-        for column in columns[1:]:
-            table.add_column(column, justify="right", no_wrap=True, overflow="fold")
+        for number, column in enumerate(columns[1:], start=1):
+            widest = max(cell_len(visible(text)) for text in (column, *(row[number] for row in rows)))
+            table.add_column(column, justify="right", no_wrap=True, min_width=widest)
         for row in rows:
             table.add_row(*map(visible, row))
         boundless = self.rich.options.update(max_width=WIDEST)

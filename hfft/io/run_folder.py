@@ -6,6 +6,7 @@ import contextlib
 import errno
 import glob
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from hfft.errors import DiskError, SetupError
+from hfft.errors import DiskError, SetupError, near
 
 
 def weights_shown(results: dict[str, Any]) -> str:
@@ -129,6 +130,30 @@ class RunFolder:
 def _steps(place: Path, kind: str) -> list[int]:
     names = (path.name.removeprefix(f"{kind}-") for path in place.glob(f"{kind}-*"))
     return sorted(int(name) for name in names if name.isdigit())
+
+
+def require_no_near_name(place: str) -> None:
+    """Raises SetupError where a run, or a model, that is not there is likely a misspelt one that is.
+
+    The Hub is not asked then: it would take its time to say that it does not know the name either.
+    """
+    path = Path(place)
+    if "://" in place or path.exists():
+        return
+    if len(path.parts) == 1:
+        hint = f" Did you mean '{Path('runs', place)}'?" if Path("runs", place).is_dir() else ""
+    else:
+        hint = (
+            near(place, [str(each) for each in path.parent.iterdir() if each.is_dir()]) if path.parent.is_dir() else ""
+        )
+    if hint:
+        raise SetupError(f"There is no run or model {place}.{hint}")
+
+
+def next_free(path: Path) -> Path:
+    """The path, or where something lies there the next of path-2, path-3, ... that is free."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(found for found in itertools.chain([path], numbered) if not found.exists())
 
 
 def check_writable(path: Path) -> None:

@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 
 from hfft.errors import RecipeError, near
 
+OF_DATA = (".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".xlsx", ".conll")
+"""Endings of files of data, which are given in the place of recipes."""
+
 KeyPath = tuple[str | int, ...]
 
 TAG = re.compile("<.*>")  # how the members of tagged unions are called in this project, apart from any key
@@ -53,6 +56,8 @@ def read_source(path: Path) -> tuple[dict[str, Any], Source]:
     Raises:
         RecipeError: The file is not there, is not text, is not YAML, repeats a key, or is not a mapping.
     """
+    if path.suffix.lower() in OF_DATA and path.exists():
+        raise RecipeError(f"{path} is a file of data, and no recipe. hfft init --data {path} writes a recipe for it.")
     try:
         text = path.read_bytes().decode("utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -65,12 +70,22 @@ def read_source(path: Path) -> tuple[dict[str, Any], Source]:
         raise RecipeError(f"The recipe {path} cannot be read: {error.strerror}.") from None
     except (UnicodeDecodeError, yaml.reader.ReaderError):
         raise RecipeError(f"{path} is not a text file; a recipe is a YAML file in UTF-8.") from None
+    except yaml.MarkedYAMLError as error:
+        raise RecipeError(_not_yaml(path, error)) from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # no such day, a mapping for a key, ...
         raise RecipeError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         found = "nothing" if data is None else type(data).__name__
         raise RecipeError(f"{path} holds {found}; a recipe is a mapping with the sections task, data, model, ...")
     return data, Source(path.name, lines)
+
+
+def _not_yaml(path: Path, error: yaml.MarkedYAMLError) -> str:
+    """Where a file stops being YAML, and why; where what is open there began, if that is another line."""
+    at, began = error.problem_mark or error.context_mark, error.context_mark
+    where = f"{path}, line {at.line + 1}, column {at.column + 1}" if at else str(path)
+    inside = f" ({error.context}, which begins in line {began.line + 1})" if began and error.context else ""
+    return f"{where}: not valid YAML: {error.problem}{inside}."
 
 
 def _lines(node: yaml.Node, path: KeyPath, name: str) -> Iterator[tuple[KeyPath, int]]:

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Generati
 from hfft.data.sampling import Budget
 from hfft.errors import HfftError, ModelError, SetupError
 from hfft.io.run_files import read_environment
-from hfft.io.run_folder import RunFolder
+from hfft.io.run_folder import RunFolder, require_no_near_name
 from hfft.metrics.custom import find_metric, load_modules, number_labels
 from hfft.models.origin import WEIGHTS, origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
@@ -134,6 +134,7 @@ def open_finished(
     Raises:
         HfftError: There is no such model, it has no trained head, or an override does not fit.
     """
+    require_no_near_name(place)
     folder = RunFolder(place)
     if folder.recipe.is_file():
         recipe = Recipe.load(folder.recipe, *overrides)

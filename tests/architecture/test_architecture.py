@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "hfft").rglob("*.py"))
-LOOSE, FOLDERS, LAYERS, LINES = 8, 11, 9, 420
+LOOSE, FOLDERS, LAYERS, LINES = 7, 12, 9, 420
 
 
 def module(file: Path) -> str:

@@ -198,7 +198,7 @@ def test_what_is_no_text_is_refused_by_its_place(trained, given, told):
         ([], "There is nothing to answer"),
         (["-", "more"], "- reads the inputs from standard input: give no others beside it"),
         (["-1 star"], 'In front of texts that begin with a dash write -- alone: hfft predict RUN -- "-1 is what'),
-        (["--outptu", "x", "a text"], "No such option: --outptu .Possible options: --output"),
+        (["--outptu", "x", "a text"], "No such option: --outptu. Possible options: --output"),
         (["w1 caf\udce9"], r"Input 0 .from 0. is not UTF-8: the byte 0xe9 stands in b'w1 caf.xe9'"),
     ],
 )

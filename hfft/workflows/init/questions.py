@@ -54,12 +54,15 @@ def take_guess(question: Question) -> str:
 
 
 def prompt(question: Question) -> str:
-    """Asks until the answer is one of the choices, where there are any."""
+    """Asks until the answer is one of the choices, where there are any. Ctrl-C and Ctrl-D raise KeyboardInterrupt."""
     if question.why:
         typer.echo(f"Not clear: {question.why}.")
     among = f" ({', '.join(question.choices)})" if question.choices else ""
     while True:
-        answer = typer.prompt(f"{question.text}{among}", default=question.default).strip()
+        try:
+            answer = typer.prompt(f"{question.text}{among}", default=question.default).strip()
+        except typer.Abort:  # Ctrl-C or Ctrl-D
+            raise KeyboardInterrupt from None
         wrong = [part for part in question.parts(answer) if part not in question.choices]
         if not question.choices or not wrong:
             return answer

@@ -15,11 +15,11 @@ from datasets import Dataset
 
 from hfft.data.checks import Finding
 from hfft.data.files import KINDS, read_files
-from hfft.data.folders import is_visible
 from hfft.data.formats.parquet import first_of_parquet
 from hfft.data.sources import stream_hub
 from hfft.data.table import Table
 from hfft.errors import DataError, RecipeError, SetupError
+from hfft.io.paths import is_visible
 from hfft.workflows.init.options import InitOptions
 
 SPLIT_NAMES = {

@@ -1,29 +1,16 @@
-"""The command line: every command of `hfft`, its exit codes, and who speaks first of several processes."""
+"""The commands of `hfft`: arguments in, one call, its result out. What is heavy is imported where it is needed."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from hfft.errors import DiskError, HfftError, SetupError, Stopped
-from hfft.io.run_folder import FULL, refusal
-
-app = typer.Typer(
-    name="hfft",
-    help="Fine-tune pretrained Transformers models from a recipe.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+from hfft.cli.app import command, loading
+from hfft.errors import SetupError
 
 RecipeFile = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe: a YAML file, or hf://USER/NAME of a published run.")
@@ -44,11 +31,14 @@ BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows answered at onc
 Trust = Annotated[bool, typer.Option("--trust", help="Allow code that the recipe names or the model brings.")]
 
 
-@app.command()
+@command("train")
 def train(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    output: Annotated[str | None, typer.Option(metavar="DIR", help="The run folder. Default: runs/NAME.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="The run folder. Default: runs/NAME; auto: the next of runs/NAME-2, ..."),
+    ] = None,
     resume: Annotated[str, typer.Option(metavar="auto|never|CHECKPOINT", help="Where to go on from.")] = "auto",
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Train once with each of these seeds: train.seeds=[N,N,...].")
@@ -61,18 +51,21 @@ def train(
 ) -> None:
     """Fine-tune, and leave a run folder. Goes on by itself where it was stopped."""
     from hfft.recipe import Recipe
+    from hfft.recipe.files import require_files
 
     if quiet and verbose:
         raise SetupError("--quiet and --verbose ask for less and for more: give one of them.")
 
     changes = [*(overrides or []), *([f"train.seeds=[{seeds}]"] if seeds is not None else [])]
     loaded = Recipe.load(recipe, *changes)  # before torch: a typing error should cost no seconds
+    require_files(loaded)
+    loading(quiet)
     from hfft.api import train as run
 
     run(loaded, output=output, resume=resume, trust=trust, quiet=quiet, verbose=verbose)
 
 
-@app.command()
+@command("plan")
 def plan(
     recipe: RecipeFile,
     overrides: Overrides = None,
@@ -87,8 +80,11 @@ def plan(
 ) -> None:
     """Do everything but training: checks, a decoded batch, what learns how fast, steps, memory, warnings."""
     from hfft.recipe import Recipe
+    from hfft.recipe.files import require_files
 
     loaded = Recipe.load(recipe, *(overrides or []))
+    require_files(loaded)
+    loading()
     from hfft.api import plan as make
     from hfft.io.console import Console
     from hfft.workflows.samples import SHEET
@@ -102,23 +98,7 @@ def plan(
         typer.echo(f"Training images as the model sees them: {Path(samples, SHEET)}", err=as_json)
 
 
-class _TakesTexts(TyperCommand):
-    """A command whose arguments are texts, which may begin with a dash."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except Exception as error:
-            if type(error).__name__ != "NoSuchOption":  # typer brings a click of its own in newer versions
-                raise
-            said: Any = error
-            raise SetupError(
-                f"{said.format_message().rstrip('.')}. In front of texts that begin with a dash write -- alone: "
-                'hfft predict RUN -- "-1 is what I got".'
-            ) from error
-
-
-@app.command(cls=_TakesTexts)
+@command("predict")
 def predict(
     model: FinishedModel,
     inputs: Annotated[
@@ -144,16 +124,19 @@ def predict(
 
     The answers go to standard output, in the order of the inputs and one for each; all else to standard error.
     """
+    from hfft.io.run_folder import check_writable, require_no_near_name
+
+    given: list[str | Path] = [*(inputs or []), *map(Path, files or [])]
+    if "-" in given and len(given) > 1:
+        raise SetupError("- reads the inputs from standard input: give no others beside it.")
+    require_no_near_name(model)
+    loading()
     from hfft.io.console import quiet_libraries
-    from hfft.io.run_folder import check_writable
     from hfft.workflows.environment import make_accelerator
     from hfft.workflows.finished import open_finished
     from hfft.workflows.inputs.standard_input import read_lines, require_unicode
     from hfft.workflows.predict import answer
 
-    given: list[str | Path] = [*(inputs or []), *map(Path, files or [])]
-    if "-" in given and len(given) > 1:
-        raise SetupError("- reads the inputs from standard input: give no others beside it.")
     require_unicode(map(str, given))
     quiet_libraries()
     if output is not None:
@@ -170,7 +153,7 @@ def predict(
         sys.stderr.write(f"{line}\n")
 
 
-@app.command()
+@command("evaluate")
 def evaluate(
     model: FinishedModel,
     data: Annotated[
@@ -188,9 +171,12 @@ def evaluate(
     trust: Trust = False,
 ) -> None:
     """Score a finished model on new rows, with an interval for each score."""
+    from hfft.io.run_folder import check_writable, require_no_near_name
+
+    require_no_near_name(model)
+    loading()
     from hfft.api import evaluate as score
     from hfft.io.console import Console
-    from hfft.io.run_folder import check_writable
 
     if predictions is not None:
         check_writable(Path(predictions))
@@ -203,7 +189,7 @@ def evaluate(
         found.show(Console())
 
 
-@app.command()
+@command("tasks")
 def tasks(
     name: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Tell of this one alone.")] = None,
 ) -> None:
@@ -215,7 +201,7 @@ def tasks(
         Console().say(line)
 
 
-@app.command()
+@command("schema")
 def schema() -> None:
     """Print the JSON schema of recipes, for editors."""
     from hfft.workflows.describe import recipe_schema
@@ -223,7 +209,7 @@ def schema() -> None:
     sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
 
 
-@app.command()
+@command("push")
 def push(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
     repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository; made where it is not there yet.")],
@@ -243,7 +229,7 @@ def push(
     publish(run, repo, private, revision, adapter, overwrite, console=Console())
 
 
-@app.command()
+@command("pull")
 def pull(
     repo: Annotated[str, typer.Argument(metavar="USER/NAME", help="A repository that hfft published.")],
     revision: Annotated[str | None, typer.Option(metavar="REVISION", help="A branch, tag or commit.")] = None,
@@ -256,7 +242,7 @@ def pull(
     Console().say(f"Run folder: {fetch(repo, revision, output)}")
 
 
-@app.command()
+@command("report")
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
 ) -> None:
@@ -267,7 +253,7 @@ def report(
     typer.echo(write_report(RunFolder(run)))
 
 
-@app.command()
+@command("compare")
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Finished runs; the first is the measure.")],
     split: Annotated[str | None, typer.Option(help="The split to compare on. Default: test, else eval.")] = None,
@@ -294,12 +280,23 @@ def compare(
         show(found, Console())
 
 
+@command("list")
+def list_(
+    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="The folder that the runs are in.")] = "runs",
+) -> None:
+    """List the runs in a folder, newest first: score, time, size on the disk."""
+    from hfft.io.console import Console
+    from hfft.reports.listing import COLUMNS, list_runs
+
+    Console().table(f"Runs in {folder}", COLUMNS, [run.cells() for run in list_runs(Path(folder))])
+
+
 Files = list[str] | None
 
 Column = str | None
 
 
-@app.command()
+@command("init")
 def init(
     task: Annotated[str | None, typer.Option(metavar="TASK", help="As hfft tasks lists them.")] = None,
     data: Annotated[
@@ -359,51 +356,3 @@ def init(
     )
     ask = take_guess if yes else prompt if sys.stdin.isatty() else refuse
     write_first_recipe(wanted, ask, Console().say)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits: 0 done, 2 the user's to mend, 130 or 143 stopped by a signal, 1 anything else.
-
-    HFFT_TRACEBACK=1 shows the traceback of errors that are the user's to mend.
-    """
-    try:
-        app(args=arguments, prog_name="hfft")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except HfftError as error:
-        together = isinstance(error, Stopped)  # all processes have agreed on it
-        if not together:
-            _let_others_speak_first()
-        if os.environ.get("HFFT_TRACEBACK") == "1":
-            raise
-        if _is_first():
-            sys.stderr.write(f"{'' if together else 'Error: '}{error}\n")
-        elif not together:
-            sys.stderr.write(f"process {os.environ['RANK']}: Error: {error}\n")
-        sys.exit(error.exit_code)
-    except Exception as error:
-        _let_others_speak_first()
-        if refusal(error) not in FULL:
-            raise
-        with contextlib.suppress(OSError):  # standard error may be a file on that very disk
-            sys.stderr.write(f"Error: A disk is full: {error}\n")
-        sys.exit(DiskError.exit_code)
-
-
-def _is_first() -> bool:
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _let_others_speak_first() -> None:
-    """Waits a few seconds in a process that failed, where there are several, before it says so and ends.
-
-    The first process that ends makes the launcher end all others at once. So what all of them have to say is said once,
-    by the main one, whose turn comes first. What befell another alone is said by that one: until its turn the others
-    wait for it in vain, and what they would say of its end they have no time to say.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        time.sleep(2 if _is_first() else 4 + int(os.environ.get("LOCAL_RANK", "0")))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m hfft.cli`."""
+
+from hfft.cli import main
+
+main()
