@@ -81,11 +81,13 @@ def read_source(path: Path) -> tuple[dict[str, Any], Source]:
 
 
 def _not_yaml(path: Path, error: yaml.MarkedYAMLError) -> str:
-    """Where a file stops being YAML, and why; where what is open there began, if that is another line."""
-    at, began = error.problem_mark or error.context_mark, error.context_mark
-    where = f"{path}, line {at.line + 1}, column {at.column + 1}" if at else str(path)
-    inside = f" ({error.context}, which begins in line {began.line + 1})" if began and error.context else ""
-    return f"{where}: not valid YAML: {error.problem}{inside}."
+    """Why and where a file is not YAML; and where what is open there began."""
+    at, began, context = error.problem_mark, error.context_mark, error.context or ""
+    where = f" in line {at.line + 1}, column {at.column + 1}" if at else ""
+    if not context.startswith("while"):
+        return f"{path} is not valid YAML: {', '.join(filter(None, (context, error.problem)))}{where}."
+    inside = f" ({context}, which begins in line {began.line + 1})" if began else ""
+    return f"{path} is not valid YAML: {error.problem}{where}{inside}."
 
 
 def _lines(node: yaml.Node, path: KeyPath, name: str) -> Iterator[tuple[KeyPath, int]]:

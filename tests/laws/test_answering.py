@@ -35,8 +35,13 @@ def test_a_run_answers_and_scores_new_rows_as_it_did_its_own(tiny, trained, task
 
 def test_images_are_answered_by_their_files_their_folder_and_as_pictures(tiny, trained):
     run, folder = trained("image-folder", "full"), split_file(tiny("image-folder"), "test")
+    labels = hfft.load(run).labels
     nameless = [
-        {key: row[key] for key in row if key not in ("input", "truth", "unknown")} for row in predictions(run, "test")
+        {
+            **{key: row[key] for key in row if key not in ("input", "truth", "unknown")},
+            "probabilities": dict(zip(labels, row["probabilities"], strict=True)),
+        }
+        for row in predictions(run, "test")
     ]
     files = image_files(folder)
     told = [{**row, "input": str(file)} for row, file in zip(nameless, files, strict=True)]

@@ -27,7 +27,7 @@ def recipe(tiny, tmp_path):
 
 def test_what_cannot_be_published_is_not_trained(cli, server, recipe, tmp_path):
     server.put("me/foreign", {"config.json": b"{}"})
-    lost = "data.root=/there/is/no/such/folder"  # it would be said, were the data read first
+    lost = "model.name=/there/is/no/such/folder"  # it would be said, were the model opened first
     for overrides, settings, told in (
         (("publish.to=me/model",), {"HF_TOKEN": ""}, "needs a token of the Hub"),
         (("publish.to=them/model",), {"HF_TOKEN": TOKEN}, "no right to write to what belongs to them"),
