@@ -198,10 +198,10 @@ def predict(
 
     Args:
         model: As for `load`.
-        inputs: One or several texts (pairs and the like as tuples), or names of csv, tsv, json, jsonl, parquet or txt
-            files. Of a model that sees images: pictures of PIL, arrays of numbers from 0 to 255 (height, width, 3), or
-            names of image files, of folders of them, or of tables. Or rows as dicts; or a Dataset, or a DataFrame or
-            Series of pandas, whose texts are never taken for names of files.
+        inputs: One or several texts (pairs and the like as tuples), or names of csv, tsv, xlsx, json, jsonl, parquet
+            or txt files. Of a model that sees images: pictures of PIL, arrays of numbers from 0 to 255 (height, width,
+            3), or names of image files, of folders of them, or of tables. Or rows as dicts; or a Dataset, or a
+            DataFrame or Series of pandas, whose texts are never taken for names of files.
         overrides: As for `load`.
         batch_size: As for `load`.
         trust: As for `load`.

@@ -120,7 +120,7 @@ def predict(
     batch_size: BatchSize = None,
     trust: Trust = False,
 ) -> None:
-    """Answer texts, images, or the rows of csv, jsonl, parquet or txt files, with a finished model.
+    """Answer texts, images, or the rows of csv, xlsx, jsonl, parquet or txt files, with a finished model.
 
     The answers go to standard output, in the order of the inputs and one for each; all else to standard error.
     """

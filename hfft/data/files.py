@@ -1,4 +1,4 @@
-"""Files of data: csv, tsv, json, jsonl, parquet, txt, CoNLL, and folders of images; columns that name files."""
+"""Files of data: csv, tsv, xlsx, json, jsonl, parquet, txt, CoNLL, and folders of images; columns that name files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import pyarrow.compute
 from datasets import Dataset, concatenate_datasets
 
 from hfft.data.checks import Finding
+from hfft.data.decimals import with_points
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.formats.conll import is_conll, read_conll
 from hfft.data.formats.delimited import read_csv, read_tsv
+from hfft.data.formats.excel import read_xlsx
 from hfft.data.formats.json import read_json, read_jsonl
 from hfft.data.formats.parquet import read_parquet
-from hfft.data.formats.text import read_text
+from hfft.data.formats.text import read_text_of_any_program
 from hfft.data.image_folder import class_names, image_rows, read_class_folders, read_flat_folders
 from hfft.data.table import DOES_NOT_FIT, Table
 from hfft.errors import DataError
@@ -26,7 +28,12 @@ from hfft.io.paths import matches
 
 
 def read_files(
-    patterns: list[str], root: str, where: str, file_columns: Sequence[str] = (), labelled: bool = True
+    patterns: list[str],
+    root: str,
+    where: str,
+    file_columns: Sequence[str] = (),
+    labelled: bool = True,
+    number_columns: Sequence[str] | None = (),
 ) -> Table:
     """Reads and joins files of one split, in the order of the patterns, then of the names.
 
@@ -41,6 +48,8 @@ def read_files(
         file_columns: Columns of tables that name files, as texts or in structs without bytes: the names become absolute
             paths, relative ones starting from the folder of their table.
         labelled: Whether the subfolders of a folder are labels; if not, every file below it is a row of `image`.
+        number_columns: Columns that are numbers, if their texts are: in files of texts that no comma parts, decimals
+            may stand behind a comma. None for all.
 
     Raises:
         DataError: No file matches, a file is broken, a folder is no image folder, the columns of two files differ, or
@@ -63,7 +72,9 @@ def read_files(
         elif kind == "image":
             parts.append((alike[0], Table(image_rows(alike, where))))
         else:
-            parts += [(path, _read(path, where, file_columns)) for path in alike]
+            parts += [
+                (path, with_points(_read(path, where, file_columns), path.name, number_columns)) for path in alike
+            ]
     return _joined(parts, where) if len(parts) > 1 else parts[0][1]
 
 
@@ -142,20 +153,23 @@ def _in_folder(folder: Path, name: str) -> str:
 
 def _read_lines(path: Path) -> Table:
     """A row of `text` a line; of a CoNLL file, which are often named so, a row a sentence."""
-    text = read_text(path)
+    text, guessed = read_text_of_any_program(path)
     if is_conll(text):
         table = read_conll(path)
         what = f"of {path.name}, whose lines hold a word and its tag each (CoNLL), are its sentences"
-        return Table(table.rows, remarks=[Finding("conll", "", len(table.rows), len(table.rows), what)])
+        remark = Finding("conll", "", len(table.rows), len(table.rows), what)
+        return replace(table, remarks=[*table.remarks, remark])
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")  # splitlines would cut at form feeds and U+2028 too
     empty = [number for number, line in enumerate(lines, start=1) if not line] if text.strip() else []
-    remarks = [Finding("empty", "", len(empty), len(lines), f"of {path.name} are empty lines, and are left out")]
-    return Table(Dataset.from_dict({"text": [line for line in lines if line]}), remarks=remarks if empty else [])
+    remark = Finding("empty", "", len(empty), len(lines), f"of {path.name} are empty lines, and are left out")
+    rows = Dataset.from_dict({"text": [line for line in lines if line]})
+    return Table(rows, remarks=[*guessed, remark] if empty else guessed)
 
 
 KINDS: dict[str, Callable[[Path], Table]] = {
     ".csv": read_csv,
     ".tsv": read_tsv,
+    ".xlsx": read_xlsx,
     ".json": read_json,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
@@ -169,7 +183,7 @@ KINDS: dict[str, Callable[[Path], Table]] = {
 """Readers by the ending of a file's name."""
 
 OTHERS = {
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save it as CSV UTF-8 (.csv) in the program that wrote it."),
+    **dict.fromkeys((".xls", ".ods"), "Save it as .xlsx or .csv in the program that wrote it."),
     **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".zip"), "Unpack it first."),
 }
 """What becomes of other files, by the ending of their names."""

@@ -102,7 +102,7 @@ SPLITS = ("train", "test", "val", "valid", "validation", "eval", "dev")
 PLACES = ("image", "images", "img", "imgs", "jpegimages", "photos", "pictures")
 """Names of a folder with all images in it: of no class."""
 
-TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+TABLES = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson", ".parquet")
 
 LAYOUT = "In an image folder each class needs its own subfolder, named as the class, with its images in it."
 

@@ -12,6 +12,7 @@ from typing import Any
 from datasets import ClassLabel, Dataset
 
 from hfft.data.checks import Finding, count_rows, listed
+from hfft.data.decimals import has_decimal_comma
 from hfft.data.label_columns import MISSING, Reading
 from hfft.errors import DataError, quoted
 
@@ -20,8 +21,6 @@ DELIMITERS = ("|", ";", ",")
 SEVERAL = 0.05  # of the rows, at least, hold more than one label where a delimiter stands between labels
 
 WORDS = 5  # in the median: labels have fewer
-
-DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 
 LOOKS = {
     "numbers": re.compile(r"[-+]?[0-9]+([.,][0-9]+)*"),
@@ -158,7 +157,7 @@ def delimiter_findings(split: str, names: Sequence[str | None]) -> list[Finding]
 
 def have_decimal_commas(values: Sequence[str]) -> bool:
     """Whether most texts are numbers with a comma before their decimals, or between thousands."""
-    return 2 * sum(bool(DECIMAL_COMMA.fullmatch(value.strip())) for value in values) > len(values)
+    return 2 * sum(map(has_decimal_comma, values)) > len(values)
 
 
 def refuse_decimal_commas(train: Dataset, column: str) -> None:
@@ -166,7 +165,7 @@ def refuse_decimal_commas(train: Dataset, column: str) -> None:
     texts = [value for value in train[column][:] if isinstance(value, str) and value.strip()]
     if not texts or not have_decimal_commas(texts):
         return
-    shown = next(text for text in texts if DECIMAL_COMMA.fullmatch(text.strip()))
+    shown = next(text for text in texts if has_decimal_comma(text))
     raise DataError(
         f"task.label: most values of the column '{column}' look like numbers with a comma, such as {quoted(shown)}. To "
         "predict numbers, write a point before the decimals, and nothing between thousands. If they are labels: "

@@ -11,6 +11,7 @@ from typing import Any
 from datasets import ClassLabel, Dataset, Features
 
 from hfft.data.checks import row_of
+from hfft.data.decimals import has_decimal_comma, is_written_so
 from hfft.data.label_values import GENERIC, unknown_of
 from hfft.errors import DataError, near, quoted, shortened
 
@@ -147,7 +148,8 @@ def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[l
     Raises:
         DataError: A value is no number, a row has some of its numbers only, or lists differ in length; with the row.
     """
-    found = [_row(values, columns, row, split) for row, values in enumerate(zip(*_read(dataset, columns), strict=True))]
+    read = _read(dataset, columns)
+    found = [_row(values, columns, row, split, dataset) for row, values in enumerate(zip(*read, strict=True))]
     sizes = {len(numbers) for numbers in found if numbers is not None}
     if len(sizes) > 1:
         first = next(len(numbers) for numbers in found if numbers is not None)
@@ -163,10 +165,10 @@ def _read(dataset: Dataset, columns: Sequence[str]) -> list[list[Any]]:
     return [dataset[column][:] for column in columns]
 
 
-def _row(values: Sequence[Any], columns: Sequence[str], row: int, split: str) -> list[float] | None:
+def _row(values: Sequence[Any], columns: Sequence[str], row: int, split: str, dataset: Dataset) -> list[float] | None:
     if len(values) == 1 and isinstance(values[0], (list, tuple)):
         columns, values = [*columns] * len(values[0]), values[0]
-    numbers = [_number(value, column, row, split) for value, column in zip(values, columns, strict=True)]
+    numbers = [_number(value, column, row, split, dataset) for value, column in zip(values, columns, strict=True)]
     missing = [column for column, number in zip(columns, numbers, strict=True) if number is None]
     if missing and len(missing) < len(numbers):
         raise DataError(
@@ -176,18 +178,26 @@ def _row(values: Sequence[Any], columns: Sequence[str], row: int, split: str) ->
     return None if missing or not numbers else [number for number in numbers if number is not None]
 
 
-def _number(value: Any, column: str, row: int, split: str) -> float | None:
+def _number(value: Any, column: str, row: int, split: str, dataset: Dataset) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     number = _parsed(value)
     if number is None or math.isinf(number):
-        hint = " Write a point before the decimals." if isinstance(value, str) and "," in value else ""
-        if hint and re.search(r",[0-9]{3}(?![0-9])", value):
-            hint = " Write thousands without a comma (4221), and a point before decimals (4.221)."
+        advice = _about_commas(value, dataset[column][:]) if isinstance(value, str) and "," in value else ""
         raise DataError(
-            f"task.label: in {row_of(row, split)} the column '{column}' is {quoted(value)}, which is no number.{hint}"
+            f"task.label: in {row_of(row, split)} the column '{column}' is {quoted(value)}, which is no number.{advice}"
         )
     return None if math.isnan(number) else number
+
+
+def _about_commas(value: str, values: Sequence[Any]) -> str:
+    """What to do about a number with a comma, which the files' reader has not taken for one before decimals."""
+    odd = next((one for one in values if isinstance(one, str) and one.strip() and not is_written_so(one)), value)
+    if has_decimal_comma(value) and odd != value:
+        return f" The column holds {quoted(odd)} too. Write a point before the decimals in all rows."
+    if re.search(r",[0-9]{3}(?![0-9])", value):
+        return " Write thousands without a comma (4221), and a point before decimals (4.221)."
+    return " Write a point before the decimals."
 
 
 def _parsed(value: Any) -> float | None:

@@ -29,6 +29,7 @@ def read_local(
     root: str,
     file_columns: Sequence[str] = (),
     named: Iterable[str] = (),
+    number_columns: Sequence[str] = (),
 ) -> tuple[dict[str, Dataset], list[Finding]]:
     """Reads the splits of local files, and finds what is worth a warning in how they are written.
 
@@ -39,6 +40,7 @@ def read_local(
         root: The folder that relative names start from.
         file_columns: Columns whose texts are names of files, as `read_files` has it.
         named: The columns that are used: others may hold values that do not go together.
+        number_columns: Columns that are numbers, if their texts are, as `read_files` has it.
 
     Raises:
         DataError: A file is missing or broken, a column that is named cannot be read, or an expression names no split
@@ -58,7 +60,7 @@ def read_local(
             )
         patterns = files[name]
         patterns = [patterns] if isinstance(patterns, str) else patterns
-        table = read_files(patterns, root, f"data.files.{name}", file_columns)
+        table = read_files(patterns, root, f"data.files.{name}", file_columns, number_columns=number_columns)
         findings += table.findings(role, named)
         splits[role] = _sliced(table.rows, expression, name, f"data.{role.partition('-')[0]}")
     return splits, findings

@@ -26,11 +26,13 @@ class Table:
         rows: The rows.
         left_out: Why a column is not among theirs, by its name; the text names the file.
         remarks: What is worth a warning, as findings of no split.
+        decimal_commas: Whether all values are texts, which no comma parts: it may stand before decimals.
     """
 
     rows: Dataset
     left_out: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[Finding] = ()
+    decimal_commas: bool = False
 
     def findings(self, split: str, named: Iterable[str]) -> list[Finding]:
         """All that is worth a warning.

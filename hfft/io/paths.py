@@ -15,12 +15,12 @@ LEFT_BEHIND = frozenset(
         *(".thumbnails", ".trash", ".git", ".cache", ".ipynb_checkpoints"),  # programs
     ]
 )
-"""What is left behind in folders, in lower case. Other names that begin with a dot are hidden too."""
+"""What is left behind in folders, in lower case. Hidden are also names that begin with a dot, or with ~$ (Office's)."""
 
 
 def is_visible(name: str) -> bool:
     """Whether people put the file or folder there, rather than a system or a program."""
-    return not name.startswith((".", "__MACOSX")) and name.lower() not in LEFT_BEHIND
+    return not name.startswith((".", "__MACOSX", "~$")) and name.lower() not in LEFT_BEHIND
 
 
 def matches(pattern: str, root: str, where: str) -> list[Path]:

@@ -36,7 +36,7 @@ class DataSection(Section):
     files: dict[str, str | list[str]] | None = Field(
         default=None,
         description="Local files by split (train, eval, test, or a name that data.eval or data.test gives): csv, tsv, "
-        "json, jsonl, parquet, txt, conll; globs allowed.",
+        "xlsx, json, jsonl, parquet, txt, conll; globs allowed.",
     )
     root: str = Field(default=".", description="The folder that relative file names start from.")
     train: str = Field(default="train", description="The training split, with a slice if wanted: 'train[:8000]'.")

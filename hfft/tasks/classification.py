@@ -49,6 +49,12 @@ class Classification(Task):
         """The columns of the label, by their setting."""
         return {"task.label": self.options.columns}
 
+    @property
+    def number_columns(self) -> list[str]:
+        options = self.options
+        named = options.problem not in (None, "regression") or options.delimiter or options.labels
+        return [] if named else options.columns
+
     def look(self, train: Dataset) -> None:
         checks.require_columns({"train": train}, self.label_columns)
         self.problem = problem_of_data(self.options, train)

@@ -165,6 +165,11 @@ class Task:
         """Columns of its inputs whose texts are names of files."""
         return []
 
+    @property
+    def number_columns(self) -> list[str]:
+        """Columns of its labels that are numbers, if their texts are."""
+        return []
+
     def setting_of(self, column: str) -> str:
         """The option that names a column of the inputs, such as `task.text`."""
         names = [

@@ -171,7 +171,8 @@ def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
     task = finished.task
     in_files = all(isinstance(part, (str, Path)) for part in data)
     if in_files:
-        table, faults = read_files([str(file) for file in data], ".", "--data", task.file_columns), {}
+        files, numbers = [str(file) for file in data], task.number_columns
+        table, faults = read_files(files, ".", "--data", task.file_columns, number_columns=numbers), {}
     else:
         table, faults = read_labelled(task, data)
     rows, read = table.rows, table.findings("data", _named_columns(task))

@@ -50,7 +50,8 @@ def read_splits(recipe: Recipe, task: Task) -> Data:
         splits, findings = {"train": stream.first, **rest}, stream.findings
     elif data.files is not None:
         named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
-        splits, findings = read_local({**data.files}, wanted, data.root, task.file_columns, named)
+        columns = task.file_columns, named, task.number_columns
+        splits, findings = read_local({**data.files}, wanted, data.root, *columns)
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)

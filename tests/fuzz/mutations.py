@@ -129,7 +129,22 @@ def recipes(draw: st.DrawFn, recipe: dict[str, Any], settings: dict[str, st.Sear
 
 
 SNIPPETS = [
-    *(b'"', b"'", b",", b"\t", b"\n", b"\r", b"\r\n", b"\n\n", b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"\x92", b"\xe9"),
+    *(
+        b'"',
+        b"'",
+        b",",
+        b";",
+        b"\t",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\n\n",
+        b"\x00",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"\x92",
+        b"\xe9",
+    ),
     *(b"{", b"}", b"[", b"]", b":", b"- ", b"#", b"&a ", b"*a", b"|", b"\\", b"\\ud83d", b"\\n", b"NaN", b"Infinity"),
     *(b"null", b"true", b"-1", b"1e999", b"9" * 40, b"3,5", b"[" * 3000, b'{"a":' * 600, b'"text": "x", ', b"</s>"),
     *("é".encode(), "e\u0301".encode(), "\u2028".encode(), "\ufeff".encode(), "名".encode(), b"\xed\xa0\xbd"),

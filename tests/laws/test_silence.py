@@ -132,7 +132,7 @@ def test_a_recipe_that_is_not_there_suggests_one_that_is(recipe_file, capsys):
 
 
 DATA = {
-    "latin.csv": (b"text,label\nol\xe9,good\n", ["line 2", "0xe9 is not UTF-8", "iconv"]),
+    "latin.jsonl": (b'\n{"text": "ol\xe9"}\n', ["line 2", "0xe9 is not UTF-8", "iconv"]),
     "short.csv": (b"text,label\na,good\nb\n", ["line 3: 1 fields", "names 2 columns"]),
     "long.csv": (b"text,label\na,b,good\n", ["line 2: 3 fields", "double quotes"]),
     "quote.csv": (b'text,label\n"a,good\n', ["not valid csv"]),
@@ -147,7 +147,7 @@ DATA = {
     "halves.csv": (b"text,label\na,0.5\nb,high\nc,1.5\n", ["in row 1 it is 'high'", "task.problem=single"]),
     "mixed.jsonl": (b'{"text": "a", "label": 1}\n{"text": "b", "label": "x"}\n', ["'label' mixes kinds", "row 1"]),
     "broken.parquet": (b"PAR1 no", ["not a readable parquet file"]),
-    "sheet.xlsx": (b"PK", ["of no known kind", ".csv"]),
+    "sheet.ods": (b"PK", ["of no known kind", ".csv"]),
 }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
-from hfft.data.formats.text import read_text
+from hfft.data.formats.text import read_text_of_any_program
 from hfft.data.table import Table, table_of
 from hfft.errors import DataError, shortened
 
@@ -24,7 +24,8 @@ def read_conll(path: Path) -> Table:
     Raises:
         DataError: A line has more or fewer fields than most, or no tag; with the line.
     """
-    lines = _fields(read_text(path))
+    text, remarks = read_text_of_any_program(path)
+    lines = _fields(text)
     width = Counter(len(fields) for fields in lines if fields).most_common(1)
     wanted = max(2, width[0][0]) if width else 2
     sentences = []
@@ -42,7 +43,7 @@ def read_conll(path: Path) -> Table:
         if words:
             sentences.append([(fields[0], fields[-1]) for _, fields in words])
     columns = [[[part[place] for part in words] for words in sentences] for place in (0, 1)]
-    return table_of(str(path), {"tokens": columns[0], "tags": columns[1]})
+    return table_of(str(path), {"tokens": columns[0], "tags": columns[1]}, remarks)
 
 
 def is_conll(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Tables in csv and tsv files.
+"""Tables in csv and tsv files, whatever stands between their columns.
 
 They are read by the standard library, every value as text: type guessing turns the text "NA" into nothing and "007"
 into 7 (pandas, and `datasets` on top of it, do both).
@@ -10,23 +10,29 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from datasets import Dataset
 
 from hfft.data.checks import SHOWN, Finding
-from hfft.data.formats.text import MARK, read_text
+from hfft.data.formats.text import MARK, read_text_of_any_program
 from hfft.data.table import Table, require_unlike
 from hfft.errors import DataError, quoted
+
+DELIMITERS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
+"""What may stand between columns, and how it is called."""
+
+FIRST_ROWS = 20  # that tell which it is
 
 ADVICE = "A field that holds a quote must stand in quotes, with that inside it doubled."
 
 
 @dataclass
-class _Fields:
+class Fields:
     """A file, cut into fields.
 
     Attributes:
@@ -65,34 +71,103 @@ class _Fields:
         found = [(row, self.own_lines[self.lines[row][0] - 1 : self.lines[row][1] - 1]) for row in long]
         return [(row, lines) for row, lines in found if all(len(fields) == width for fields in lines)]
 
+    def take(self, row: list[str], lines: tuple[int, int]) -> None:
+        """Adds a row, unless it is the header again.
+
+        Raises:
+            DataError: It has more or fewer fields than there are columns, or names the columns in another order.
+        """
+        header = self.header
+        if not row:
+            return
+        if len(row) != len(header):
+            raise DataError(
+                f"{self.path}, line {lines[0]}: {len(row)} fields ({quoted(row)}), but the first line names "
+                f"{len(header)} columns. A field that holds '{self.delimiter}' or a quote must stand in double quotes."
+            )
+        names = [row[0].removeprefix(MARK), *row[1:]]
+        if len(header) > 1 and names == header:
+            self.headers.append(lines[0])
+        elif len(header) > 1 and sorted(names) == sorted(header):
+            raise DataError(
+                f"{self.path}, line {lines[0]} names the columns again, and in another order: {quoted(row)}. Two "
+                "files were put together: name both in the recipe, and they are joined by the names of their columns."
+            )
+        else:
+            self.rows.append(row)
+            self.lines.append(lines)
+
 
 def read_csv(path: Path) -> Table:
-    """Reads a file of commas, with quotes around what holds a comma, a quote or a line end.
+    """Reads a file of commas, or else of what stands between its columns in their place, which is said.
 
     Raises:
         DataError: It is no such file; with the line.
     """
-    fields = _cut(path, read_text(path), ",", csv.QUOTE_MINIMAL)
-    doubtful = [row for row, lines in fields.over_lines() if _like_rows(lines, fields)]
-    text = "run within quotes over lines that look like rows of their own. A quote that is a letter must be doubled"
-    return _table(fields, _found("quotes", fields, [fields.lines[row][0] for row in doubtful], text))
+    return _read(path, ",")
 
 
 def read_tsv(path: Path) -> Table:
-    """Reads a file of tabs, with quotes as in csv; or, as GLUE has it, with quotes that are letters as any other.
-
-    They are letters in all of the file, which is said, where they do not stand around whole fields, or where a field in
-    quotes would run over lines that are rows by themselves.
+    """Reads a file of tabs, or else of what stands between its columns in their place, which is said.
 
     Raises:
         DataError: It is no such file; with the line.
     """
-    text = read_text(path)
+    return _read(path, "\t")
+
+
+def _read(path: Path, usual: str) -> Table:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a document is one field; the library's own limit is 128 KiB
+    text, remarks = read_text_of_any_program(path)
+    delimiter = _delimiter(text, usual)
+    fields, doubts = _in_tabs(path, text) if delimiter == "\t" else _in_quotes(path, text, delimiter)
+    if delimiter != usual:
+        what = f"of {path.name} are read with {DELIMITERS[delimiter]} between columns, and not {DELIMITERS[usual]}"
+        remarks = [Finding("delimiter", "", len(fields.rows), len(fields.rows), what), *remarks]
+    return replace(table_of_fields(fields, [*remarks, *doubts]), decimal_commas=delimiter != ",")
+
+
+def _delimiter(text: str, usual: str) -> str:
+    """What stands between columns, by the header and the first rows: what is usual, unless that cannot be.
+
+    It cannot where the rows differ in their number of fields, or have but one, and with another delimiter all of these
+    rows have as many fields as the header, and more than one. Where the usual one gives a header of one field and rows
+    of more, it is enough that most rows agree: the others are named as faulty.
+    """
+    widths = {delimiter: _widths(text, delimiter) for delimiter in DELIMITERS}
+    share = {delimiter: found.count(found[0]) / len(found) for delimiter, found in widths.items() if found}
+    if not share or (share[usual] == 1 and widths[usual][0] > 1):
+        return usual
+    enough = 0.5 if widths[usual][0] == 1 and share[usual] < 1 else 1
+    others = [delimiter for delimiter in share if widths[delimiter][0] > 1 and share[delimiter] >= enough]
+    return max(others, key=lambda delimiter: (share[delimiter], widths[delimiter][0]), default=usual)
+
+
+def _widths(text: str, delimiter: str) -> list[int]:
+    """How many fields the header and the first rows have."""
+    rows = filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    return [len(row) for row in islice(rows, 1 + FIRST_ROWS)]
+
+
+def _in_quotes(path: Path, text: str, delimiter: str) -> tuple[Fields, list[Finding]]:
+    """Cuts a file that has quotes around what holds a delimiter, a quote or a line end."""
+    fields = _cut(path, text, delimiter, csv.QUOTE_MINIMAL)
+    doubtful = [row for row, lines in fields.over_lines() if _like_rows(lines, fields)]
+    what = "run within quotes over lines that look like rows of their own. A quote that is a letter must be doubled"
+    return fields, _found("quotes", fields, [fields.lines[row][0] for row in doubtful], what)
+
+
+def _in_tabs(path: Path, text: str) -> tuple[Fields, list[Finding]]:
+    """Cuts a file of tabs, with quotes as in csv; or, as GLUE has it, with quotes that are letters as any other.
+
+    They are letters in all of the file, which is said, where they do not stand around whole fields, or where a field in
+    quotes would run over lines that are rows by themselves.
+    """
     try:
         fields = _cut(path, text, "\t", csv.QUOTE_MINIMAL)
         hiding = fields.over_lines()
         if not hiding:
-            return _table(fields, [])
+            return fields, []
         fault = DataError(
             f"{path}, line {fields.lines[hiding[0][0]][0]}: a quote begins a field that runs over lines which are rows "
             f"by themselves. {ADVICE}"
@@ -106,14 +181,13 @@ def read_tsv(path: Path) -> Table:
     quoted = [
         line for row, (line, _) in zip(fields.rows, fields.lines, strict=True) if any('"' in part for part in row)
     ]
-    text = "hold quotes, not all of them around whole fields: in the whole file they are letters"
-    return _table(fields, _found("quotes", fields, quoted, text))
+    what = "hold quotes, not all of them around whole fields: in the whole file they are letters"
+    return fields, _found("quotes", fields, quoted, what)
 
 
-def _cut(path: Path, text: str, delimiter: str, quoting: Literal[0, 3]) -> _Fields:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a document is one field; the library's own limit is 128 KiB
+def _cut(path: Path, text: str, delimiter: str, quoting: Literal[0, 3]) -> Fields:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
-    fields = _Fields(path, text, delimiter, [], [], [], [])
+    fields = Fields(path, text, delimiter, [], [], [], [])
     start = 1
     try:
         fields.header[:] = next(reader, [])
@@ -121,36 +195,19 @@ def _cut(path: Path, text: str, delimiter: str, quoting: Literal[0, 3]) -> _Fiel
             raise DataError(f"{path} is empty, or its first line is; that line should name the columns.")
         start = reader.line_num + 1
         for row in reader:
-            _take(fields, row, (start, reader.line_num + 1))
+            fields.take(row, (start, reader.line_num + 1))
             start = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}, line {start}: not valid csv: {error}. {ADVICE}") from None
     return fields
 
 
-def _take(fields: _Fields, row: list[str], lines: tuple[int, int]) -> None:
-    header = fields.header
-    if not row:
-        return
-    if len(row) != len(header):
-        raise DataError(
-            f"{fields.path}, line {lines[0]}: {len(row)} fields ({quoted(row)}), but the first line names "
-            f"{len(header)} columns. A field that holds '{fields.delimiter}' or a quote must stand in double quotes."
-        )
-    names = [row[0].removeprefix(MARK), *row[1:]]
-    if len(header) > 1 and names == header:
-        fields.headers.append(lines[0])
-    elif len(header) > 1 and sorted(names) == sorted(header):
-        raise DataError(
-            f"{fields.path}, line {lines[0]} names the columns again, and in another order: {quoted(row)}. Two "
-            "files were put together: name both in the recipe, and they are joined by the names of their columns."
-        )
-    else:
-        fields.rows.append(row)
-        fields.lines.append(lines)
+def table_of_fields(fields: Fields, remarks: list[Finding]) -> Table:
+    """Makes a table of texts, without columns that have neither a name nor a value.
 
-
-def _table(fields: _Fields, remarks: list[Finding]) -> Table:
+    Raises:
+        DataError: Two columns have one name.
+    """
     header, rows = fields.header, fields.rows
     # Spreadsheets write columns that hold nothing, and have no name.
     kept = [number for number, name in enumerate(header) if name.strip() or any(row[number] for row in rows)]
@@ -161,7 +218,7 @@ def _table(fields: _Fields, remarks: list[Finding]) -> Table:
     return Table(Dataset.from_dict(columns), remarks=[*remarks, *again])
 
 
-def _like_rows(lines: list[list[str]], fields: _Fields) -> bool:
+def _like_rows(lines: list[list[str]], fields: Fields) -> bool:
     """Whether in a column all of these lines hold what other rows hold there: one of their values, or numbers as they.
 
     The field in quotes begins in the first of the lines and ends in the last, so each of the two is a row in part.
@@ -185,7 +242,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _found(kind: str, fields: _Fields, lines: Sequence[int], text: str) -> list[Finding]:
+def _found(kind: str, fields: Fields, lines: Sequence[int], text: str) -> list[Finding]:
     """One finding about the rows that begin in some lines, or none."""
     if not lines:
         return []

@@ -1,25 +1,66 @@
-"""Files of text: read as UTF-8, and where they are something else, what that is and how it becomes UTF-8."""
+"""Files of text: UTF-8, UTF-16 by the mark it begins with, and cp1252 where a kind of file may be in it."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from hfft.errors import DataError
+from hfft.data.findings import Finding
+from hfft.errors import DataError, quoted
 
 MARK = "\ufeff"  # which some programs begin a file with; where files were put together it stands amid them
 
+AROUND = 20  # characters shown before and behind the first one that was guessed
+
 
 def read_text(path: Path) -> str:
-    """Reads a file, without the mark that it may begin with.
+    """Reads a file in UTF-8 or UTF-16, without the mark that it may begin with.
 
     Raises:
-        DataError: It is not UTF-8, or no text; with the line, and how to convert it.
+        DataError: It is in another encoding, or no text; with the line, and how to convert it.
     """
     data = path.read_bytes()
+    text = _unicode(path, data)
+    if text is None:
+        raise DataError(
+            f"{path}, {_first_odd_byte(data)}; it looks like Windows' cp1252. {_convert('cp1252', path.name)}"
+        )
+    return text
+
+
+def read_text_of_any_program(path: Path) -> tuple[str, list[Finding]]:
+    """Reads a file as `read_text`, or else in Windows' cp1252, which a finding says with the first line read so.
+
+    Raises:
+        DataError: It is in another encoding, or no text; with the line.
+    """
+    data = path.read_bytes()
+    text = _unicode(path, data)
+    if text is not None:
+        return text, []
+    text = _without_zeros(path, data, data.decode("cp1252"))
+    lines = text.rstrip("\n").split("\n")
+    guessed = [number for number, line in enumerate(lines) if not line.isascii()]
+    first = lines[guessed[0]].rstrip("\r")
+    place = next(place for place, letter in enumerate(first) if not letter.isascii())
+    shown = quoted(first[max(0, place - AROUND) : place + AROUND])
+    what = f"of {path.name} are not in UTF-8, and are read as Windows' cp1252: line {guessed[0] + 1} holds {shown}"
+    return text, [Finding("encoding", "", len(guessed), len(lines), what, "lines")]
+
+
+def _unicode(path: Path, data: bytes) -> str | None:
+    """The text of a file in UTF-8 or UTF-16; None where it is neither, but may be in cp1252."""
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        text = data.decode("utf-8-sig")
+        return _without_zeros(path, data, data.decode(encoding))
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}, {_not_utf8(data, error.start, path.name)}") from None
+        if encoding == "utf-16":
+            raise DataError(f"{path} is in UTF-16, but broken at byte {error.start}: {error.reason}.") from None
+    _require_cp1252(path, data)
+    return None
+
+
+def _without_zeros(path: Path, data: bytes, text: str) -> str:
     if "\0" not in text:
         return text
     for first, encoding in ((0, "utf-16be"), (1, "utf-16le")):
@@ -29,25 +70,30 @@ def read_text(path: Path) -> str:
     raise DataError(f"{path} is not a text file: it holds zero bytes. The first is in line {line}.")
 
 
-def _not_utf8(data: bytes, place: int, name: str) -> str:
-    line = data.count(b"\n", 0, place) + 1
-    found = f"line {line}: the byte 0x{data[place]:02x} is not UTF-8"
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return f"{found}; the file is in UTF-16. {_convert('utf-16', name)}"
-    if not data.decode("utf-8", "ignore").isascii():
-        return (
+def _require_cp1252(path: Path, data: bytes) -> None:
+    """Raises DataError where bytes that are not UTF-8 are rather damaged UTF-8 than cp1252, or cannot be cp1252."""
+    name, found = path.name, f"{path}, {_first_odd_byte(data)}"
+    halves = data.decode("utf-8", "replace")
+    if len(re.findall("[^\0-\x7f\ufffd]", halves)) >= halves.count("\ufffd"):  # by chance a few bytes fit together
+        raise DataError(
             f"{found}, though other parts of the file are. Mend that line, or leave out all such bytes: iconv -c -f "
             f"utf-8 -t utf-8 {name}"
         )
-    if not any(0x80 <= byte <= 0x9F for byte in set(data)):  # in latin1 control characters, which no text holds
-        return f"{found}. {_convert('latin1', name)}"
     try:
         data.decode("cp1252")
     except UnicodeDecodeError:
-        return (
+        raise DataError(
             f"{found}. Find out what it is in (`file -i {name}` guesses), and convert it: iconv -f ... -t utf-8 {name}"
-        )
-    return f"{found}; it looks like Windows' cp1252. {_convert('cp1252', name)}"
+        ) from None
+
+
+def _first_odd_byte(data: bytes) -> str:
+    try:
+        data.decode()
+        raise AssertionError("only asked of what is not UTF-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return f"line {line}: the byte 0x{data[error.start]:02x} is not UTF-8"
 
 
 def _convert(encoding: str, name: str) -> str:

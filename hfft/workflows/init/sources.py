@@ -40,8 +40,6 @@ FIRST_ROWS = 20_000  # of a parquet file
 
 HUB_ROWS = 1_000
 
-FIRST_LINE = 2**16  # bytes
-
 
 @dataclass(frozen=True)
 class Source:
@@ -204,27 +202,16 @@ def read_split(source: Source, name: str, named: Iterable[str], file_columns: Se
     files, flag = source.files[name], _flag(name)
     place = ", ".join(Path(file).name for file in files)
     single = Path(files[0]) if len(files) == 1 and Path(files[0]).is_file() else None
-    if single is not None and single.suffix.lower() == ".csv":
-        _require_commas(single, flag)
-    if single is not None and single.stat().st_size > LARGE and single.suffix != ".json":
+    if single is not None and single.stat().st_size > LARGE and _has_first_rows(single):
         table, total, exact = _first_rows(single, flag)
     else:
-        table = read_files(files, ".", flag, file_columns)
+        table = read_files(files, ".", flag, file_columns, number_columns=None)
         total, exact = len(table.rows), True
     if not len(table.rows) or not table.rows.column_names:
         raise DataError(f"{flag}: {place} has no rows.")
-    if single is not None and single.suffix.lower() in (".csv", ".tsv"):
+    if single is not None and single.suffix.lower() in (".csv", ".tsv", ".xlsx"):
         _require_header(single, table.rows, flag)
     return Split(name, table.rows, total, exact, place, table.findings(name, named))
-
-
-def _require_commas(path: Path, flag: str) -> None:
-    """Raises DataError where other signs part the names of the columns: a comma in a row would be taken for one."""
-    with open(path, "rb") as file:
-        first = file.readline(FIRST_LINE)
-    for delimiter, name, fix in ((b"\t", "tabs", "name it .tsv"), (b";", "';'", "write ',' in their place")):
-        if delimiter in first and b"," not in first:
-            raise DataError(f"{flag}: the first line of {path} has {name} and no commas: {fix}, for .csv has commas.")
 
 
 def _require_header(path: Path, rows: Dataset, flag: str) -> None:
@@ -240,6 +227,13 @@ def _require_header(path: Path, rows: Dataset, flag: str) -> None:
             )
 
 
+def _has_first_rows(path: Path) -> bool:
+    """Whether the first rows can be read without the rest."""
+    with open(path, "rb") as file:
+        is_utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    return path.suffix.lower() not in (".json", ".xlsx") and not is_utf16
+
+
 def _first_rows(path: Path, flag: str) -> tuple[Table, int, bool]:
     """The first rows of a file, how many there are in all of it, and whether these were counted."""
     if path.suffix.lower() == ".parquet":
@@ -253,7 +247,7 @@ def _first_rows(path: Path, flag: str) -> tuple[Table, int, bool]:
             quotes -= lines.pop().count(b'"')
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, path.name).write_bytes(b"".join(lines))
-        table = read_files([str(Path(folder, path.name))], ".", flag)
+        table = read_files([str(Path(folder, path.name))], ".", flag, number_columns=None)
     return table, round(len(table.rows) * path.stat().st_size / max(1, sum(map(len, lines)))), False
 
 

@@ -33,7 +33,7 @@ WHERE = "the input"
 UNREAD = (
     *(".7z", ".arrow", ".bz2", ".conll", ".db", ".doc", ".docx", ".feather", ".gz", ".h5", ".hdf5", ".htm", ".html"),
     *(".log", ".md", ".mp3", ".npy", ".npz", ".odt", ".ods", ".orc", ".pdf", ".pickle", ".pkl", ".pptx", ".rtf"),
-    *(".sqlite", ".tar", ".tgz", ".wav", ".xls", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst"),
+    *(".sqlite", ".tar", ".tgz", ".wav", ".xls", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst"),
 )
 """Endings of files of data that hfft does not read."""
 

@@ -170,12 +170,12 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest_one(read, pattern, m
             "the column 'a' mixes kinds of values: row 1 is int, rows before it bool.",
         ),
         (
-            "a.csv",
-            b"text\nok\nJos\xe9\n",
-            "a.csv, line 3: the byte 0xe9 is not UTF-8. Convert the file first, for example: iconv",
+            "a.jsonl",
+            b'{"text": "ok"}\n\n{"text": "Jos\xe9"}\n',
+            "a.jsonl, line 3: the byte 0xe9 is not UTF-8; it looks like Windows' cp1252. Convert the file first, for",
         ),
         ("a.txt", b"a\0b", "a.txt is not a text file: it holds zero bytes."),
-        ("a.xlsx", b"PK", "a.xlsx is of no known kind. Known: .csv, .tsv, .json, .jsonl, "),
+        ("a.ods", b"PK", "a.ods is of no known kind. Known: .csv, .tsv, .xlsx, .json, .jsonl, "),
     ],
 )
 def test_a_broken_file_is_refused_with_its_line(read, name, content, message):

@@ -29,6 +29,7 @@ def test_numbers_are_read_and_nothing_is_none(columns, found):
     [
         ({"a": ["1", "high"]}, "in row 1 of the eval split the column 'a' is 'high', which is no number."),
         ({"a": ["1", "3,5"]}, "is '3,5', which is no number. Write a point before the decimals."),
+        ({"a": ["3,5", "3.5"]}, "is '3,5', which is no number. The column holds '3.5' too. Write a point before the"),
         ({"a": ["1", "inf"]}, "is 'inf', which is no number"),
         ({"a": ["1", "2"], "b": ["3", ""]}, "row 1 of the eval split has a number in some columns and none in 'b'"),
         ({"a": [[1.0], [1.0, 2.0]]}, "in row 1 of the eval split the column 'a' holds 2 numbers, in earlier rows 1"),

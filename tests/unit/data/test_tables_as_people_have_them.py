@@ -179,20 +179,141 @@ def test_nan_is_nothing_and_infinity_is_a_number(read):
 
 
 @pytest.mark.parametrize(
-    ("content", "advice"),
+    ("name", "content", "advice"),
     [
-        (b"text\nit\x92s\n", "line 2: the byte 0x92 is not UTF-8; it looks like Windows' cp1252. Convert"),
-        (b"text\nJos\xe9\n", "line 2: the byte 0xe9 is not UTF-8. Convert"),
-        (b"text\n\xcf\xf0\x81\x90\n", "0xcf is not UTF-8. Find out what it is in (`file -i"),
-        ("Jos\u00e9\n".encode() + b"\xff\n", "line 2: the byte 0xff is not UTF-8, though other parts"),
-        ("text\nJos\u00e9\n".encode("utf-16"), "the file is in UTF-16. Convert the file"),
-        ("text\na longer line\n".encode("utf-16-le"), "a.csv is in utf-16le, not in UTF-8. Convert the file first"),
+        ("a.jsonl", b'{}\n"it\x92s"\n', "line 2: the byte 0x92 is not UTF-8; it looks like Windows' cp1252. Convert"),
+        ("a.json", b'\n["Jos\xe9"]\n', "line 2: the byte 0xe9 is not UTF-8; it looks like Windows' cp1252. Convert"),
+        ("a.csv", b"text\n\xcf\xf0\x81\x90\n", "0xcf is not UTF-8. Find out what it is in (`file -i"),
+        ("a.csv", "Jos\u00e9\n".encode() + b"\xff\n", "line 2: the byte 0xff is not UTF-8, though other parts"),
+        ("a.csv", "text\nJos\u00e9\n".encode("utf-16")[:-1], "a.csv is in UTF-16, but broken at byte 20: truncated"),
+        ("a.csv", "text\na longer line\n".encode("utf-16-le"), "a.csv is in utf-16le, not in UTF-8. Convert the file"),
+        ("a.csv", b"text\n\xe9\0\n", "a.csv is not a text file: it holds zero bytes. The first is in line 2."),
     ],
 )  # fmt: skip
-def test_what_is_no_utf8_is_named(read, content, advice):
+def test_what_is_no_utf8_is_named(read, name, content, advice):
     with pytest.raises(DataError) as caught:
-        read("a.csv", content)
+        read(name, content)
     assert advice in str(caught.value)
+
+
+GUESSED = "of {} are not in UTF-8, and are read as Windows' cp1252: line "
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt"])
+def test_what_windows_wrote_is_read_and_the_first_such_line_is_told(read, name):
+    lines = ["text", "fine", "It\u2019s \u201eK\u00f6ln\u201c for 5 \u20ac", "\u00abCAF\u00c9\u00bb"]
+    found = read(name, "\r\n".join(lines).encode("cp1252"))
+    assert found.rows["text"][:] == lines[name != "a.txt" :]
+    assert told(found) == [f"train: 2 of 4 lines (50.0%) {GUESSED.format(name)}3 holds {lines[2][:24]!r}"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_conll_of_windows_is_read(read, encoding):
+    found = read("a.conll", "Köln B-LOC\r\nist O\r\n".encode(encoding))
+    assert found.rows.to_dict() == {"tokens": [["Köln", "ist"]], "tags": [["B-LOC", "O"]]}
+    assert len(told(found)) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize("order", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,label\r\ncafé,名\r\n"),
+        ("a.tsv", "text\tlabel\ncafé\t名\n"),
+        ("a.jsonl", '{"text": "café", "label": "名"}\n'),
+        ("a.json", '[{"text": "café", "label": "名"}]'),
+    ],
+)
+def test_utf16_is_told_by_its_mark(read, name, content, order):
+    found = read(name, (content if order == "utf-16" else f"\ufeff{content}").encode(order))
+    assert found.rows.to_dict() == {"text": ["café"], "label": ["名"]}
+    assert told(found) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "between"),
+    [
+        ("a.csv", "text;label\na, c;x\nb;y\n", {"text": ["a, c", "b"], "label": ["x", "y"]}, "';'"),
+        ("a.csv", 'text;label\n"a; b";3,5\nb;4\n', {"text": ["a; b", "b"], "label": ["3,5", "4"]}, "';'"),
+        ("a.csv", 'text\tlabel\n"a\tx\nb"\ty\n', {"text": ['"a', 'b"'], "label": ["x", "y"]}, "tabs"),
+        ("a.csv", "text|label\na;b|x\n", {"text": ["a;b"], "label": ["x"]}, "'|'"),
+        ("a.csv", "a, b;c\n1;2\n3;4\n", {"a, b": ["1", "3"], "c": ["2", "4"]}, "';'"),
+        ("a.csv", "text;label\n", {"text": [], "label": []}, "';'"),
+        ("a.csv", "a;b,c\n1;2,3\n", {"a;b": ["1;2"], "c": ["3"]}, None),
+        ("a.csv", "text\na; b\nc; d\n", {"text": ["a; b", "c; d"]}, None),
+        ("a.csv", "good; or bad\na; b\nc\nd\n", {"good; or bad": ["a; b", "c", "d"]}, None),
+        ("a.csv", "good; or bad\na; b, c\n", {"good": ["a"], " or bad": [" b, c"]}, "';'"),
+        ("a.csv", '"text;label"\n"a;b"\n', {"text;label": ["a;b"]}, None),
+        ("a.tsv", "text,label\na,x\n", {"text": ["a"], "label": ["x"]}, "','"),
+        ("a.tsv", 'text;label\n"a\n\nb";x\n', {"text": ["a\n\nb"], "label": ["x"]}, "';'"),
+    ],
+)
+def test_what_stands_between_columns_is_told_by_the_first_rows(read, name, content, columns, between):
+    found = read(name, content)
+    assert found.rows.to_dict() == columns
+    usual, count = "tabs" if name == "a.tsv" else "','", len(found.rows)
+    text = f"of {name} are read with {between} between columns, and not {usual}"
+    shown = f"{count} of {count} rows{' (100.0%)' if count else ''}"
+    assert [remark for remark in told(found) if "between columns" in remark] == (
+        [f"train: {shown} {text}"] if between else []
+    )
+
+
+def test_a_faulty_row_between_semicolons_is_named_by_its_line(read):
+    lines = ["text;label", "a;1,5", "b; c;2", "d, e;3,5"]
+    with pytest.raises(DataError, match=r"a.csv, line 3: 3 fields .* names 2 columns. A field that holds ';'"):
+        read("a.csv", "\n".join(lines))
+    with pytest.raises(DataError, match=r"a.csv, line 30: 3 fields"):
+        read("a.csv", "\n".join([*["text;label", *["a;1"] * 28], "b;c;2"]))
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["3,5", "-0,25", "", "4"], ["3.5", "-0.25", "", "4"]),
+        (["1.234,5", "1.234", "12.345.678"], ["1234.5", "1234", "12345678"]),
+        (["1 234,5", "1\u00a0234", "1\u202f000,25"], ["1234.5", "1234", "1000.25"]),
+        ([" 3,5 ", "1,5E-05"], ["3.5", "1.5E-05"]),
+        (["2,596", "3,1"], ["2.596", "3.1"]),
+    ],
+)
+def test_decimals_behind_a_comma_are_numbers_where_no_comma_parts_the_columns(tmp_path, values, numbers):
+    (tmp_path / "a.csv").write_text("text;score;other\n" + "".join(f"a;{value};{value}\n" for value in values))
+    found = read_files(["a.csv"], str(tmp_path), "x", number_columns=["score", "none"])
+    assert found.rows["score"][:] == numbers
+    assert found.rows["other"][:] == values
+    commas = [number for number, value in enumerate(values) if "," in value]
+    shown = f"{values[commas[0]]!r} is {numbers[commas[0]]}"
+    share = f"{len(commas)} of {len(values)} rows ({len(commas) / len(values):.1%})"
+    text = f"of a.csv have a comma before the decimals of 'score', which is read as such: {shown}"
+    assert told(found)[1:] == [f"train: {share} {text}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "between", "values"),
+    [
+        ("a.csv", ",", ['"3,5"', '"4,5"']),
+        ("a.csv", ";", ["3,5", "4.5"]),
+        ("a.csv", ";", ["3,5", "n/a"]),
+        ("a.csv", ";", ["1.234", "2.500"]),
+        ("a.csv", ";", ["1,2,3", "4,5"]),
+        ("a.tsv", "\t", ["12.34,5", "1,5"]),
+    ],
+)
+def test_other_texts_with_commas_stay_what_they_are(tmp_path, name, between, values):
+    (tmp_path / name).write_text(
+        "\n".join(f"{one}{between}{two}" for one, two in [("text", "score"), *zip("ab", values, strict=True)])
+    )
+    found = read_files([name], str(tmp_path), "x", number_columns=["score"])
+    assert found.rows["score"][:] == [value.strip('"') for value in values]
+    assert not any("decimals" in remark for remark in told(found))
+
+
+def test_files_of_one_split_are_each_read_as_they_are_written(tmp_path):
+    (tmp_path / "a.csv").write_text("text;score\na;1.234,5\n")
+    (tmp_path / "b.csv").write_text("text,score\nb,1.234\n")
+    found = read_files(["*.csv"], str(tmp_path), "x", number_columns=["score"])
+    assert found.rows["score"][:] == ["1234.5", "1.234"]
 
 
 @pytest.mark.parametrize("name", ["a.conll", "a.bio", "a.txt"])

@@ -319,7 +319,6 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "no-rows": ("text,label\n", {}, r"data\.csv has no rows"),
     "no-header": ("so good,yes\nso bad,no\nvery good,yes\n", {}, "looks like a row.*Put a line with names above it"),
     "one-column": ("text\na b\nc d\n", {}, "one column, 'text'"),
-    "semicolons": ("text;label\na, c;b\n", {}, "has ';' and no commas"),
     "zeros": ("te\0xt,label\na,b\n", {}, "zero bytes"),
     "one-label": ("text,label\na b,x\nc d,x\n", {}, "only one label, 'x'"),
     "id": ("text,label\na b,11\nc d,12\ne f,13\n", {}, r"different value in each of its 3 rows.*\(an id\)"),
