@@ -12,6 +12,7 @@ from torch import nn
 
 from hfft.data.label_values import Applying, unknown_of
 from hfft.errors import DataError, RecipeError
+from hfft.tasks import find_task
 from hfft.tasks.problems import find_problem, problem_of_data, problem_of_model
 from hfft.tasks.problems.problem import ProblemOptions
 
@@ -54,6 +55,21 @@ def learnt(values: Any, head: list[str] | None = None, features: Features | None
 )
 def test_the_problem_is_found_from_the_data(columns, features, delimiter, problem):
     assert find_problem(Dataset.from_dict(columns, features), list(columns), delimiter) == problem
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [
+        ({}, ["label"]),
+        ({"problem": "regression", "label": ["a", "b"]}, ["a", "b"]),
+        ({"problem": "single"}, []),
+        ({"delimiter": ","}, []),
+        ({"labels": ["1,5", "2"]}, []),
+    ],
+)
+def test_labels_that_may_be_numbers_are_told_by_the_options(options, columns):
+    task = find_task("text-classification", trust=False)
+    assert task(task.Options(**options)).number_columns == columns
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,33 @@ def test_rows_in_memory_are_scored_as_those_of_a_file(tiny, run):
         model.evaluate([{"text": "w1", "label": "good"}, {"text": "w1", "label": 3.5}])
 
 
+def test_a_file_of_excel_is_answered_and_scored_as_any_other(tiny, run, tmp_path):
+    told = rows(tiny("text-classification"), "test")
+    lines = ["text;label;Größe", *(f"{row['text']};{row['label']};3,5" for row in told)]
+    (tmp_path / "excel.csv").write_bytes("\r\n".join(lines).encode("cp1252"))
+    found = hfft.evaluate(run, tmp_path / "excel.csv")
+    assert_alike(found.scores, read_json(run / "results.json")["test"])
+    assert [finding for finding in found.findings if "between columns" in finding or "cp1252" in finding]
+    answers = hfft.predict(run, tmp_path / "excel.csv")
+    assert [row["answer"] for row in answers] == [
+        row["answer"] for row in hfft.load(run)([row["text"] for row in told])
+    ]
+
+
+def test_a_number_is_scored_with_a_comma_before_its_decimals(tiny, run_of, tmp_path):
+    told = rows(tiny("text-classification"), "train")
+    lines = ["text;label", *(f"{row['text']};{number},{number % 10}" for number, row in enumerate(told))]
+    (tmp_path / "train.csv").write_text("\n".join(lines), encoding="utf-8")
+    recipe = tiny("text-classification")
+    recipe["data"] = {"files": {"train": str(tmp_path / "train.csv")}, "holdout": 0.2}
+    folder = run_of(recipe, "train.epochs=1")
+    points = [line.replace(",", ".") for line in lines]
+    (tmp_path / "points.tsv").write_text("\n".join(points).replace(";", "\t"), encoding="utf-8")
+    scored = [hfft.evaluate(folder, tmp_path / name).scores for name in ("train.csv", "points.tsv")]
+    assert scored[0] == scored[1]
+    assert "rmse" in scored[0]
+
+
 def test_pictures_in_memory_are_scored_as_those_of_a_file(tiny, run_of):
     recipe = tiny("image-classification")
     model = hfft.load(run_of(recipe, "train.epochs=1"))

@@ -117,6 +117,18 @@ def test_the_problem_is_found(tmp_path, columns, options, metric):
     assert recipe.train.keep_best == metric
 
 
+def test_a_table_of_a_german_excel_is_read(tmp_path):
+    rows = [f"{sentence(number, GERMAN)};{number},{number % 10}" for number in range(40)]
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_bytes("\r\n".join(["Titel;Größe", *rows]).encode("cp1252"))
+    recipe, _, said = started("train.csv", text=("Titel",), label=("Größe",))
+    assert recipe.task.options == {"text": "Titel", "label": "Größe", "max_length": 32}
+    assert "Größe: numbers from 0 to 39.9" in said
+    for name in ("train", "test"):
+        for found in ("with ';' between columns", "line 1 holds 'Titel;Größe'", "decimals of 'Größe'"):
+            assert sum(f" of {name}.csv " in line and found in line for line in said.splitlines()) == 1
+
+
 def test_pairs_and_columns_of_marks(tmp_path):
     rows = [
         {"id": str(n), "question1": sentence(n), "question2": sentence(n + 1), **{m: str(n % 2) for m in "pqr"}}
