@@ -103,7 +103,7 @@ def _of_table(task: Task, inputs: Any, labelled: bool) -> Read | None:
 
 
 def _read(task: Task, inputs: Any) -> Read:
-    given = inputs if isinstance(inputs, (Dataset, DatasetDict, pandas.DataFrame)) else _listed(inputs)
+    given: Any = inputs if isinstance(inputs, (Dataset, DatasetDict, pandas.DataFrame)) else _listed(inputs)
     table = _of_table(task, given, labelled=False)
     if table is not None:
         return table

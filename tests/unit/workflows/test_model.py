@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas
@@ -119,8 +120,9 @@ def test_a_model_answers_in_half_the_memory(run):
 
 
 def test_what_there_is_not_is_told(run):
+    unknown: Any = "float16"
     with pytest.raises(SetupError, match=r"dtype is 'float16', but .* float32, bfloat16"):
-        hfft.load(run, dtype="float16")
+        hfft.load(run, dtype=unknown)
     with pytest.raises(SetupError, match=r"The device 'cuda:7' is not to be had here"):
         hfft.load(run, device="cuda:7")
 
