@@ -14,7 +14,7 @@ from typer.core import TyperCommand
 from hfft.errors import SetupError, near
 
 EXAMPLES = {
-    "init": ("hfft init --data tickets.csv", "hfft init --task translation --data pairs.jsonl --source en --target de"),
+    "init": ("hfft init --data tickets.csv", "hfft init --data pairs.jsonl --source en --target de"),
     "plan": ("hfft plan tickets.yaml", "hfft plan tickets.yaml tune.adapter=lora --json"),
     "train": ("hfft train tickets.yaml", "hfft train tickets.yaml train.epochs=3 optim.lr=3e-5 --output auto"),
     "predict": ('hfft predict runs/tickets "the printer is on fire"', "hfft predict runs/tickets - < lines.txt"),
@@ -24,7 +24,7 @@ EXAMPLES = {
     "push": ("hfft push runs/tickets me/tickets --private", "hfft push runs/tickets me/tickets --adapter"),
     "pull": ("hfft pull me/tickets", "hfft pull me/tickets --revision v2 --output runs/v2"),
     "list": ("hfft list", "hfft list old/runs"),
-    "tasks": ("hfft tasks", "hfft tasks text-classification"),
+    "tasks": ("hfft tasks", "hfft tasks | less"),
     "schema": ("hfft schema > recipe.schema.json", "hfft schema | python -m json.tool"),
 }
 
