@@ -34,7 +34,6 @@ ELSEWHERE = {
     "max_steps": "train.steps",
     "per_device_train_batch_size": "train.batch_size",
     "per_device_eval_batch_size": "eval.batch_size",
-    "gradient_accumulation_steps": "train.micro_batch_size",
     "warmup_ratio": "optim.warmup",
     "warmup_steps": "optim.warmup",
     "lr_scheduler_type": "optim.schedule",
@@ -74,7 +73,8 @@ def _how_given(name: str, option: str, args: Sequence[str]) -> str:
         return ""
     key = option.lstrip("-").replace("-", "_")
     place = next(number for number, text in enumerate(args) if text.partition("=")[0] == option)
-    value = args[place].partition("=")[2] or next(iter(args[place + 1 : place + 2]), "")
+    behind = [text for text in args[place + 1 : place + 2] if not text.startswith("-")]
+    value = args[place].partition("=")[2] or next(iter(behind), "")
     if key in DATA:
         return f" hfft {name} takes a recipe, which names the data; hfft init --data {value or 'FILE'} writes one."
     settings = _settings()
