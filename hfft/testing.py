@@ -29,6 +29,7 @@ TOLERANCE = 1e-5
 """How far numbers may differ that are summed up in another order, relative and absolute."""
 
 _TIMING = ("train_seconds", "samples_per_second", "tokens_per_second", "warnings")
+_ALL_KEPT = ("train.checkpoint_every=1", "train.keep_checkpoints=99")  # a checkpoint of each step
 _BESIDE = ("truth", "unknown")  # what stands beside an answer in a file of predictions
 
 Start = dict[str, Tensor]
@@ -109,7 +110,7 @@ def check_resume(
         trust: Whether code that the recipe names may run.
     """
     if unbroken is None:
-        recipe = with_settings(recipe, "train.checkpoint_every=1", "train.keep_checkpoints=99")
+        recipe = with_settings(recipe, *_ALL_KEPT)
         unbroken = _train(recipe, folder / "unbroken", trust)
     kept = RunFolder(unbroken).checkpoint_steps()
     for step in steps or (kept[len(kept) // 2], kept[-1]):
@@ -150,7 +151,7 @@ def check_answers(run: Path, file: Path, trust: bool = False) -> None:
 
 def check_frozen(recipe: Recipe, folder: Path, trust: bool = False) -> None:
     """Laws 5 and 6: what parameters.json says is what happens, and frozen weights do not move by a bit."""
-    kept = with_settings(recipe, "train.checkpoint_every=1", "train.keep_checkpoints=99")
+    kept = with_settings(recipe, *_ALL_KEPT)
     start = check_groups(assembled(kept, trust))
     check_moves(start, _train(kept, folder, trust))
 

@@ -33,13 +33,16 @@ def first_of_all(values: Sequence[Any], here: Collection[Any], marks: Mapping[An
     """All values, for `parametrize`, of which every run of the tests tries those that stand in `here`.
 
     Args:
-        values: The values.
+        values: The values; a tuple has those of several parameters.
         here: Some of them, which between them meet all the code; the others are `wide`.
         marks: Further marks of some.
     """
     assert set(here) <= set(values)
     own = marks or {}
     return [
-        pytest.param(value, marks=[*own.get(value, ()), *([] if value in here else [pytest.mark.wide])])
+        pytest.param(
+            *(value if isinstance(value, tuple) else (value,)),
+            marks=[*own.get(value, ()), *([] if value in here else [pytest.mark.wide])],
+        )
         for value in values
     ]

@@ -15,7 +15,7 @@ from datasets import Dataset, concatenate_datasets
 from hfft.data.checks import Finding
 from hfft.data.decimals import with_points
 from hfft.data.folders import IMAGE_ENDINGS
-from hfft.data.formats.conll import is_conll, read_conll
+from hfft.data.formats.conll import conll_table, is_conll, read_conll
 from hfft.data.formats.delimited import read_csv, read_tsv
 from hfft.data.formats.excel import read_xlsx
 from hfft.data.formats.json import read_json, read_jsonl
@@ -155,7 +155,7 @@ def _read_lines(path: Path) -> Table:
     """A row of `text` a line; of a CoNLL file, which are often named so, a row a sentence."""
     text, guessed = read_text_of_any_program(path)
     if is_conll(text):
-        table = read_conll(path)
+        table = conll_table(path, text, guessed)
         what = f"of {path.name}, whose lines hold a word and its tag each (CoNLL), are its sentences"
         remark = Finding("conll", "", len(table.rows), len(table.rows), what)
         return replace(table, remarks=[*table.remarks, remark])

@@ -12,7 +12,7 @@ from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, mib
 from hfft.recipe import Recipe
 from hfft.reports.facts import headline_of
-from hfft.reports.html.numbers import score_text
+from hfft.reports.html.numbers import range_text, score_text
 from hfft.reports.overview import model_name
 
 COLUMNS = ("run", "task", "model", "score", "trained in", "size")
@@ -87,7 +87,6 @@ def _score(folder: RunFolder, recipe: Recipe) -> tuple[str, float | None]:
     found = headline_of(results, recipe.train.best_metric).get("headline")
     if found is None:
         return "no score", results.get("train_seconds")
-    low, high = found.get("low"), found.get("high")
-    between = "" if low is None or high is None else f" ({score_text(low, 3)} to {score_text(high, 3)})"
-    told = f"{found['split']} {found['metric']} {score_text(found['value'], 3)}{between}"
+    between = range_text(found, 3)
+    told = f"{found['split']} {found['metric']} {score_text(found['value'], 3)}{f' ({between})' if between else ''}"
     return told, results.get("train_seconds")

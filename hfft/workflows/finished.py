@@ -17,7 +17,7 @@ from hfft.io.run_files import read_environment
 from hfft.io.run_folder import RunFolder, require_no_near_name
 from hfft.metrics.custom import find_metric, load_modules, number_labels
 from hfft.models.origin import WEIGHTS, origin_of
-from hfft.models.pretrained import Pretrained, PretrainedSource
+from hfft.models.pretrained import Pretrained, PretrainedSource, labels_of
 from hfft.recipe import Recipe
 from hfft.recipe.parsing import override
 from hfft.tasks import find_task, task_of_architectures
@@ -52,9 +52,7 @@ class Finished:
     @property
     def labels(self) -> list[str]:
         """What it can answer, in the order of the model's numbers; empty where answers are no labels."""
-        if self.task.output not in ("label", "labels"):
-            return []
-        return [name for _, name in sorted(self.model.config.id2label.items())]
+        return labels_of(self.model.config) if self.task.output in ("label", "labels") else []
 
 
 @dataclass(frozen=True)

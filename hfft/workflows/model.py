@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
-from hfft.errors import SetupError, alternatives
+from hfft.errors import SetupError, near
 from hfft.workflows.finished import Finished
 from hfft.workflows.predict import Evaluation, answer, score
 
@@ -50,9 +50,9 @@ def one_device(device: str | torch.device | None, dtype: str) -> OneDevice:
     Raises:
         SetupError: There is no such device, or the precision is another one.
     """
-    if dtype not in ("float32", "bfloat16"):
-        known = ["float32", "bfloat16"]
-        raise SetupError(f"dtype is '{dtype}', but models answer in one of these.{alternatives(dtype, known)}")
+    known = get_args(Precision)
+    if dtype not in known:
+        raise SetupError(f"dtype is '{dtype}', but models answer in {', '.join(known)}.{near(dtype, known)}")
     if device is None:
         device = torch.accelerator.current_accelerator() or "cpu"
     try:

@@ -129,12 +129,12 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     asked = read_questions(finished.task, inputs)
     started = time.perf_counter()
     scored, findings, faults = _scored(finished, asked, answered=False)
-    said = dict(zip(scored.ids, scored.answers, strict=True))
+    said, labels = dict(zip(scored.ids, scored.answers, strict=True)), finished.labels
     rows = [
         {
             "id": number,
             **({} if shown is None else {"input": shown}),
-            **_by_label(said.get(number, {"answer": None, "error": faults.get(number, LEFT_OUT)}), finished.labels),
+            **_by_label(said.get(number, {"answer": None, "error": faults.get(number, LEFT_OUT)}), labels),
         }
         for number, shown in enumerate(asked.shown)
     ]

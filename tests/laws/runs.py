@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 import hfft
@@ -18,6 +17,7 @@ from hfft.tasks import TASKS
 from hfft.workflows.build import Setup
 from tests.laws.forked import Forked
 from tests.laws.kinds import kind_of
+from tests.product import first_of_all
 from tests.tiny import VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,9 +71,7 @@ READ = [
     *((variant, strategy) for variant in VARIANTS for strategy in ENDS),
 ]
 """Every task and variant with the plainest strategy and with all of them together."""
-FEW_TASKS = [
-    pytest.param(task, marks=[] if task in ("text-classification", "outside") else pytest.mark.wide) for task in LAWFUL
-]
+FEW_TASKS = first_of_all(LAWFUL, ("text-classification", "outside"))
 """All tasks, for what hangs on no task but should hold for each: one of ours and one from outside in every run."""
 TRIED_ALWAYS = [
     *((task, ENDS[-1]) for task in LAWFUL),
@@ -81,11 +79,7 @@ TRIED_ALWAYS = [
 ]
 """What of these every run of the tests tries: each task with all strategies together; with none a task of ours, one
 from outside, and the variants whose batches are cut in another way. The others meet no code that these do not."""
-CASES = [
-    pytest.param(*case, marks=[] if case in TRIED_ALWAYS else pytest.mark.wide)
-    for case in READ
-    if case[0] in (*LAWFUL, *OWN_BATCHES) or case[1] != "full"
-]
+CASES = first_of_all([case for case in READ if case[0] in (*LAWFUL, *OWN_BATCHES) or case[1] != "full"], TRIED_ALWAYS)
 """Tasks with both; variants with all strategies together, and those with batches of their own with none."""
 STRATEGIC = [
     (task, strategy)

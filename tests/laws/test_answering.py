@@ -17,12 +17,11 @@ from hfft.errors import DataError, HfftError, ModelError, SetupError
 from hfft.testing import assert_alike, check_answers, cut_off, predictions
 from tests.laws.kinds import image_files, rows, split_file
 from tests.laws.runs import READ, train, trusted
+from tests.product import first_of_all
 from tests.tiny import VARIANTS, write_csv
 from tests.tiny.pictures import pictures, write_pictures
 
-HERE = [
-    pytest.param(*case, marks=[] if (case[0] in VARIANTS) == (case[1] == "full") else pytest.mark.wide) for case in READ
-]
+HERE = first_of_all(READ, [case for case in READ if (case[0] in VARIANTS) == (case[1] == "full")])
 """Tasks with an adapter that is merged, variants with none; how they answer does not hang on how they have learnt."""
 
 

@@ -7,6 +7,7 @@ import pytest
 from hfft.testing import assert_alike, assert_same_run, check_groups, check_moves, cut_off, losses, predictions
 from tests.laws.kinds import assert_adapter_gives_what_merged_does, kind_of, questions
 from tests.laws.runs import STRATEGIC, STRATEGIES, assembled, finished, keep_best, launch, no_dropout, train, tuning
+from tests.product import first_of_all
 
 STEPS = 10
 LENGTH = ["train.epochs=null", f"train.steps={STEPS}", "train.checkpoint_every=1", "train.keep_checkpoints=99"]
@@ -31,10 +32,7 @@ TELLING = {
 """Strategies whose code meets something new in an architecture: two stacks, tables that are tied, convolutions."""
 TRIED_ON = {**TELLING, "text-classification": set(STRATEGIES) - {name for names in TELLING.values() for name in names}}
 """What is tried in every run of the tests: each strategy on one architecture or two. The others are `wide`."""
-TRIED = [
-    pytest.param(task, strategy, marks=[] if strategy in TRIED_ON[task] else pytest.mark.wide)
-    for task, strategy in STRATEGIC
-]
+TRIED = first_of_all(STRATEGIC, [case for case in STRATEGIC if case[1] in TRIED_ON[case[0]]])
 
 
 @pytest.mark.parametrize(("task", "strategy"), TRIED)
@@ -50,7 +48,7 @@ def test_an_average_of_the_weights_goes_with_every_strategy(tiny, plain, tmp_pat
 
 HERE = [("text-classification", "unfreeze+decay"), ("conv", "freeze+decay+lora")]
 """What is tried over processes in every run of the tests; the others are `wide`."""
-SHARED = [pytest.param(*case, marks=[] if case in HERE else pytest.mark.wide) for case in STRATEGIC]
+SHARED = first_of_all(STRATEGIC, HERE)
 
 
 @pytest.mark.parametrize(("task", "strategy"), SHARED)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from hfft.data.findings import Finding
 from hfft.data.formats.text import read_text_of_any_program
 from hfft.data.table import Table, table_of
 from hfft.errors import DataError, shortened
@@ -24,7 +26,11 @@ def read_conll(path: Path) -> Table:
     Raises:
         DataError: A line has more or fewer fields than most, or no tag; with the line.
     """
-    text, remarks = read_text_of_any_program(path)
+    return conll_table(path, *read_text_of_any_program(path))
+
+
+def conll_table(path: Path, text: str, remarks: Sequence[Finding]) -> Table:
+    """The rows of a file's text, as `read_conll` gives and refuses them, with what is worth a warning in the text."""
     lines = _fields(text)
     width = Counter(len(fields) for fields in lines if fields).most_common(1)
     wanted = max(2, width[0][0]) if width else 2

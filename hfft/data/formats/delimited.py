@@ -134,10 +134,11 @@ def _delimiter(text: str, usual: str) -> str:
     rows have as many fields as the header, and more than one. Where the usual one gives a header of one field and rows
     of more, it is enough that most rows agree: the others are named as faulty.
     """
+    first = _widths(text, usual)
+    if not first or (first[0] > 1 and len(set(first)) == 1):  # as nearly all files: the others are not tried
+        return usual
     widths = {delimiter: _widths(text, delimiter) for delimiter in DELIMITERS}
     share = {delimiter: found.count(found[0]) / len(found) for delimiter, found in widths.items() if found}
-    if not share or (share[usual] == 1 and widths[usual][0] > 1):
-        return usual
     enough = 0.5 if widths[usual][0] == 1 and share[usual] < 1 else 1
     others = [delimiter for delimiter in share if widths[delimiter][0] > 1 and share[delimiter] >= enough]
     return max(others, key=lambda delimiter: (share[delimiter], widths[delimiter][0]), default=usual)

@@ -330,9 +330,7 @@ STRETCHED = ("vit", "deit", "beit", "dinov2", "clip", "siglip", "hiera")
 STRETCHED_OTHERWISE = ("pvt", "dinov2_with_registers")
 
 
-@pytest.mark.parametrize(
-    ("name", "pixels"), [pytest.param(*case, marks=[] if case[0] in HERE else pytest.mark.wide) for case in RESIZED]
-)
+@pytest.mark.parametrize(("name", "pixels"), first_of_all(RESIZED, [case for case in RESIZED if case[0] in HERE]))
 def test_a_model_for_images_of_another_size_is_a_plain_one(written, data, tmp_path, name, pixels):
     old = with_head(tmp_path, written(name), tuple(COLOURS))
     model, batch = in_size(tmp_path, data, pixels)
