@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -11,16 +12,17 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from hfft.errors import DiskError
+from hfft.errors import DataError, DiskError
 from hfft.hub.push import publish_finished, push
 from hfft.hub.repository import check_before_training
 from hfft.io.console import Console, quiet_libraries
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in, next_free, scored_splits
 from hfft.recipe import Recipe
+from hfft.recipe.files import require_data
 from hfft.reports.facts import write_report
 from hfft.training.processes import on_main
-from hfft.workflows.build import build, resolve
+from hfft.workflows.build import ResolvedRecipe, build, resolve, with_tables
 from hfft.workflows.environment import make_accelerator
 from hfft.workflows.finished import open_finished
 from hfft.workflows.model import Model, Precision, one_device
@@ -81,6 +83,7 @@ def train(
     accelerator: Accelerator | None = None,
     quiet: bool = False,
     verbose: bool = False,
+    data: Any = None,
 ) -> Result:
     """Fine-tunes as the recipe says and leaves a run folder.
 
@@ -95,13 +98,16 @@ def train(
         accelerator: What to run on; by default what the launcher asked for.
         quiet: Print nothing.
         verbose: Print details too: a batch as the model reads it, every score, those of labels and slices, gradients.
+        data: Where the recipe names no data, the training rows: a DataFrame of pandas, a Dataset, or a list of dicts,
+            whose pictures are of PIL, arrays or names of files; or a dict of such tables by split: train, eval, test.
+            The run folder notes their columns, the number of their rows and a fingerprint, not the rows.
 
     Raises:
         HfftError: A recipe, data, model or setup error; nothing that was there is lost.
         Stopped: A signal came; the folder has a checkpoint of that very step.
     """
     quiet_libraries()
-    resolved = resolve(_recipe(recipe), trust)
+    resolved = _resolved(recipe, data, trust)
     accelerator = make_accelerator(accelerator)
     console = Console(quiet=quiet or not accelerator.is_main_process, verbose=verbose)
     console.say(f"{accelerator.num_processes} process(es) on {accelerator.device.type}")
@@ -128,6 +134,7 @@ def plan(
     accelerator: Accelerator | None = None,
     samples: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
+    data: Any = None,
 ) -> Plan:
     """Does everything but training: reads and checks the data, loads and tunes the model, measures memory.
 
@@ -137,12 +144,13 @@ def plan(
         accelerator: As for `train`.
         samples: A folder that gets a sheet of training images as the model sees them, `train.png`.
         output: The run folder, as for `train`: there the room on the disk is looked at, and a run that would go on.
+        data: As for `train`.
 
     Raises:
         HfftError: As `train` would, or there are no images to show.
     """
     quiet_libraries()
-    resolved = resolve(_recipe(recipe), trust)
+    resolved = _resolved(recipe, data, trust)
     if samples is not None:
         require_pictures(resolved.task, resolved.recipe.task.name)
     setup = build(resolved, make_accelerator(accelerator))
@@ -154,10 +162,32 @@ def plan(
     return make_plan(setup)
 
 
-def _recipe(given: Settings) -> Recipe:
+def _resolved(given: Settings, data: Any, trust: bool) -> ResolvedRecipe:
+    """The recipe, checked, with the tables that it is given."""
+    tables = _by_split(data)
+    noted = [] if data is None else [f"data.memory={json.dumps({str(split): {} for split in tables})}"]
+    if isinstance(given, Recipe) and noted:
+        given = given.model_dump(mode="json")
     if isinstance(given, Recipe):
-        return given
-    return Recipe.from_dict(dict(given)) if isinstance(given, Mapping) else Recipe.load(given)
+        recipe = given
+    else:
+        recipe = Recipe.from_dict(dict(given), *noted) if isinstance(given, Mapping) else Recipe.load(given, *noted)
+    require_data(recipe, tables)
+    return with_tables(resolve(recipe, trust), tables) if tables else resolve(recipe, trust)
+
+
+def _by_split(data: Any) -> Mapping[str, Any]:
+    """Tables in memory by split."""
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        return {"train": data}
+    if "train" not in data:
+        raise DataError(
+            f"data is a dict of {', '.join(map(str, data)) or 'nothing'}; give a table, or a dict of tables by split, "
+            "{'train': ..., 'eval': ...}. A dict of columns becomes a table by datasets.Dataset.from_dict."
+        )
+    return data
 
 
 def load(

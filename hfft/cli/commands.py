@@ -51,14 +51,14 @@ def train(
 ) -> None:
     """Fine-tune, and leave a run folder. Goes on by itself where it was stopped."""
     from hfft.recipe import Recipe
-    from hfft.recipe.files import require_files
+    from hfft.recipe.files import require_data
 
     if quiet and verbose:
         raise SetupError("--quiet and --verbose ask for less and for more: give one of them.")
 
     changes = [*(overrides or []), *([f"train.seeds=[{seeds}]"] if seeds is not None else [])]
     loaded = Recipe.load(recipe, *changes)  # before torch: a typing error should cost no seconds
-    require_files(loaded)
+    require_data(loaded)
     loading(quiet)
     from hfft.api import train as run
 
@@ -80,10 +80,10 @@ def plan(
 ) -> None:
     """Do everything but training: checks, a decoded batch, what learns how fast, steps, memory, warnings."""
     from hfft.recipe import Recipe
-    from hfft.recipe.files import require_files
+    from hfft.recipe.files import require_data
 
     loaded = Recipe.load(recipe, *(overrides or []))
-    require_files(loaded)
+    require_data(loaded)
     loading()
     from hfft.api import plan as make
     from hfft.io.console import Console

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from datasets.exceptions import DatasetGenerationError
 from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
 from hfft.data.checks import Finding, undecoded
-from hfft.data.files import read_files
+from hfft.data.table import Table
 from hfft.errors import DataError, RecipeError, SetupError
 from hfft.io.hub_client import PERMISSION, hub_is_reachable
 
@@ -24,43 +24,32 @@ LOCAL = "It is a folder: files that data.files names are read by hfft itself, an
 
 
 def read_local(
-    files: dict[str, str | list[str]],
-    expressions: dict[str, str | None],
-    root: str,
-    file_columns: Sequence[str] = (),
-    named: Iterable[str] = (),
-    number_columns: Sequence[str] = (),
+    names: Collection[str], expressions: dict[str, str | None], named: Collection[str], read: Callable[[str], Table]
 ) -> tuple[dict[str, Dataset], list[Finding]]:
-    """Reads the splits of local files, and finds what is worth a warning in how they are written.
+    """Reads the splits of local data, and finds what is worth a warning in how they are written.
 
     Args:
-        files: File names or globs by split name.
+        names: Of what there is.
         expressions: For `train`, `eval`, `test` and further ones (`eval-NAME`) what to take, as `NAME` or
-            `NAME[slice]`; None takes the files of that very name, where there are any.
-        root: The folder that relative names start from.
-        file_columns: Columns whose texts are names of files, as `read_files` has it.
+            `NAME[slice]`; None takes what has that very name, where there is such a one.
         named: The columns that are used: others may hold values that do not go together.
-        number_columns: Columns that are numbers, if their texts are, as `read_files` has it.
+        read: Reads what has a name.
 
     Raises:
-        DataError: A file is missing or broken, a column that is named cannot be read, or an expression names no split
-            of `files`.
+        DataError: As `read`, a column that is named cannot be read, or an expression has none of `names`.
     """
     splits, findings = {}, []
-    named = list(named)
     for role, expression in expressions.items():
-        expression = expression or (role if role in files else None)
+        expression = expression or (role if role in names else None)
         if expression is None:
             continue
         name, _, _ = expression.partition("[")
-        if name not in files:
+        if name not in names:
             raise DataError(
-                f"data.{role.partition('-')[0]} is '{expression}', but data.files has no '{name}'; "
-                f"it has {', '.join(files)}."
+                f"data.{role.partition('-')[0]} is '{expression}', but no local data has the name '{name}'; "
+                f"there is {', '.join(names)}."
             )
-        patterns = files[name]
-        patterns = [patterns] if isinstance(patterns, str) else patterns
-        table = read_files(patterns, root, f"data.files.{name}", file_columns, number_columns=number_columns)
+        table = read(name)
         findings += table.findings(role, named)
         splits[role] = _sliced(table.rows, expression, name, f"data.{role.partition('-')[0]}")
     return splits, findings

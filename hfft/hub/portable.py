@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from hfft.recipe import Recipe
+from hfft.recipe.files import described
 
 ELSEWHERE = "evaluate:"  # a prefix of names that may be files
 
@@ -60,6 +61,10 @@ def missing(recipe: Recipe) -> list[str]:
     if own.files is not None:
         named = json.dumps(_file_names(own.files), ensure_ascii=False)
         lines.append(f"The data were local files: {named}. Say where yours lie: data.root=FOLDER")
+    if own.memory is not None:
+        lines.append(
+            f"The data were tables in Python: {described(own.memory)}. Give yours: hfft.train(recipe, data={{...}})"
+        )
     if own.hub is not None and _folder_name(own.hub).startswith(HERE):
         lines.append("The data were a local folder. Give yours: data.hub=FOLDER")
     for key in ("name", "encoder", "decoder"):

@@ -27,6 +27,15 @@ class TaskSection(BaseModel):
         return dict(self.model_extra or {})
 
 
+class MemoryTable(Section):
+    """What is known of a table that Python gave: `hfft.train(recipe, data=...)` writes it."""
+
+    kind: str | None = Field(default=None, description="Such as DataFrame.")
+    rows: int | None = None
+    columns: list[str] | None = None
+    fingerprint: str | None = Field(default=None, description="SHA-256 of the rows.")
+
+
 class DataSection(Section):
     """`data`: where the examples come from and how they are split."""
 
@@ -37,6 +46,11 @@ class DataSection(Section):
         default=None,
         description="Local files by split (train, eval, test, or a name that data.eval or data.test gives): csv, tsv, "
         "xlsx, json, jsonl, parquet, txt, conll; globs allowed.",
+    )
+    memory: dict[str, MemoryTable] | None = Field(
+        default=None,
+        description="What hfft.train(recipe, data=...) notes of the tables that it was given, by split. A recipe with "
+        "it needs them again: the command line cannot repeat it.",
     )
     root: str = Field(default=".", description="The folder that relative file names start from.")
     train: str = Field(default="train", description="The training split, with a slice if wanted: 'train[:8000]'.")
@@ -61,22 +75,27 @@ class DataSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSection:
-        if (self.hub is None) == (self.files is None):
-            raise ValueError("give either 'hub' (a data set on the Hub) or 'files' (local files), exactly one of them")
-        if self.files is not None and "train" not in self.files:
-            raise ValueError("'files' has no 'train'")
+        given = [name for name in ("hub", "files", "memory") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "give either 'hub' (a data set on the Hub) or 'files' (local files), exactly one of them, or in Python "
+                f"tables: hfft.train(recipe, data=...); here is {' and '.join(given) or 'none'}"
+            )
+        named = self.local
+        if named is not None and "train" not in named:
+            raise ValueError(f"'{given[0]}' has no 'train'")
         wanted = {"train", "eval", "test", *(text.partition("[")[0] for text in self.expressions().values() if text)}
-        for name in self.files or ():
+        for name in named or ():
             if name not in wanted:
                 raise ValueError(
-                    f"'files' has '{name}'; a split is 'train', 'eval' or 'test', or is named by 'eval' or 'test'"
+                    f"'{given[0]}' has '{name}'; a split is 'train', 'eval' or 'test', or is named by 'eval' or 'test'"
                 )
         if self.hub is None and (self.config or self.revision):
-            raise ValueError("'config' and 'revision' belong to 'hub'; local files have none")
-        if self.holdout is not None and (self.eval is not None or "eval" in (self.files or {})):
+            raise ValueError("'config' and 'revision' belong to 'hub'; local data have none")
+        if self.holdout is not None and (self.eval is not None or "eval" in (named or {})):
             raise ValueError("'holdout' cuts an eval split, and 'eval' names one: give only one of them")
-        if self.streaming and self.files is not None:
-            raise ValueError("'streaming' reads 'hub', which may be a folder of files too; 'files' are read whole")
+        if self.streaming and named is not None:
+            raise ValueError(f"'streaming' reads 'hub', which may be a folder of files too; '{given[0]}' is read whole")
         if self.streaming and self.holdout is not None:
             raise ValueError(
                 "'holdout' cuts its part off all the training rows, which a stream never holds: name an 'eval' split, "
@@ -85,9 +104,14 @@ class DataSection(Section):
         return self
 
     @property
+    def local(self) -> dict[str, Any] | None:
+        """By split the files or tables, where the data are not the Hub's."""
+        return self.memory if self.files is None else self.files
+
+    @property
     def has_eval(self) -> bool:
         """Whether an eval split is named or cut off."""
-        return self.holdout is not None or self.eval is not None or "eval" in (self.files or {})
+        return self.holdout is not None or self.eval is not None or "eval" in (self.local or {})
 
     def expressions(self) -> dict[str, str | None]:
         """What to read, `NAME` or `NAME[slice]`, by split; of several eval or test splits the first has that name.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hfft.recipe import Recipe
+from hfft.recipe.files import described
 
 
 def strategy_of(recipe: Recipe, parameters: Sequence[Mapping[str, Any]]) -> str:
@@ -51,10 +52,12 @@ def _bare(name: str) -> str:
 
 
 def data_name(recipe: Recipe) -> str:
-    """The data, for people: the Hub's name and configuration, or the training files."""
+    """The data, for people: the Hub's name and configuration, the training files, or a table in memory."""
     if recipe.data.hub is not None:
         name = _bare(recipe.data.hub)
         return f"{name} ({recipe.data.config})" if recipe.data.config else name
+    if recipe.data.memory is not None:
+        return described({"train": recipe.data.memory["train"]})
     files = (recipe.data.files or {}).get("train", [])
     names = [Path(name).name for name in ([files] if isinstance(files, str) else files)]
     return ", ".join(names) or "local files"

@@ -6,8 +6,10 @@ In order: task, data, model, tuning (adapter, freeze, groups: always in this ord
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from accelerate import Accelerator
 from datasets import Dataset
@@ -17,6 +19,7 @@ from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches, worker_warnings
 from hfft.data.sampling import Budget, smallest_part, steps_per_epoch
 from hfft.data.streaming import Stream, stream_batches
+from hfft.data.table import Table
 from hfft.errors import RecipeError
 from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
@@ -25,7 +28,7 @@ from hfft.models.encoder_decoder import EncoderDecoder
 from hfft.models.origin import origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
-from hfft.recipe.sections import ModelSection
+from hfft.recipe.sections import MemoryTable, ModelSection
 from hfft.registry import find, require
 from hfft.tasks import find_task
 from hfft.tasks.prepare import Prepared, prepare
@@ -52,6 +55,7 @@ from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.section import OtherSection
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
+from hfft.workflows.inputs.tables import split_of
 from hfft.workflows.no_effect import new_head, without_effect
 from hfft.workflows.splits import Data, read_splits
 
@@ -66,6 +70,7 @@ class ResolvedRecipe:
     task: Task
     extra_metrics: list[ExtraMetric]
     trust: bool
+    tables: Mapping[str, Table] = field(default_factory=dict)  # by split, where data are given in memory
     warnings: list[str] = field(default_factory=list)
 
 
@@ -125,7 +130,28 @@ def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
     warnings = []
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
         warnings.append("eval.while_training has no effect: there is no eval split.")
-    return ResolvedRecipe(complete, kind(options), extra, trust, warnings)
+    return ResolvedRecipe(complete, kind(options), extra, trust, warnings=warnings)
+
+
+def with_tables(resolved: ResolvedRecipe, data: Mapping[str, Any]) -> ResolvedRecipe:
+    """The same with tables in memory, by split; its recipe says of them what can be said.
+
+    Raises:
+        DataError: One of them is no table.
+    """
+    task, section = resolved.task, resolved.recipe.data
+    tables = {split: split_of(task, split, table) for split, table in data.items()}
+    memory = {
+        split: MemoryTable(
+            kind=type(data[split]).__name__,
+            rows=len(table.rows),
+            columns=table.rows.column_names,
+            fingerprint=fingerprint(table.rows, task.file_columns),
+        )
+        for split, table in tables.items()
+    }
+    recipe = resolved.recipe.model_copy(update={"data": section.model_copy(update={"memory": memory})})
+    return replace(resolved, recipe=recipe, tables=tables)
 
 
 def _with_adapter(recipe: Recipe) -> Recipe:
@@ -160,7 +186,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     seed_everything(recipe.train.seed)  # a new head's weights
     pretrained = open_pretrained(recipe.model, resolved.trust)
     with main_process_first(accelerator):
-        read = read_splits(recipe, task)
+        read = read_splits(recipe, task, resolved.tables)
         splits, stream = read.splits, read.stream
         with rows_named_as_in_train(read.uncut):
             prepared = prepare(task, splits, pretrained)

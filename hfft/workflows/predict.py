@@ -25,8 +25,9 @@ from hfft.tasks.scores import Scored, Table, score_table, show_scores
 from hfft.tasks.task import Task, is_answered
 from hfft.training.evaluation import Evaluator
 from hfft.workflows.finished import Finished
-from hfft.workflows.inputs.reading import read_labelled, read_questions
+from hfft.workflows.inputs.reading import read_questions
 from hfft.workflows.inputs.rows import Questions, questions_of
+from hfft.workflows.inputs.tables import labelled_rows
 
 LEFT_OUT = "the task left it out"
 
@@ -174,7 +175,7 @@ def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
         files, numbers = [str(file) for file in data], task.number_columns
         table, faults = read_files(files, ".", "--data", task.file_columns, number_columns=numbers), {}
     else:
-        table, faults = read_labelled(task, data)
+        table, faults = labelled_rows(task, data)
     rows, read = table.rows, table.findings("data", _named_columns(task))
     if not len(rows):
         raise DataError("--data: there are no rows to score.")

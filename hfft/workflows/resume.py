@@ -99,7 +99,7 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
 
 def _is_place(key: str, old: Any, new: Any) -> bool:
     """Whether a setting says where data or model lie, and says so in both recipes."""
-    return (key in MAY_MOVE or key.startswith("data.files.")) and None not in (old, new)
+    return (key in MAY_MOVE or key.startswith(("data.files.", "data.memory."))) and None not in (old, new)
 
 
 def _another_recipe(folder: RunFolder, rows: list[tuple[str, Any, Any]]) -> str:

@@ -6,6 +6,7 @@ import math
 import shutil
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from accelerate import Accelerator
@@ -39,7 +40,7 @@ def train_seeds(
         return
     seeds = recipe.train.seeds or []
     if start.continues:  # a fault is to show itself before the old results go
-        setup = build(resolve(_of_seed(recipe, seeds[-1]), resolved.trust), accelerator)
+        setup = build(_of_seed(resolved, seeds[-1]), accelerator)
         begun = next((inner for inner in map(folder.seed, seeds) if inner.environment.exists()), None)
         if begun is not None:
             on_main(accelerator, lambda: check_beginning(begun, start, setup))
@@ -54,15 +55,17 @@ def train_seeds(
         inner = folder.seed(seed)
         if main:
             inner.create()
-        train_in(inner, resolve(_of_seed(recipe, seed), resolved.trust), accelerator, "auto", console)
+        train_in(inner, _of_seed(resolved, seed), accelerator, "auto", console)
         accelerator.free_memory()
     on_main(accelerator, lambda: _gather(folder, recipe, resolved.task.lower_is_better, console))
 
 
-def _of_seed(recipe: Recipe, seed: int) -> Recipe:
-    """The recipe of one of several seeds: what it would be for that seed alone."""
+def _of_seed(resolved: ResolvedRecipe, seed: int) -> ResolvedRecipe:
+    """One of several seeds, with a task of its own: what it would be for that seed alone."""
+    recipe = resolved.recipe
     train = recipe.train.model_copy(update={"seed": seed, "seeds": None})
-    return recipe.model_copy(update={"train": train, "publish": recipe.publish.only_card})  # the best one is published
+    alone = recipe.model_copy(update={"train": train, "publish": recipe.publish.only_card})  # the best one is published
+    return replace(resolve(alone, resolved.trust), tables=resolved.tables)
 
 
 def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], console: Console) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from datasets import Dataset
 
 from hfft.data.checks import Finding
+from hfft.data.files import read_files
 from hfft.data.sources import hold_out, read_hub, read_local, stream_hub
 from hfft.data.streaming import Stream, open_stream
-from hfft.data.table import texts_within
+from hfft.data.table import Table, texts_within
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
 from hfft.tasks.prepare import StreamReader
@@ -35,8 +38,13 @@ class Data:
     uncut: dict[str, list[int]]
 
 
-def read_splits(recipe: Recipe, task: Task) -> Data:
+def read_splits(recipe: Recipe, task: Task, tables: Mapping[str, Table]) -> Data:
     """Reads the data of a recipe, and holds out what it says.
+
+    Args:
+        recipe: The recipe.
+        task: Says in which columns its inputs and labels stand.
+        tables: Those in memory by split, where the recipe has `data.memory`.
 
     Raises:
         DataError: It is missing or broken.
@@ -48,10 +56,9 @@ def read_splits(recipe: Recipe, task: Task) -> Data:
         assert data.hub is not None  # the recipe has seen to it
         rest = read_hub(data.hub, data.config, data.revision, {**wanted, "train": None})
         splits, findings = {"train": stream.first, **rest}, stream.findings
-    elif data.files is not None:
+    elif data.local is not None:
         named = [*texts_within(recipe.task.model_dump()), *recipe.eval.slices]
-        columns = task.file_columns, named, task.number_columns
-        splits, findings = read_local({**data.files}, wanted, data.root, *columns)
+        splits, findings = read_local(data.local, wanted, named, partial(_table, recipe, task, tables))
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)
@@ -61,6 +68,16 @@ def read_splits(recipe: Recipe, task: Task) -> Data:
     kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
     splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
     return Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
+
+
+def _table(recipe: Recipe, task: Task, tables: Mapping[str, Table], name: str) -> Table:
+    """A table in memory, or what the files of that name hold."""
+    if recipe.data.files is None:
+        return tables[name]
+    given = recipe.data.files[name]
+    patterns = [given] if isinstance(given, str) else given
+    where, numbers = f"data.files.{name}", task.number_columns
+    return read_files(patterns, recipe.data.root, where, task.file_columns, number_columns=numbers)
 
 
 def _stream(recipe: Recipe, task: Task) -> Stream:

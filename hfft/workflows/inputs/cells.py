@@ -41,7 +41,7 @@ def cells_of(values: Iterable[Any], are_pictures: bool, name: str) -> tuple[list
 
 def is_missing(value: Any) -> bool:
     """Whether there is nothing in a cell: None, or what pandas has for it."""
-    return value is None or value is pandas.NA or (isinstance(value, float) and np.isnan(value))
+    return value is None or value is pandas.NA or value is pandas.NaT or (isinstance(value, float) and np.isnan(value))
 
 
 def _text(value: Any, number: int, name: str) -> tuple[Any, str | None]:

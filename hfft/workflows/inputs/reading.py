@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
-from datasets import Dataset, DatasetDict
-from PIL.Image import Image
-from pyarrow import ArrowInvalid, ArrowTypeError
+from datasets import Dataset
 
 from hfft.data.files import KINDS, read_files
 from hfft.data.folders import IMAGE_ENDINGS
 from hfft.data.table import Table
-from hfft.errors import DataError, alternatives, quoted
+from hfft.errors import DataError, quoted
 from hfft.tasks.inputs import inputs_of
 from hfft.tasks.task import Task
-from hfft.workflows.inputs.cells import PICTURES, cells_of, is_missing
+from hfft.workflows.inputs.cells import PICTURES, cells_of
 from hfft.workflows.inputs.rows import Questions, questions_of
+from hfft.workflows.inputs.tables import Columns, Read, asked_rows, columns_of, listed
 
 WHERE = "the input"
 
@@ -64,99 +63,14 @@ def read_questions(task: Task, inputs: Any) -> Questions:
     return questions_of(task, rows, read, {**blank, **faults}, findings)
 
 
-def read_labelled(task: Task, data: Sequence[Any]) -> Read:
-    """Rows with the right answers in them, of one table: a Dataset, a DataFrame of pandas, or rows as dicts.
-
-    Raises:
-        DataError: It is something else, or several of them.
-    """
-    (given,) = data if len(data) == 1 else ([*data],)
-    table = _of_table(task, given, labelled=True)
-    if table is None:
-        raise DataError(
-            "What is scored is names of files, or one table: a Dataset, a DataFrame, or rows as dicts; not "
-            f"{quoted(given)}."
-        )
-    return table
-
-
-Read = tuple[Table, dict[int, str]]  # rows, and why some of them cannot be asked
-
-
-def _of_table(task: Task, inputs: Any, labelled: bool) -> Read | None:
-    """The rows of a table in memory, of its inputs alone or with all columns; None where it is none."""
-    if isinstance(inputs, Dataset):
-        return Table(inputs.with_format(None)), {}
-    if isinstance(inputs, pandas.DataFrame):
-        return _table(task, [str(name) for name in inputs.columns], lambda name: inputs[name].tolist(), labelled)
-    if isinstance(inputs, DatasetDict):
-        raise DataError(f"The input is a DatasetDict: give one of its splits, {', '.join(map(str, inputs))}.")
-    given = _listed(inputs)
-    rows = [item for item in given if isinstance(item, Mapping)]
-    if rows and len(rows) < len(given):
-        other = next(item for item in given if not isinstance(item, Mapping))
-        raise DataError(f"Some inputs are rows (dicts), but another is {quoted(other)}: give either of the two.")
-    if not rows:
-        return None
-    names = list(dict.fromkeys(str(name) for row in rows for name in row))
-    return _table(task, names, lambda name: [row.get(name) for row in rows], labelled)
-
-
 def _read(task: Task, inputs: Any) -> Read:
-    given: Any = inputs if isinstance(inputs, (Dataset, DatasetDict, pandas.DataFrame)) else _listed(inputs)
-    table = _of_table(task, given, labelled=False)
-    if table is not None:
-        return table
+    given = listed(inputs)
+    columns = columns_of(given)
+    if columns is not None:
+        return asked_rows(task, columns)
     if task.file_columns:
         return _pictures(task, given)
     return _texts(task, given, are_names=not isinstance(inputs, (pandas.Series, np.ndarray)))
-
-
-def _listed(inputs: Any) -> list[Any]:
-    """The inputs as a list: what is one thing, though Python could go through it, is one."""
-    if isinstance(inputs, (set, frozenset)):
-        raise DataError("The input is a set, which has no order: answers could not be told apart. Give a list.")
-    one = (str, Path, Image, bytes, bytearray, Mapping)
-    if inputs is None:
-        return []
-    if isinstance(inputs, one) or (isinstance(inputs, np.ndarray) and _is_one(inputs)):
-        return [inputs]
-    try:
-        return list(inputs)
-    except TypeError:  # a number, ...
-        return [inputs]
-
-
-def _is_one(array: np.ndarray) -> bool:
-    """Whether an array is one picture, rather than several or texts."""
-    return array.dtype.kind not in "OSTU" and array.ndim < 4
-
-
-def _table(task: Task, names: Sequence[str], column: Callable[[str], Sequence[Any]], labelled: bool = False) -> Read:
-    """Rows of a table with these columns: of those that are the task's inputs, or of all where they are labelled."""
-    made: dict[str, list[Any]] = {}
-    faults: dict[int, str] = {}
-    for name in task.inputs:
-        outer = name if name in names else name.partition(".")[0]
-        if outer not in names:
-            setting = task.setting_of(name)
-            raise DataError(
-                f"{setting} is '{name}', but the input has no such column.{alternatives(name, names)} Another is named "
-                f"by {setting}=COLUMN (--set; in Python overrides)."
-            )
-        values = column(outer)
-        if outer != name:
-            made[outer] = list(values)
-        else:
-            made[outer], found = cells_of(values, name in task.file_columns, name)
-            faults |= found
-    for name in names if labelled else ():
-        if name not in made:
-            made[name] = [None if is_missing(value) else value for value in column(name)]
-    try:
-        return Table(Dataset.from_dict(made)), faults
-    except (ArrowInvalid, ArrowTypeError) as error:
-        raise DataError(f"The table cannot be read, for a column holds values of several kinds: {error}.") from error
 
 
 def _pictures(task: Task, given: Sequence[Any]) -> Read:
@@ -215,7 +129,7 @@ def _texts(task: Task, given: Sequence[Any], are_names: bool) -> Read:
     flat = [part for item in given for part in (item if isinstance(item, (tuple, list)) else [item])]
     if len(flat) % len(columns):
         raise DataError(f"{together}, but {len(flat)} are given.")
-    return _table(task, columns, lambda name: flat[columns.index(name) :: len(columns)])
+    return asked_rows(task, Columns(columns, lambda number: flat[number :: len(columns)]))
 
 
 def _names_a_file(item: Any) -> bool:

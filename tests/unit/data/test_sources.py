@@ -8,6 +8,7 @@ import datasets.config
 import pytest
 from datasets import Dataset
 
+from hfft.data.files import read_files
 from hfft.data.sources import hold_out as hold_out_rows
 from hfft.data.sources import read_hub, read_local
 from hfft.errors import DataError, SetupError
@@ -18,6 +19,10 @@ def root(tmp_path):
     (tmp_path / "a.csv").write_text("text\n" + "".join(f"{row}\n" for row in range(10)))
     (tmp_path / "b.csv").write_text("text\nb\n")
     return str(tmp_path)
+
+
+def read(root, files, expressions):
+    return read_local(files, expressions, (), lambda name: read_files(files[name], root, f"data.files.{name}"))[0]
 
 
 def rows(dataset):
@@ -38,25 +43,25 @@ def rows(dataset):
     ],
 )
 def test_a_slice_takes_the_rows_it_names(root, expression, taken):
-    splits = read_local({"train": "a.csv"}, {"train": expression, "eval": None}, root)[0]
+    splits = read(root, {"train": ["a.csv"]}, {"train": expression, "eval": None})
     assert {name: rows(split) for name, split in splits.items()} == {"train": [str(row) for row in taken]}
 
 
 def test_the_slices_of_one_file_do_not_overlap(root):
-    splits = read_local({"train": "a.csv"}, {"train": "train[:80%]", "eval": "train[80%:]"}, root)[0]
+    splits = read(root, {"train": ["a.csv"]}, {"train": "train[:80%]", "eval": "train[80%:]"})
     assert rows(splits["train"]) + rows(splits["eval"]) == [str(row) for row in range(10)]
 
 
 def test_eval_and_test_are_found_by_name_where_no_one_names_them(root):
-    files: dict[str, str | list[str]] = {"train": "a.csv", "eval": "b.csv", "test": ["b.csv", "a.csv"]}
-    splits = read_local(files, {"train": "train", "eval": None, "test": None}, root)[0]
+    files = {"train": ["a.csv"], "eval": ["b.csv"], "test": ["b.csv", "a.csv"]}
+    splits = read(root, files, {"train": "train", "eval": None, "test": None})
     assert {name: len(split) for name, split in splits.items()} == {"train": 10, "eval": 1, "test": 11}
 
 
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("trian", "data.eval is 'trian', but data.files has no 'trian'; it has train."),
+        ("trian", "data.eval is 'trian', but no local data has the name 'trian'; there is train."),
         ("train[:120%]", "there are 10 rows."),
         ("train[3]", "Write for example 'train[:8000]' or 'train[10%:20%]'; there are 10 rows."),
         ("train[", "the slice is not of the form name[from:to]"),
@@ -66,7 +71,7 @@ def test_eval_and_test_are_found_by_name_where_no_one_names_them(root):
 )
 def test_a_slice_that_names_no_rows_is_refused(root, expression, message):
     with pytest.raises(DataError) as caught:
-        read_local({"train": "a.csv"}, {"train": "train", "eval": expression}, root)
+        read(root, {"train": ["a.csv"]}, {"train": "train", "eval": expression})
     assert message in str(caught.value)
 
 

@@ -75,7 +75,7 @@ def test_rows_in_memory_are_scored_as_those_of_a_file(tiny, run):
     assert (found.examples, found.rows_read) == (17, 19)
     with pytest.raises(DataError, match=r"names of files, or one table.*not \['w1', 'w2'\]"):
         model.evaluate(["w1", "w2"])
-    with pytest.raises(DataError, match=r"holds values of several kinds"):
+    with pytest.raises(DataError, match=r"the column 'label' mixes kinds of values: row 1 is float"):
         model.evaluate([{"text": "w1", "label": "good"}, {"text": "w1", "label": 3.5}])
 
 

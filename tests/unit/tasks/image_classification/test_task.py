@@ -15,8 +15,8 @@ from PIL import Image
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 import hfft
+from hfft.data.files import read_files
 from hfft.data.loaders import Cut, train_batches
-from hfft.data.sources import read_local
 from hfft.errors import DataError, HfftError, ModelError, RecipeError
 from hfft.models.pretrained import PretrainedSource
 from hfft.tasks.image_classification.task import ImageClassification
@@ -213,7 +213,7 @@ def test_images_that_cannot_be_read_are_counted_and_named_in_the_plan(model, tmp
 def test_images_that_cannot_be_read_weigh_nothing(model, tmp_path):
     folder = image_folder(tmp_path / "images")  # one of blue, one of green, four of red
     broken_files(folder / "red")
-    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])[0]
+    splits = {"train": read_files([str(folder)], ".", "data.files.train", ["image"]).rows}
     target: Any = prepared(model, splits, class_weights="balanced")[0].problem
     assert target.class_weights.tolist() == [2.0, 2.0, 0.5]
 
@@ -222,7 +222,7 @@ def test_images_that_cannot_be_read_weigh_nothing(model, tmp_path):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_image_that_is_gone_when_it_is_trained_on_is_named(model, tmp_path, workers):
     folder = image_folder(tmp_path / "images")
-    splits = read_local({"train": str(folder)}, {"train": "train"}, ".", ["image"])[0]
+    splits = {"train": read_files([str(folder)], ".", "data.files.train", ["image"]).rows}
     task, found = prepared(model, splits)
     gone = next(folder.rglob("4.png"))
     gone.unlink()
