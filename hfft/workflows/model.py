@@ -54,7 +54,7 @@ def one_device(device: str | torch.device | None, dtype: str) -> OneDevice:
     if dtype not in known:
         raise SetupError(f"dtype is '{dtype}', but models answer in {', '.join(known)}.{near(dtype, known)}")
     if device is None:
-        device = torch.accelerator.current_accelerator() or "cpu"
+        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"  # else what torch is built for
     try:
         torch.empty(0, device=device)
         return OneDevice(torch.device(device), getattr(torch, dtype))

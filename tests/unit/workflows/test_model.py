@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import torch
 from datasets import Dataset
 
 import hfft
@@ -125,6 +126,13 @@ def test_what_there_is_not_is_told(run):
         hfft.load(run, dtype=unknown)
     with pytest.raises(SetupError, match=r"The device 'cuda:7' is not to be had here"):
         hfft.load(run, device="cuda:7")
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="there is an accelerator")
+def test_what_torch_is_built_for_and_the_machine_has_not_is_no_device(run, monkeypatch):
+    """As with the usual build of torch for Linux on a machine without a GPU."""
+    monkeypatch.setattr(torch._C, "_accelerator_getAccelerator", lambda: torch.device("cuda"))
+    assert repr(hfft.load(run)).endswith(" on cpu>")
 
 
 def test_a_recipe_may_be_the_name_of_its_file_or_a_dict(tiny, tmp_path):
