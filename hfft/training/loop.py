@@ -186,8 +186,12 @@ def plain_model(model: Any, accelerator: Accelerator) -> Any:
 
 
 def on_device(batch: Batch, accelerator: Accelerator) -> Batch:
-    """Moves a batch to the accelerator's device, without waiting for it."""
-    return {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+    """Moves a batch to the accelerator's device, without waiting for it, but for float64 where that is MPS."""
+    stays = torch.float64 if accelerator.device.type == "mps" else None
+    return {
+        name: tensor if tensor.dtype == stays else tensor.to(accelerator.device, non_blocking=True)
+        for name, tensor in batch.items()
+    }
 
 
 def _clipped_norm(run: Run) -> Tensor:

@@ -129,7 +129,7 @@ class MeanLoss:
 
     def loss(self, logits: Tensor, encoded: Tensor, shares: Tensor | None = None) -> Tensor:
         """See `Problem.loss`."""
-        losses, weights = self.each_loss(logits, encoded), self.each_weight(encoded)
+        losses, weights = self.each_loss(logits, encoded), self.each_weight(encoded).to(logits.device)
         if shares is not None:
             losses, weights = losses * shares, weights * shares
         return losses.sum() / weights.sum()

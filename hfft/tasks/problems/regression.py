@@ -120,7 +120,7 @@ class Regression(MeanLoss):
 
     def each_loss(self, logits: Tensor, encoded: Tensor) -> Tensor:
         mean, spread = self.mean.to(encoded), self.spread.to(encoded)
-        truth = ((encoded - mean) / spread).to(logits.dtype)
+        truth = ((encoded - mean) / spread).to(logits)  # in float64 before, on the CPU where the device has none
         if self.options.loss is not None and self.options.loss.name == "huber":
             return huber_loss(logits, truth, reduction="none", delta=self.options.loss.delta).mean(-1)
         return mse_loss(logits, truth, reduction="none").mean(-1)

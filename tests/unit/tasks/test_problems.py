@@ -15,6 +15,8 @@ from hfft.errors import DataError, RecipeError
 from hfft.tasks import find_task
 from hfft.tasks.problems import find_problem, problem_of_data, problem_of_model
 from hfft.tasks.problems.problem import ProblemOptions
+from hfft.training.loop import on_device
+from hfft.workflows.model import OneDevice
 
 TAGS = Features({"y": List(ClassLabel(names=["joy", "fear", "awe"]))})
 
@@ -351,3 +353,13 @@ def test_marks_that_nobody_knows_count_in_no_score_and_in_no_threshold():
 def test_a_head_of_placeholders_of_another_number_is_left_for_a_new_one(values, options, outputs):
     target = learnt(values, head=["LABEL_0", "LABEL_1"], **options)
     assert target.settings()["num_labels"] == outputs
+
+
+def test_numbers_are_scaled_in_float64_where_the_device_of_the_model_has_none():
+    """As MPS: the numbers stay on the CPU. `meta` stands for a device, which computes shapes alone."""
+    target = learnt([1e9, 1e9 + 1, 1e9 + 2, 1e9 + 3], problem="regression")
+    encoded = target.tensor([[1e9], [1e9 + 3]])
+    assert on_device({"labels": encoded}, OneDevice(torch.device("mps")))["labels"] is encoded  # type: ignore[arg-type]
+    loss = target.loss(torch.zeros(2, 1, device="meta"), encoded, torch.ones(2, device="meta"))
+    assert (loss.device.type, loss.dtype) == ("meta", torch.float32)
+    assert target.loss(torch.zeros(2, 1), encoded).item() == pytest.approx(1.5**2 / 1.25)
