@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from datasets import ClassLabel, Dataset, Features
@@ -30,15 +31,14 @@ WHOLE = re.compile(r"-?[0-9]+\.0+")  # as pandas writes whole numbers of which s
 
 def as_known(known: Sequence[str]) -> Callable[[str], str]:
     """Gives a function that spells a label as it is known; one that is not known in its normal form."""
-    spelled = {**{normal_name(name): name for name in known}, **{name: name for name in known}}
+    return partial(_spelled, {**{normal_name(name): name for name in known}, **{name: name for name in known}})
 
-    def spell(text: str) -> str:
-        if text not in spelled:
-            normal = normal_name(text)
-            spelled[text] = spelled.get(normal, normal)
-        return spelled[text]
 
-    return spell
+def _spelled(spelled: dict[str, str], text: str) -> str:
+    if text not in spelled:
+        normal = normal_name(text)
+        spelled[text] = spelled.get(normal, normal)
+    return spelled[text]
 
 
 def choose_names(

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+import hfft
 from hfft.errors import DataError, SetupError
 from hfft.io.run_folder import RunFolder, alone_in, read_json
 from hfft.tasks import text_classification
 from hfft.testing import assert_same_run, cut_off
-from tests.laws.runs import finished, launch, launch_as_users_do, train
+from hfft.workflows.build import build, resolve
+from hfft.workflows.environment import make_accelerator
+from tests.laws.runs import LAWFUL, finished, launch, launch_as_users_do, train, trusted
 from tests.laws.test_resuming import KEPT, wait_for
+from tests.tiny import VARIANTS
 
 RANK = int(os.environ.get("RANK", "0"))
 
@@ -132,3 +138,14 @@ def test_a_second_run_into_a_folder_is_refused_while_the_first_one_lives(tiny, t
     with alone_in(RunFolder(output)):
         pass
     assert not (output / ".holder.json").exists()
+
+
+@pytest.mark.parametrize("task", [*LAWFUL, *VARIANTS])
+def test_a_process_that_loads_batches_can_start_afresh(tiny, task):
+    """Windows and macOS fork none: what makes batches goes to it by pickle, and makes the same ones there."""
+    given = tiny(task)
+    run = build(resolve(hfft.Recipe.from_dict(given), trusted(given)), make_accelerator()).run
+    (here,), (there,) = (list(batches(0, 1)) for batches in (run.batches, pickle.loads(pickle.dumps(run.batches))))
+    torch.testing.assert_close(
+        [part.batch for part in there.micro_batches], [part.batch for part in here.micro_batches], rtol=0, atol=0
+    )
