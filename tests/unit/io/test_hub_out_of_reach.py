@@ -109,7 +109,7 @@ def planning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planning]:
     with (
         open(folder / "errors", "w", encoding="utf-8") as errors,
         subprocess.Popen(
-            [sys.executable, "-c", PLAN_EACH],
+            [sys.executable, "-W", "ignore::DeprecationWarning:__main__", "-c", PLAN_EACH],  # it forks beside threads
             env=environment(f"http://127.0.0.1:{port}", folder),
             cwd=folder,
             stdin=subprocess.PIPE,
