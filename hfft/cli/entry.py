@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import time
@@ -17,6 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     HFFT_TRACEBACK=1 shows the traceback of errors that are the user's to mend.
     """
+    _write_utf8()
     try:
         app(args=arguments, prog_name="hfft")
     except KeyboardInterrupt:
@@ -39,6 +41,13 @@ def main(arguments: list[str] | None = None) -> None:
         with contextlib.suppress(OSError):  # standard error may be a file on that very disk
             sys.stderr.write(f"Error: A disk is full: {error}\n")
         sys.exit(DiskError.exit_code)
+
+
+def _write_utf8() -> None:
+    """Has pipes and files get UTF-8, whatever letters are in it: Windows has a code page for them that lacks most."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=stream.encoding if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _is_first() -> bool:
