@@ -179,10 +179,10 @@ def told_of_workers() -> Iterator[None]:
 
 def no_workers(reason: str) -> str:
     """What to say where processes that load batches cannot do so."""
-    room = f" ({shutil.disk_usage(SHARED).free / 2**20:,.1f} MiB of it are free)" if SHARED.is_dir() else ""
+    room = f", {SHARED} ({shutil.disk_usage(SHARED).free / 2**20:,.1f} MiB of it are free)" if SHARED.is_dir() else ""
     return (
         f"The processes of data.workers, which load batches, cannot go on: {reason.rstrip('.')}. They pass batches on "
-        f"in shared memory, {SHARED}{room}, and the system ends processes where memory is short: give this machine or "
+        f"in shared memory{room}, and the system ends processes where memory is short: give this machine or "
         "container more (docker run --shm-size=2g), a smaller train.micro_batch_size, or fewer data.workers; 0 does "
         "without. The same command goes on."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -142,15 +142,16 @@ def _sibling(train: str, names: Sequence[str]) -> str | None:
 def shown_files(files: dict[str, list[str]]) -> tuple[str | None, dict[str, str | list[str]]]:
     """The files as a recipe names them: the folder they start from, None for the one it is used in, and the names.
 
-    Relative names stay so; absolute ones become relative where they lie below the current folder.
+    Relative names stay so; absolute ones become relative where they lie below the current folder. All have slashes, so
+    that a recipe written on Windows is read anywhere.
     """
     named = {split: [_from_here(name) for name in names] for split, names in files.items()}
     try:
-        root = os.path.commonpath({os.path.dirname(name) for names in named.values() for name in names})  # noqa: PTH120
+        root = posixpath.commonpath({posixpath.dirname(name) for names in named.values() for name in names})
     except ValueError:  # some are relative, and some are not
         root = ""
     if root:
-        named = {split: [os.path.relpath(name, root) for name in names] for split, names in named.items()}
+        named = {split: [posixpath.relpath(name, root) for name in names] for split, names in named.items()}
     return root or None, {split: names[0] if len(names) == 1 else names for split, names in named.items()}
 
 
