@@ -22,6 +22,7 @@ from hfft import api
 from hfft.io.run_files import read_events, read_lines
 from hfft.io.run_folder import RunFolder, read_json, scored_splits
 from hfft.recipe import Recipe
+from hfft.training.weights import digest, left_out_of
 from hfft.tuning.blocks import plain_name
 from hfft.workflows.build import Setup, build, resolve
 
@@ -186,17 +187,22 @@ def check_groups(made: Setup) -> Start:
 def check_moves(start: Start, run: Path) -> int:
     """Law 5: what the table calls frozen does not move by a bit; all else does, from its first step on, not before.
 
-    Each checkpoint that the run has kept is looked at; at the last one all that learns has moved. Returns their number.
-    Statistics of batches must stand still (`tune.batch_norm: eval`).
+    Each checkpoint that the run has kept is looked at: what it leaves out is frozen and as it was at the start, and at
+    the last one all that learns has moved. Returns their number. Statistics of batches must stand still
+    (`tune.batch_norm: eval`).
     """
     told = {row["name"]: row for row in read_json(run / "parameters.json")}
     folder = RunFolder(run)
     kept = folder.checkpoint_steps()
     for step in kept:
-        saved = tensors(folder.checkpoint(step) / "model.safetensors")
+        file = folder.checkpoint(step) / "model.safetensors"
+        saved, left_out = tensors(file), left_out_of(file)
         for name, before in start.items():
             row = told.get(plain_name(name))
-            if row is None:
+            if name in left_out:
+                assert row is not None, name
+                assert (row["from_step"], left_out[name]) == (0, digest(before)), (name, step)
+            elif row is None:
                 assert name not in saved or torch.equal(before, saved[name]), name
             elif step == kept[-1] or row["from_step"] == 0 or step < row["from_step"]:
                 assert torch.equal(before, saved[name]) != (0 < row["from_step"] <= step), (name, step)

@@ -26,7 +26,10 @@ from hfft.recipe.sections import (
 from hfft.section import Section
 from hfft.tuning.section import TuneSection
 
-MAY_DIFFER = ("train.seeds", "train.epochs", "train.steps", "train.micro_batch_size", "train.time_limit")
+MAY_DIFFER = (
+    *("train.seeds", "train.epochs", "train.steps", "train.micro_batch_size", "train.time_limit"),
+    "train.keep_checkpoints",
+)
 
 MAY_DIFFER_WITHIN = ("eval.", "track.", "publish.")
 

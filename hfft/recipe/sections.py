@@ -258,7 +258,11 @@ class TrainSection(Section):
         description="Steps, or below 1 a share of an epoch. Default: each epoch; with data.streaming only at the end.",
     )
     checkpoint_every: Cadence | None = Field(default=None, description="As `eval_every`.")
-    keep_checkpoints: int = Field(default=2, ge=1, description="How many to keep: the newest.")
+    keep_checkpoints: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="How many to keep: the newest. Default: 2 while the run goes on, and when it is done the last one, "
+        "by which it can be made longer. With 0 one while it goes on, and none when it is done.",
+    )
     log_every: int = Field(
         default=10,
         ge=1,
@@ -300,6 +304,11 @@ class TrainSection(Section):
             if every is not None and every >= 1 and every != int(every):
                 raise ValueError(f"'{name}' is {every}: give whole steps, or a share of an epoch below 1")
         return self
+
+    @property
+    def checkpoints_meanwhile(self) -> int:
+        """How many checkpoints are kept while the run goes on."""
+        return 2 if self.keep_checkpoints is None else max(1, self.keep_checkpoints)
 
     @property
     def best_metric(self) -> str | None:

@@ -17,6 +17,7 @@ from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.evaluate import Evaluate
 from hfft.training.loop import Run, plain_model
+from hfft.training.weights import left_out_of, require_same
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,9 @@ def load_mean(run: Run, files: Sequence[Path]) -> None:
     a single file. Tensors that are no floating point numbers are those of the first file.
     """
     model = plain_model(run.model, run.accelerator)
+    left_out = [left_out_of(file) for file in files]
+    require_same(model, left_out[0], files[0])
+    assert all(each == left_out[0] for each in left_out)  # what does not learn has not moved between them
     places: dict[str, Tensor] = model.state_dict()  # by all names of a tensor, of which a file has one
     with ExitStack() as stack:
         opened = [stack.enter_context(safe_open(file, "pt")) for file in files]

@@ -6,7 +6,7 @@ In this order: blocks, re-initialised weights, adapter, freezing, phases, rates.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from hfft.errors import RecipeError
 from hfft.tuning.adapters import add_adapter, added_parameters, fast_parameters, merges_exactly
-from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, learning_names, stack_sizes
+from hfft.tuning.blocks import HEAD, Block, BlockMap, blocks, learning_names, plain_name, stack_sizes
 from hfft.tuning.freeze import freeze, frozen_blocks, frozen_names
 from hfft.tuning.l2_sp import Anchor, anchored_names
 from hfft.tuning.param_groups import Rates, new_weights, parameter_table, stuck_weights
@@ -35,6 +35,7 @@ class Tuned:
         block_of: Tells the block of a parameter.
         frozen: Plain names of what never learns, by `tune.freeze`.
         learning: Plain names of what learns in some phase.
+        as_loaded: Plain names of what never learns and is as the model's files have it.
         phases: In order; one where all that learns does so from the start.
         rows: What happens to each parameter.
         dropout: Whether dropout is on in what is frozen.
@@ -48,6 +49,7 @@ class Tuned:
     block_of: BlockMap
     frozen: frozenset[str]
     learning: frozenset[str]
+    as_loaded: frozenset[str]
     phases: list[Phase]
     rows: list[ParameterRow]
     dropout: bool
@@ -93,6 +95,7 @@ def apply(
     if tune.reinit is not None:
         new = [*new, *reinitialise(model, found, tune.reinit.blocks, tune.reinit.pooler)]
     adapted: Any = model
+    loaded = {name: weight.data_ptr() for name, weight in model.named_parameters() if name not in new}
     merges = True
     if tune.adapter is not None:
         adapted = add_adapter(model, found, tune.adapter.name, tune.adapter.model_dump(exclude={"name"}))
@@ -115,6 +118,7 @@ def apply(
         block_of=block_of,
         frozen=frozen,
         learning=_learning(adapted),
+        as_loaded=_as_loaded(adapted, loaded),
         phases=phases,
         rows=rows,
         dropout=tune.freeze is not None and tune.freeze.dropout,
@@ -232,6 +236,19 @@ def _phases(
 
 def _learning(model: Any) -> frozenset[str]:
     return frozenset(learning_names(model))
+
+
+def _as_loaded(model: Any, loaded: Mapping[str, int]) -> frozenset[str]:
+    """The plain names of what does not learn and stands where it was loaded: PiSSA puts other weights in its place.
+
+    Args:
+        model: With its adapter, and `requires_grad` as it is when all that may learn does.
+        loaded: By name, where in memory each weight stood before the adapter came.
+    """
+    still = {
+        plain_name(name): weight.data_ptr() for name, weight in model.named_parameters() if not weight.requires_grad
+    }
+    return frozenset(name for name, place in still.items() if loaded.get(name) == place)
 
 
 def steps_of(steps: int | None, epochs: float | None, per_epoch: int) -> int:

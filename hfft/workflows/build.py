@@ -45,10 +45,11 @@ from hfft.training.callbacks.time_limit import TimeLimit
 from hfft.training.callbacks.unfreeze import Unfreeze
 from hfft.training.distributed import let_some_go_unreached
 from hfft.training.evaluation import Evaluator
-from hfft.training.loop import Run, on_device, seed_everything
+from hfft.training.loop import Run, on_device, plain_model, seed_everything
 from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule, warmup_steps
 from hfft.training.preflight import require_memory, try_one_row, try_scores
 from hfft.training.processes import main_process_first, on_main
+from hfft.training.weights import digests
 from hfft.tuning.adapter_settings import peft_section
 from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
@@ -269,7 +270,10 @@ def attach_callbacks(setup: Setup, folder: RunFolder, console: Console) -> Callb
         track = Track(run.accelerator, settings.to, settings.project, folder.track, setup.recipe.flat())
     log = Log(folder.metrics if run.accelerator.is_main_process else None, train.log_every, console, track)
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
-    checkpoint = Checkpoint(folder, cadence, train.keep_checkpoints, log)
+    still: dict[str, str] = {}
+    if run.accelerator.is_main_process:  # which alone saves
+        still = digests(plain_model(run.model, run.accelerator), setup.tuned.as_loaded)
+    checkpoint = Checkpoint(folder, cadence, train.checkpoints_meanwhile, log, still)
     evaluate, again = None, train.keep_best is not None  # the last weights may not be those that are scored at the end
     if "eval" in setup.evaluators:
         evaluate = Evaluate(

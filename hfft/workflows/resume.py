@@ -26,6 +26,8 @@ NOTABLE = 0.01  # share of a learning rate
 
 WHERE_TO = tuple(f"publish.{key}" for key in ("to", "when", "private", "revision", "adapter", "overwrite"))
 
+KEPT = "train.keep_checkpoints"
+
 
 @dataclass(frozen=True)
 class Start:
@@ -77,7 +79,8 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
     if resume == "never":
         raise SetupError(f"The folder {folder.path} holds a run already. Choose another with --output.")
     old = Recipe.load(folder.recipe)
-    changed = [row for row in differences(old, recipe) if row[0] not in WHERE_TO]  # what is published stays the same
+    # What is published, and what was learnt, stay the same.
+    changed = [row for row in differences(old, recipe) if row[0] not in (*WHERE_TO, KEPT)]
     refused, moved = of_another_run(old, recipe), [row for row in changed if _is_place(*row)]
     refused = [row for row in refused if row not in moved]
     if recipe.train.keep_best is not None:  # scores of other rows cannot be compared with the best so far
@@ -90,8 +93,9 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
         checkpoint, warnings = newest_whole(folder)
         if checkpoint is None and folder.results.exists() and recipe.train.seeds is None:
             raise SetupError(
-                f"The run in {folder.path} is finished, but has no whole checkpoint left to go on from. Choose another "
-                "folder with --output."
+                f"The run in {folder.path} is finished, but has no whole checkpoint left to go on from "
+                f"({KEPT}=0 keeps none). Choose another folder with --output; model={folder.model} starts there from "
+                "the weights of this run."
             )
         return Start(checkpoint, continues=True, warnings=warnings, recipe=old, moved=moved)
     return Start(_named(folder, resume), continues=True, recipe=old, moved=moved)

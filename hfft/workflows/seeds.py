@@ -7,6 +7,7 @@ import shutil
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from accelerate import Accelerator
@@ -22,7 +23,7 @@ from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
 from hfft.workflows.build import ResolvedRecipe, build, resolve
 from hfft.workflows.resume import check_beginning, find_start
-from hfft.workflows.train import report_on, train_in
+from hfft.workflows.train import report_on, tidy_up, train_in
 
 
 def train_seeds(
@@ -37,6 +38,8 @@ def train_seeds(
     start = on_main(accelerator, lambda: find_start(folder, recipe, resume))
     if start.finished:
         console.say(f"All seeds in {folder.path} are finished already. Add some with train.seeds.")
+        for seed in recipe.train.seeds or []:
+            on_main(accelerator, partial(tidy_up, folder.seed(seed), recipe, console))
         return
     seeds = recipe.train.seeds or []
     if start.continues:  # a fault is to show itself before the old results go

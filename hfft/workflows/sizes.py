@@ -16,19 +16,23 @@ from hfft.workflows.build import Setup
 
 def checkpoint_bytes(setup: Setup) -> int:
     """Bytes of one checkpoint: weights, what the optimizer keeps, and the average of the weights."""
-    rows = setup.parameters
-    learning = 4 * count(row for row in rows if row.trainable)
+    learning = 4 * count(row for row in setup.parameters if row.trainable)
     average = 1 if setup.recipe.train.ema is not None else 0
-    return 4 * count(rows) + learning * ((_state_tensors(setup.run) or 0) + average)
+    return weights_bytes(setup) + learning * ((_state_tensors(setup.run) or 0) + average)
+
+
+def weights_bytes(setup: Setup) -> int:
+    """Bytes of the weights in a checkpoint, or of the best ones: all that is not as the model's own files have it."""
+    return 4 * count(row for row in setup.parameters if row.name not in setup.tuned.as_loaded)
 
 
 def disk_bytes(setup: Setup) -> int:
     """Bytes that the files of a run take at their most: checkpoints, one that is being written too, and model/."""
     run, train = setup.run, setup.recipe.train
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
-    checkpoints = min(cadence.left(0), train.keep_checkpoints + 1)
+    checkpoints = min(cadence.left(0), train.checkpoints_meanwhile + 1)
     best = (train.soup or 1) if train.keep_best is not None else 0
-    return checkpoints * checkpoint_bytes(setup) + (best + 1) * 4 * count(setup.parameters)
+    return checkpoints * checkpoint_bytes(setup) + best * weights_bytes(setup) + 4 * count(setup.parameters)
 
 
 def lack_of_room(setup: Setup, folder: RunFolder) -> str | None:

@@ -12,8 +12,9 @@ from hfft.hub.repository import check_rows_before_training
 from hfft.io.console import Console
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, mib, write_json
+from hfft.recipe import Recipe
 from hfft.reports.facts import Pictures, write_own_report
-from hfft.training.callbacks.checkpoint import restore
+from hfft.training.callbacks.checkpoint import restore, tidy
 from hfft.training.callbacks.stop import StopOnSignal, listening
 from hfft.training.distributed import settle_buckets
 from hfft.training.evaluation import Interrupted
@@ -42,6 +43,7 @@ def train_in(
         ended = on_main(accelerator, lambda: read_results(folder.results).get("ended"))
         how = f"It ended early: {ended}." if ended else "Train longer with a larger train.epochs or train.steps."
         console.say(f"The run in {folder.path} is finished already. {how}")
+        on_main(accelerator, lambda: tidy_up(folder, resolved.recipe, console))
         return
     if accelerator.device.type == "cpu":
         keep_freed_memory()
@@ -73,6 +75,7 @@ def _train(setup: Setup, folder: RunFolder, start: Start, console: Console) -> N
         if callbacks.phases is not None:
             callbacks.phases.catch_up(run)
         checkpoint.saved_step = run.progress.step
+        checkpoint.save_best_again(run)
         console.say(f"Going on after step {run.progress.step}, from {start.checkpoint}")
         if run.progress.ended is not None:
             console.say(f"This run has ended early ({run.progress.ended}): there is nothing left to train.")
@@ -119,9 +122,19 @@ def report_on(folder: RunFolder, console: Console, pictures: Pictures | None = N
 
 
 def _close(setup: Setup, folder: RunFolder, console: Console) -> None:
-    """Writes the report, and ends with a line that says what happened."""
+    """Writes the report, deletes what is needed no more, and ends with a line that says what happened."""
     report_on(folder, console, pictures_of(setup))
+    tidy_up(folder, setup.recipe, console)
     console.say(closing_line(read_results(folder.results), setup.recipe.train.best_metric, folder.path))
+
+
+def tidy_up(folder: RunFolder, recipe: Recipe, console: Console) -> None:
+    """Deletes checkpoints that a finished run needs no more, and says how large the others are."""
+    left = tidy(folder, recipe.train.keep_checkpoints)
+    if left:
+        console.say(
+            f"{folder.checkpoints} takes {mib(left)}, to train longer from; train.keep_checkpoints=0 deletes it."
+        )
 
 
 def _introduce(setup: Setup, console: Console) -> None:

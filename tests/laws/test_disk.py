@@ -15,6 +15,7 @@ from tests.laws.runs import launch, train
 from tests.laws.test_resuming import wait_for
 
 EVERY_TWO = ["train.epochs=null", "train.steps=6", "train.checkpoint_every=2", "train.eval_every=6"]
+EVERY_TWO += ["train.keep_checkpoints=2"]
 
 
 @contextmanager

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 import hfft
 from hfft.data.loaders import _Rows
 from hfft.errors import DataError, ModelError, SetupError, Stopped
-from hfft.io.run_folder import read_json
-from hfft.testing import assert_same_run, check_resume, cut_off, events
+from hfft.io.run_folder import RunFolder, mib, read_json
+from hfft.testing import assert_same_run, check_resume, cut_off, events, tensors
 from hfft.training.evaluation import Evaluator
+from hfft.tuning.blocks import plain_name
 from tests.laws.kinds import repeat_last_row
 from tests.laws.runs import (
     CASES,
@@ -30,6 +32,7 @@ from tests.laws.runs import (
     resumable,
     train,
     trusted,
+    tuning,
 )
 
 KEPT = ["train.checkpoint_every=1", "train.keep_checkpoints=99", "train.eval_every=5", "train.keep_best=accuracy"]
@@ -159,6 +162,58 @@ def test_a_finished_run_can_be_made_longer(tiny, tmp_path, task):
     assert_same_run(tmp_path / "run", tmp_path / "whole")
     with pytest.raises(SetupError, match=r"is of step 16, but the recipe ends at step 8. A run can be made longer"):
         train(recipe, tmp_path / "run", *even, "train.epochs=1")
+
+
+@pytest.mark.parametrize("average", [(), ("train.ema=0.9",)])
+def test_a_run_that_was_best_at_its_end_is_made_longer_from_one_checkpoint(tiny, tmp_path, average):
+    recipe = tiny("text-classification")
+    chosen = ["optim.schedule=constant", "optim.warmup=0", "optim.lr=1e-30", "train.eval_every=4", *average]
+    chosen.append("train.keep_best=accuracy")  # of equal ones the first is the best, in the longer run too
+    train(recipe, tmp_path / "run", *chosen, "train.epochs=null", "train.steps=4")
+    folder = RunFolder(tmp_path / "run")
+    assert (folder.checkpoint_steps(), folder.best_steps()) == ([4], [])
+    train(recipe, tmp_path / "run", *chosen, "train.epochs=null", "train.steps=12")
+    assert (folder.checkpoint_steps(), folder.best_steps()) == ([12], [4])
+    train(recipe, tmp_path / "whole", *chosen, "train.epochs=null", "train.steps=12")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_checkpoints_of_a_finished_run_are_kept_as_the_recipe_says(tiny, tmp_path, capsys):
+    recipe, folder = tiny("text-classification"), RunFolder(tmp_path / "run")
+    short = ["train.epochs=null", "train.steps=6", "train.checkpoint_every=2"]
+    train(recipe, folder.path, *short, "train.keep_checkpoints=3")
+    assert folder.checkpoint_steps() == [2, 4, 6]
+    train(recipe, folder.path, *short, quiet=False)  # finished: what is too much goes
+    assert folder.checkpoint_steps() == [6]
+    left = sum(file.stat().st_size for file in folder.checkpoints.rglob("*") if file.is_file())
+    assert f"checkpoints takes {mib(left)}, to train longer from" in capsys.readouterr().out
+    train(recipe, folder.path, *short, "train.keep_checkpoints=0")
+    assert not folder.checkpoints.exists()
+    with pytest.raises(SetupError, match=r"no whole checkpoint left to go on from \(train.keep_checkpoints=0 keeps"):
+        train(recipe, folder.path, *short, "train.steps=9")
+    train(recipe, tmp_path / "none", *short, "train.keep_checkpoints=0", "train.keep_best=accuracy")
+    assert not (tmp_path / "none" / "checkpoints").exists()
+
+
+SMALL = [("text-classification", "lora"), ("text-classification", "freeze half"), ("translation", "freeze+decay+lora")]
+
+
+@pytest.mark.parametrize(("task", "strategy"), SMALL)
+def test_frozen_weights_are_not_saved_again_and_others_are_not_gone_on_with(tiny, tmp_path, task, strategy):
+    recipe = elsewhere(tiny(task), tmp_path / "one")
+    train(recipe, tmp_path / "run", *steps(2), *tuning(task, strategy))
+    rows = read_json(tmp_path / "run" / "parameters.json")
+    saved = {plain_name(name) for name in tensors(next(tmp_path.glob("run/checkpoints/step-*/model.safetensors")))}
+    still = {row["name"] for row in rows if not row["trainable"] and ".lora_" not in row["name"]}
+    assert still
+    assert not still & saved
+    assert {row["name"] for row in rows if row["trainable"]} <= saved
+    weights = Path(recipe["model"]) / "model.safetensors"
+    changed = {name: tensor + (tensor.ndim == 2) for name, tensor in load_file(weights).items()}
+    save_file(changed, weights, {"format": "pt"})
+    (tmp_path / "run" / "environment.json").unlink()  # which has the model's fingerprint
+    with pytest.raises(SetupError, match=r"leaves out frozen weights, .* Give the model as it was when the run began"):
+        train(recipe, tmp_path / "run", *steps(3), *tuning(task, strategy))
 
 
 @pytest.mark.parametrize("task", LAWFUL)

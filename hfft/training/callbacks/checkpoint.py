@@ -6,6 +6,7 @@ Random state, the data's position and the schedule are arithmetic of the step, s
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,18 +14,19 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, load_model, save_file, save_model
+from safetensors.torch import load_file, save_file
 
 from hfft.errors import Diverged, SetupError, TrainingError
 from hfft.io.run_folder import RunFolder, damage, read_json, whole_folder, write_json, write_manifest
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.divergence import require_finite
-from hfft.training.callbacks.ema import average_of
+from hfft.training.callbacks.ema import average_of, averaged
 from hfft.training.callbacks.log import Log
 from hfft.training.callbacks.time_limit import TimeLimit
 from hfft.training.loop import Progress, Run, StepReport, over_processes, plain_model
 from hfft.training.optim import move_to
 from hfft.training.processes import on_main
+from hfft.training.weights import load_weights, save_weights
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -39,10 +41,15 @@ class Checkpoint:
         cadence: When to save.
         keep: How many to keep.
         log: Flushed first, so that no row is lost.
+        as_loaded: The SHA-256 of weights that do not learn, as `hfft.training.weights.digests` gives them: they are
+            not saved while they are so.
     """
 
-    def __init__(self, folder: RunFolder, cadence: Cadence, keep: int, log: Log):
+    def __init__(
+        self, folder: RunFolder, cadence: Cadence, keep: int, log: Log, as_loaded: Mapping[str, str] | None = None
+    ):
         self.folder, self.cadence, self.keep, self.log = folder, cadence, keep, log
+        self.as_loaded = as_loaded or {}
         self.saved_step = -1
 
     def __call__(self, run: Run, report: StepReport) -> None:
@@ -68,7 +75,7 @@ class Checkpoint:
 
     def _save(self, run: Run, progress: Progress) -> None:
         with whole_folder(self.folder.checkpoint(progress.step)) as place:
-            _write(run, progress, place)
+            _write(run, progress, place, self.as_loaded)
         if progress.skipped_from is None:  # else those from before may be the last good ones
             self._prune(progress)
 
@@ -79,9 +86,17 @@ class Checkpoint:
 
     def _save_best(self, run: Run) -> None:
         with whole_folder(self.folder.best(run.progress.step)) as place:
-            save_model(plain_model(run.model, run.accelerator), str(place / MODEL))
+            save_weights(plain_model(run.model, run.accelerator), place / MODEL, self.as_loaded)
             write_manifest(place)
         self._prune_best(run.progress)
+
+    def save_best_again(self, run: Run) -> None:
+        """Saves the best weights once more where those of the step just restored were deleted as `tidy` does."""
+        step = run.progress.step
+        is_best = step in _best_steps(asdict(run.progress))
+        if is_best and on_main(run.accelerator, lambda: step not in self.folder.best_steps()):
+            with averaged(run):
+                self.save_best(run)
 
     def last_good(self, run: Run, error: TrainingError) -> str:
         """Says where a run that breaks off has its last weights; saves these, unless it diverged. All call it."""
@@ -134,11 +149,36 @@ def fault_of(folder: RunFolder, place: Path) -> str | None:
     fault = damage(place)
     if fault is not None:
         return fault
+    own = int(place.name.rpartition("-")[2])
     for best in (folder.best(step) for step in sorted(_best_steps_of(place))):
-        fault = damage(best)
+        fault = damage(best) if best != folder.best(own) or best.exists() else None  # its own are in it
         if fault is not None:
             return f"in its best weights, {best.name}, {fault}"
     return None
+
+
+def tidy(folder: RunFolder, keep: int | None) -> int:
+    """Deletes what a finished run needs no more: all but the newest checkpoints, and best weights that others spoke of.
+
+    Args:
+        folder: Of the run.
+        keep: How many checkpoints to keep. None keeps what training longer takes: the last one, and best weights that
+            are not in it; of its own step they are, and `Checkpoint.save_best_again` has them from there.
+
+    Returns:
+        The bytes of what is left.
+    """
+    steps = folder.checkpoint_steps()
+    kept = steps[-(1 if keep is None else keep) :] if keep != 0 else []
+    for step in set(steps) - set(kept):
+        shutil.rmtree(folder.checkpoint(step))
+    needed = {best for step in kept for best in _best_steps_of(folder.checkpoint(step))}
+    needed -= set(kept) if keep is None else set()
+    for step in set(folder.best_steps()) - needed:
+        shutil.rmtree(folder.best(step))
+    if not kept and folder.checkpoints.is_dir() and not any(folder.checkpoints.iterdir()):
+        folder.checkpoints.rmdir()
+    return sum(file.stat().st_size for file in folder.checkpoints.rglob("*") if file.is_file())
 
 
 def newest_whole(folder: RunFolder) -> tuple[Path | None, list[str]]:
@@ -189,7 +229,7 @@ def summed(run: Run) -> Progress:
     return replace(run.progress, tokens=tokens, cells=cells)
 
 
-def _write(run: Run, progress: Progress, place: Path) -> None:
+def _write(run: Run, progress: Progress, place: Path, as_loaded: Mapping[str, str]) -> None:
     saved = run.optimizer.state_dict()
     tensors: dict[str, torch.Tensor] = {}
     numbers: dict[str, dict[str, Any]] = {}
@@ -199,7 +239,7 @@ def _write(run: Run, progress: Progress, place: Path) -> None:
                 tensors[f"{index}.{name}"] = value.contiguous()
             else:
                 numbers.setdefault(str(index), {})[name] = value
-    save_model(plain_model(run.model, run.accelerator), str(place / MODEL))
+    save_weights(plain_model(run.model, run.accelerator), place / MODEL, as_loaded)
     save_file(tensors, str(place / OPTIMIZER))
     average = average_of(run)
     if average is not None:
@@ -230,4 +270,4 @@ def _optimizer_state(place: Path, state: dict[str, Any]) -> dict[str, Any]:
 def _load_weights(run: Run, file: Path) -> None:
     device = run.accelerator.device  # cpu:1 in the second of several processes, which safetensors does not know
     name = "cpu" if device.type == "cpu" else str(device)
-    load_model(plain_model(run.model, run.accelerator), str(file), device=name)
+    load_weights(plain_model(run.model, run.accelerator), file, name)

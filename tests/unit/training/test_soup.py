@@ -148,7 +148,7 @@ def results(output):
 
 @pytest.mark.parametrize("further", [[], ["train.ema=0.8"], ["train.seeds=[1]"]], ids=["plain", "ema", "seeds"])
 def test_the_model_is_the_mean_that_results_name(tiny, tmp_path, further):
-    train(tiny("text-classification"), tmp_path / "run", *SOUP, *further)
+    train(tiny("text-classification"), tmp_path / "run", *SOUP, KEPT, *further)
     output = tmp_path / "run" / "seed-1" if "seeds" in str(further) else tmp_path / "run"
     told, scored = results(output), {row["step"]: row["roc_auc"] for row in events(output, "eval")}
     soup, ranked = told["soup"], sorted(scored, key=lambda step: -scored[step])
