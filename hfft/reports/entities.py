@@ -12,9 +12,12 @@ import numpy as np
 from hfft.io.run_files import Row
 from hfft.reports.calibration import calibration
 from hfft.reports.examples import LONGEST, SHOWN, drawn, gallery
+from hfft.reports.in_short import of_all
 from hfft.reports.labels import confused, confusion, label_rows
 from hfft.reports.predictions import About, Predictions
 from hfft.tasks.token_classification.schemes import Span, SpansOf, how_read
+
+ERRORS = "Sentences with most errors"
 
 
 @dataclass(frozen=True)
@@ -36,27 +39,42 @@ class Sentence:
         """Entities that are there and not answered, or answered and not there."""
         return len(self.truth ^ set(self.answered))
 
+    @property
+    def typed(self) -> list[tuple[str, str]]:
+        """True and answered type of each entity whose place is right."""
+        truth = {(span.start, span.end): span.label for span in self.truth}
+        places = [((span.start, span.end), span.label) for span in self.answered]
+        return [(truth[place], label) for place, label in places if place in truth]
+
 
 def tag_facts(found: Predictions, about: About) -> dict[str, Any]:
     """Scores by type, what type is taken for which, calibration of entities, and sentences."""
     spans_of = _reading(found, about)
     sentences = [_sentence(row, spans_of) for row in found.rows]
     counts = Counter(span.label for sentence in sentences for span in sentence.truth)
-    places = [{(span.start, span.end): span.label for span in sentence.truth} for sentence in sentences]
-    pairs = [
-        (truth[span.start, span.end], span.label)
-        for sentence, truth in zip(sentences, places, strict=True)
-        for span in sentence.answered
-        if (span.start, span.end) in truth
-    ]
-    made: dict[str, Any] = {"labels": label_rows(about.label_scores(found.split), counts, sorted(counts))}
+    pairs = [pair for sentence in sentences for pair in sentence.typed]
+    made: dict[str, Any] = {
+        "in_short": _in_short(sentences),
+        "labels": label_rows(about.label_scores(found.split), counts, sorted(counts)),
+    }
     if pairs:
         truths, answers = zip(*pairs, strict=True)
         note = "Of entities whose first and last word are right; those that were missed or invented are not in it."
         made["confusion"] = {**confusion(truths, answers, sorted(counts)), "note": note}
-        made["confused"] = confused(truths, answers)
     made |= _calibration(sentences, found.split, about)
     return {**made, "galleries": _galleries(sentences)}
+
+
+def _in_short(sentences: Sequence[Sentence]) -> list[dict[str, str]]:
+    """How many entities were missed, how many answered ones are wrong, and in how many texts."""
+    there, answered = sum(len(s.truth) for s in sentences), sum(len(s.answered) for s in sentences)
+    right = sum(len(sentence.truth & set(sentence.answered)) for sentence in sentences)
+    with_errors = sum(bool(sentence.errors) for sentence in sentences)
+    return [
+        *of_all(there - right, there, "entity is missed", "entities are missed", ERRORS),
+        *of_all(answered - right, answered, "answered entity is wrong", "answered entities are wrong", ERRORS),
+        *of_all(with_errors, len(sentences), "text has an error", "texts have an error", ERRORS),
+    ]
 
 
 def _reading(found: Predictions, about: About) -> SpansOf:
@@ -92,8 +110,14 @@ def _calibration(sentences: Sequence[Sentence], split: str, about: About) -> dic
 def _galleries(sentences: Sequence[Sentence]) -> list[dict[str, Any]]:
     shown = [sentence for sentence in sentences if sentence.row.get("input") is not None]
     wrong = sorted((s for s in shown if s.errors), key=lambda s: -s.errors)
+    pairs = confused(*([pair[side] for s in shown for pair in s.typed] for side in (0, 1)))
+    numbers = {(pair["truth"], pair["answer"]): number for number, pair in enumerate(pairs)}
+    found = [{numbers[pair] for pair in s.typed if pair in numbers} for s in wrong]
+    first = {min(place for place, inside in enumerate(found) if number in inside) for number in numbers.values()}
+    kept = [place for place in range(len(wrong)) if place < SHOWN or place in first]
+    examples = [{**_example(wrong[place]), "pairs": sorted(found[place])} for place in kept]
     note = "By the number of entities that were missed or that are not there."
-    made = gallery("Sentences with most errors", note, "tags", [_example(s) for s in wrong[:SHOWN]])
+    made = gallery(ERRORS, note, "tags", examples, open=True, pairs=pairs)
     surest = [(*found, s) for s in wrong for found in _surest(s)]
     surest.sort(key=lambda entry: -entry[1])
     examples = [_example(s, f"{span.label} at {score:.2f}, which is wrong") for span, score, s in surest[:SHOWN]]

@@ -63,10 +63,21 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 2]} …"
 
 
-def gallery(title: str, note: str, kind: str, examples: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One gallery, or none where it would be empty."""
-    found = list(examples)
-    return [{"title": title, "note": note, "kind": kind, "examples": found}] if found else []
+def gallery(
+    title: str, note: str, kind: str, examples: Iterable[dict[str, Any]], open: bool = False, **more: Any
+) -> list[dict[str, Any]]:
+    """One gallery, or none where it would be empty.
+
+    Args:
+        title: Its heading.
+        note: What it shows.
+        kind: How its examples are shown: "texts", "writing", "tags", "pictures" or "numbers".
+        examples: As `example` makes them.
+        open: Whether it is to be seen at once: it shows what is wrong.
+        more: What else is told of it.
+    """
+    found = {"title": title, "note": note, "kind": kind, "open": open, **more, "examples": list(examples)}
+    return [found] if found["examples"] else []
 
 
 def drawn(count: int, most: int) -> np.ndarray:

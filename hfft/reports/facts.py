@@ -27,12 +27,14 @@ from hfft.recipe import Recipe
 from hfft.reports.curves import curves
 from hfft.reports.entities import tag_facts
 from hfft.reports.html.page import render
+from hfft.reports.in_short import weaker_part, weakest_label
 from hfft.reports.labels import label_facts, other_facts, several_facts
 from hfft.reports.numbers import number_facts
 from hfft.reports.overview import command_of, facts_of, model_name, strategy_of, summary_of
 from hfft.reports.predictions import About, Predictions, answer_lines, kind_of, prediction_lines, read_predictions
 from hfft.reports.texts import writing_facts
-from hfft.tasks.scores import headline
+from hfft.tasks import TASKS
+from hfft.tasks.scores import headline, headline_metric
 from hfft.tuning.parameter_table import ParameterRow, parameter_lines
 
 VERSION = 1
@@ -141,6 +143,7 @@ def collect(folder: RunFolder, pictures: Pictures | None = None) -> dict[str, An
     return {
         **facts,
         "weights": weights,
+        **({"best_by": f"eval {recipe.train.best_metric}"} if recipe.train.best_metric else {}),
         "curves": curves(events, parameters, results),
         "splits": shown,
     }
@@ -181,8 +184,12 @@ def _split_facts(
         return {"slices": slices} if slices else {}
     output = results.get("output") or OF_PROBLEM.get(summary.get("problem", ""))
     made = KINDS[kind_of(output, found)](found, about)
-    slices += made.pop("slices", [])
-    return {**made, **({"slices": slices} if slices else {})}
+    in_short = made.pop("in_short", [])
+    if recipe.task.name in TASKS:  # of another task's scores it is not known which way is better
+        metric = headline_metric(results[split], recipe.train.best_metric)
+        weaker = weaker_part(slices, metric, results[split][metric]) if metric is not None else []
+        in_short = [*weakest_label(made.get("labels", ())), *in_short, *weaker]
+    return {"in_short": in_short, **made, **({"slices": slices} if slices else {})}
 
 
 def _labels(folder: RunFolder) -> list[str]:

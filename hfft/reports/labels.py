@@ -10,9 +10,16 @@ import numpy as np
 
 from hfft.reports.calibration import calibration
 from hfft.reports.examples import PICTURES, SHOWN, drawn, example, gallery
+from hfft.reports.in_short import of_all, said
 from hfft.reports.predictions import About, Predictions
 
-MISLABELLED = (
+MISTAKES, CONFIDENT, RIGHT = "Mistakes", "Most confident mistakes", "Right answers"
+
+MISLABELLED = "May be mislabelled: look"
+
+MOST_MISTAKES = 72  # of a gallery by what was taken for what, unless its matrix has more pairs
+
+WHY_MISLABELLED = (
     "The probabilities speak against these labels (confident learning, Northcutt et al. 2021): {count} of {total} "
     "examples are candidates, the likeliest first. That is a hint and no proof, and the weaker the model, the less it "
     "says: look at them."
@@ -22,39 +29,77 @@ MISLABELLED = (
 def label_facts(found: Predictions, about: About) -> dict[str, Any]:
     """Scores by label, confusion, calibration and galleries of answers that are one label each."""
     split, answers, truths = found.split, found.answers, found.truths
-    right = np.array([answer == truth for answer, truth in zip(answers, truths, strict=True)])
-    rows = label_rows(about.label_scores(split), Counter(truths), found.labels)
+    right = _right(found)
+    matrix = confusion(truths, answers, found.labels)
+    suspects, mistakes = _suspects(found), int((~right).sum())
     made = {
-        "labels": rows,
-        "confusion": confusion(truths, answers, found.labels),
-        "confused": confused(truths, answers),
-        "slices": label_slices(rows),
-        "galleries": right_and_wrong(found, right, about.kind),
+        "in_short": [
+            *of_all(mistakes, len(right), "mistake", "mistakes", MISTAKES),
+            *([] if mistakes else [said(f"No mistake in {len(right):,} examples.", RIGHT)]),
+            *_may_be_wrong(len(suspects)),
+        ],
+        "labels": label_rows(about.label_scores(split), Counter(truths), found.labels),
+        "confusion": matrix,
+        "galleries": [
+            *_mistakes(found, right, about.kind, matrix["labels"]),
+            *_mislabelled(found, suspects, about.kind),
+            *_right_ones(found, right, about.kind),
+        ],
+        **_calibration(found, right, about),
     }
-    if found.scores is not None:
-        kind, selected = "the answer's probability", about.selected(split)
-        made["calibration"] = calibration(found.scores, right, kind, about.confidence, selected=selected)
     return {name: value for name, value in made.items() if value}
 
 
-def right_and_wrong(found: Predictions, right: np.ndarray, kind: str) -> list[dict[str, Any]]:
-    """Galleries of wrong and right answers; with probabilities, by how sure the model was."""
-    most = PICTURES if kind == "pictures" else SHOWN
-    wrong_rows, right_rows = np.flatnonzero(~right), np.flatnonzero(right)
-    scores = found.scores
-    if scores is None:
-        some = wrong_rows[drawn(len(wrong_rows), most)]
-        made = gallery("Mistakes", _counted(some, wrong_rows, "wrong"), kind, _examples(found, some))
-    else:
-        surest = wrong_rows[np.argsort(-scores[wrong_rows], kind="stable")][:most]
-        note = "Wrong answers, those that the model was surest of first."
-        made = gallery("Most confident mistakes", note, kind, _examples(found, surest))
-        made += _mislabelled(found, kind)
-        unsure = right_rows[np.argsort(scores[right_rows], kind="stable")][:SHOWN]
+def _right(found: Predictions) -> np.ndarray:
+    """`(rows,)`, whether each answer is the truth."""
+    return np.array([answer == truth for answer, truth in zip(found.answers, found.truths, strict=True)], dtype=bool)
+
+
+def _calibration(found: Predictions, right: np.ndarray, about: About) -> dict[str, Any]:
+    if found.scores is None:
+        return {}
+    kind, selected = "the answer's probability", about.selected(found.split)
+    return {"calibration": calibration(found.scores, right, kind, about.confidence, selected=selected)}
+
+
+def _may_be_wrong(count: int) -> list[dict[str, str]]:
+    return [said(f"{count} label{'' if count == 1 else 's'} may be wrong.", MISLABELLED)] if count else []
+
+
+def _surest_first(found: Predictions, rows: np.ndarray) -> np.ndarray:
+    return rows if found.scores is None else rows[np.argsort(-found.scores[rows], kind="stable")]
+
+
+def _mistakes(found: Predictions, right: np.ndarray, kind: str, drawn_labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The wrong answers by what was taken for what; each pair of a matrix of these labels has one at least."""
+    pairs = confused(found.truths, found.answers)
+    place = {(pair["truth"], pair["answer"]): number for number, pair in enumerate(pairs)}
+    drawn_pairs = {number for pair, number in place.items() if set(pair) <= set(drawn_labels)}
+    depth = [0] * len(pairs)
+    ranked = []
+    for row in _surest_first(found, np.flatnonzero(~right)).tolist():
+        number = place[found.truths[row], found.answers[row]]
+        ranked.append((depth[number], number not in drawn_pairs, number, row))
+        depth[number] += 1
+    kept = sorted(ranked)[: max(MOST_MISTAKES, len(drawn_pairs))]  # the first of each pair, then the second of each
+    kept.sort(key=lambda one: (one[2], one[0]))
+    numbers = {number: new for new, number in enumerate(dict.fromkeys(number for _, _, number, _ in kept))}
+    examples = _examples(found, np.array([row for *_, row in kept], dtype=int))
+    for made, (_, _, number, _) in zip(examples, kept, strict=True):
+        made["pairs"] = [numbers[number]]
+    surest = "" if found.scores is None else " Of each pair those come first of which the model was surest."
+    note = f"What is taken for what, the most frequent first.{surest}"
+    return gallery(MISTAKES, note, kind, examples, open=True, pairs=[pairs[number] for number in numbers])
+
+
+def _right_ones(found: Predictions, right: np.ndarray, kind: str) -> list[dict[str, Any]]:
+    rows, made = np.flatnonzero(right), []
+    if found.scores is not None:
+        unsure = rows[np.argsort(found.scores[rows], kind="stable")][:SHOWN]
         note = "Right answers, those that the model was least sure of first."
-        made += gallery("Least confident right answers", note, kind, _examples(found, unsure))
-    some = right_rows[drawn(len(right_rows), most)]
-    return made + gallery("Right answers", _counted(some, right_rows, "right"), kind, _examples(found, some))
+        made = gallery("Least confident right answers", note, kind, _examples(found, unsure))
+    some = rows[drawn(len(rows), PICTURES if kind == "pictures" else SHOWN)]
+    return made + gallery(RIGHT, _counted(some, rows, "right"), kind, _examples(found, some))
 
 
 def _counted(some: np.ndarray, all_of_them: np.ndarray, word: str) -> str:
@@ -63,13 +108,17 @@ def _counted(some: np.ndarray, all_of_them: np.ndarray, word: str) -> str:
     return f"All {count} {word} answers." if len(some) == count else some_of
 
 
-def _mislabelled(found: Predictions, kind: str) -> list[dict[str, Any]]:
+def _suspects(found: Predictions) -> np.ndarray:
+    """Rows whose labels are likely wrong; none where the probabilities are not known by label."""
     place = {label: number for number, label in enumerate(found.labels)}
     if found.probabilities is None or not all(isinstance(truth, str) and truth in place for truth in found.truths):
-        return []
-    rows = likely_label_errors(found.probabilities, np.array([place[truth] for truth in found.truths], dtype=int))
-    note = MISLABELLED.format(count=len(rows), total=len(found.rows))
-    return gallery("May be mislabelled: look", note, kind, _examples(found, rows[:SHOWN]))
+        return np.array([], dtype=int)
+    return likely_label_errors(found.probabilities, np.array([place[truth] for truth in found.truths], dtype=int))
+
+
+def _mislabelled(found: Predictions, suspects: np.ndarray, kind: str) -> list[dict[str, Any]]:
+    note = WHY_MISLABELLED.format(count=len(suspects), total=len(found.rows))
+    return gallery(MISLABELLED, note, kind, _examples(found, suspects[:SHOWN]), open=True)
 
 
 def _examples(found: Predictions, rows: np.ndarray) -> list[dict[str, Any]]:
@@ -85,15 +134,21 @@ def _examples(found: Predictions, rows: np.ndarray) -> list[dict[str, Any]]:
 
 def other_facts(found: Predictions, about: About) -> dict[str, Any]:
     """What can be said of the answers of somebody else's task: right ones, wrong ones, and whether scores hold."""
-    right = np.array([answer == truth for answer, truth in zip(found.answers, found.truths, strict=True)], dtype=bool)
-    made: dict[str, Any] = {"galleries": right_and_wrong(found, right, about.kind)}
+    right, kind = _right(found), about.kind
+    rows, most = np.flatnonzero(~right), PICTURES if about.kind == "pictures" else SHOWN
+    if found.scores is None:
+        some = rows[drawn(len(rows), most)]
+        title, note = MISTAKES, _counted(some, rows, "wrong")
+    else:
+        some = _surest_first(found, rows)[:most]
+        title, note = CONFIDENT, "Wrong answers, those that the model was surest of first."
+    wrong = gallery(title, note, kind, _examples(found, some), open=True)
+    made: dict[str, Any] = {"galleries": [*wrong, *_right_ones(found, right, kind)]}
     scores = about.label_scores(found.split)
     made |= {"labels": label_rows(scores, None, found.labels)} if scores else {}
-    if found.scores is not None and right.any():  # else answers are not said in the words of the truths
-        kind = "the answer's probability"
-        made["calibration"] = calibration(
-            found.scores, right, kind, about.confidence, selected=about.selected(found.split)
-        )
+    if right.any():  # else answers are not said in the words of the truths
+        made["in_short"] = of_all(int((~right).sum()), len(right), "mistake", "mistakes", title)
+        made |= _calibration(found, right, about)
     return made
 
 
@@ -105,7 +160,10 @@ def several_facts(found: Predictions, about: About) -> dict[str, Any]:
     answered, true = (_indicators(sets, found.labels) & known for sets in (found.answers, found.truths))
     table = found.probabilities.astype(np.float64)
     example_of = np.repeat(np.arange(len(table)), known.sum(1))
+    wrong = int((answered != true).any(1).sum())
+    too = "a label too many or too few"
     return {
+        "in_short": of_all(wrong, len(true), f"example has {too},", f"examples have {too},", CONFIDENT),
         "labels": label_rows(about.label_scores(found.split), counts, found.labels),
         "calibration": calibration(
             table[known],
@@ -132,10 +190,10 @@ def _galleries(
         example(found.rows[row], note=_said(found.labels, answered[row], true[row], table[row]))
         for row in surest.tolist()
     ]
-    made = gallery("Most confident mistakes", note, kind, examples)
+    made = gallery(CONFIDENT, note, kind, examples, open=True)
     some = right[drawn(len(right), most)]
     note = f"{len(some)} of {len(right)} answers with exactly the right labels."
-    return made + gallery("Right answers", note, kind, [example(found.rows[row]) for row in some.tolist()])
+    return made + gallery(RIGHT, note, kind, [example(found.rows[row]) for row in some.tolist()])
 
 
 def _said(labels: Sequence[str], answered: np.ndarray, true: np.ndarray, probabilities: np.ndarray) -> str:
@@ -157,10 +215,6 @@ def _indicators(sets: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndar
 
 
 LABELS_SHOWN = 20  # labels of a matrix, at most
-
-PAIRS = 15
-
-FEW = 30  # labels that have slices of their own, at most
 
 
 def confusion(truths: Sequence[str], answers: Sequence[str], order: Sequence[str]) -> dict[str, Any]:
@@ -184,9 +238,9 @@ def confusion(truths: Sequence[str], answers: Sequence[str], order: Sequence[str
 
 
 def confused(truths: Sequence[str], answers: Sequence[str]) -> list[dict[str, Any]]:
-    """The pairs of labels that are taken for each other most often."""
+    """The pairs of labels of which one is taken for the other, the most frequent first."""
     pairs = Counter(pair for pair in zip(truths, answers, strict=True) if pair[0] != pair[1])
-    ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:PAIRS]
+    ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
     return [{"truth": truth, "answer": answer, "count": count} for (truth, answer), count in ranked]
 
 
@@ -203,22 +257,6 @@ def label_rows(
     names = [*(name for name in order if name in scores), *(name for name in scores if name not in order)]
     known = {} if counts is None else {name: {"examples": counts.get(name, 0)} for name in names}
     return [{"label": name, **known.get(name, {}), **scores[name]} for name in names]
-
-
-def label_slices(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The accuracy on the examples of each label, which is its recall; of many labels the least accurate ones."""
-    known = [row for row in rows if "recall" in row and row.get("examples")]
-    column = "label" if len(known) <= FEW else f"label (the {FEW} least accurate of {len(known)})"
-    shown = known if len(known) <= FEW else sorted(known, key=lambda row: row["recall"]["value"])[:FEW]
-    return [
-        {
-            "column": column,
-            "value": row["label"],
-            "examples": row["examples"],
-            "scores": {"accuracy": row["recall"]},
-        }
-        for row in shown
-    ]
 
 
 def likely_label_errors(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:

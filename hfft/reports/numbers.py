@@ -9,6 +9,8 @@ import numpy as np
 
 from hfft.reports.examples import SHOWN, example, gallery, histogram
 from hfft.reports.examples import drawn as drawn_rows
+from hfft.reports.html.numbers import score_text
+from hfft.reports.in_short import said
 from hfft.reports.labels import label_rows
 from hfft.reports.predictions import About, Predictions
 
@@ -17,6 +19,8 @@ POINTS = 500  # of all scatter plots together
 DRAWN = 12  # outputs that are drawn, at most: those with the largest errors
 
 BINS = 30
+
+LARGEST = "Largest errors"
 
 
 def number_facts(found: Predictions, about: About) -> dict[str, Any]:
@@ -28,6 +32,7 @@ def number_facts(found: Predictions, about: About) -> dict[str, Any]:
     scores = about.label_scores(found.split)
     counts = dict.fromkeys(names, len(truths))
     return {
+        **({"in_short": _in_short(abs(answers - truths)[:, 0])} if len(names) == 1 else {}),
         **({"labels": label_rows(scores, counts, names)} if scores else {}),
         "numbers": [
             {"name": names[column], "truth": truths[some, column].tolist(), "answer": answers[some, column].tolist()}
@@ -46,6 +51,17 @@ def number_facts(found: Predictions, about: About) -> dict[str, Any]:
     }
 
 
+def _in_short(errors: np.ndarray) -> list[dict[str, str]]:
+    """How far answers are off: `(examples,)`."""
+    half, most, largest = (score_text(value, 2) for value in [*np.quantile(errors, (0.5, 0.9)), errors.max()])
+    return [
+        said(
+            f"Half of the answers are off by {half} or less, nine in ten by {most} or less; at most by {largest}.",
+            LARGEST,
+        )
+    ]
+
+
 def _galleries(found: Predictions, answers: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> list[Any]:
     errors, sizes = answers - truths, _sizes(answers, truths)
     order = np.argsort(-sizes.mean(1), kind="stable")
@@ -55,7 +71,7 @@ def _galleries(found: Predictions, answers: np.ndarray, truths: np.ndarray, name
     def shown(rows: np.ndarray) -> list[dict[str, Any]]:
         return [example(found.rows[row], note=_said(errors[row], sizes[row], names)) for row in rows.tolist()]
 
-    made = gallery("Largest errors", f"The largest first{over}.", "numbers", shown(order[:SHOWN]))
+    made = gallery(LARGEST, f"The largest first{over}.", "numbers", shown(order[:SHOWN]), open=True)
     rest = order[SHOWN:]
     return made + gallery("Closest answers", f"The smallest error first{over}.", "numbers", shown(rest[::-1][:SHOWN]))
 

@@ -12,11 +12,15 @@ from hfft.metrics.answers import word_f1
 from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.scripts import bleu_tokenizer
 from hfft.reports.examples import SHOWN, TEXTS, drawn, example, gallery, histogram
+from hfft.reports.html.numbers import score_text
+from hfft.reports.in_short import of_all, said
 from hfft.reports.predictions import About, Predictions
 
 SCORED = 2000  # single answers, at most: ROUGE takes a millisecond each
 
 BINS = 20
+
+WORST, BEST = "Worst answers", "Best answers"
 
 SPACED = 15  # characters a word beyond which texts are taken to have no spaces between words
 
@@ -31,7 +35,11 @@ FLAGGED = {"copied": "copied from the source", "repeating": "repeats itself", "c
 def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     """Lengths, the worth of single answers, and the worst, middling and best of them."""
     references = [_references(row["truth"]) for row in found.rows]
-    made: dict[str, Any] = {"distributions": [_lengths(found.answers, [texts[0] for texts in references])]}
+    exact = sum(answer in texts for answer, texts in zip(found.answers, references, strict=True))
+    made: dict[str, Any] = {
+        "in_short": of_all(exact, len(references), "answer is a right one,", "answers are right ones,", BEST),
+        "distributions": [_lengths(found.answers, [texts[0] for texts in references])],
+    }
     known = single_score(about, [text for texts in references for text in texts])
     if known is None:
         return made
@@ -45,6 +53,10 @@ def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     shown["series"] = [{"name": "answers", "counts": counts}]
     part = f" Of {len(found.rows)} answers {SCORED} were drawn and measured." if len(some) < len(found.rows) else ""
     made["distributions"].append({**shown, **({"note": part.strip()} if part else {})})
+    low, half = (score_text(value, 2) for value in np.quantile(values, (0.1, 0.5)))
+    made["in_short"].append(
+        said(f"One answer in ten has a {name} of {low} or less, half of them {half} or less.", WORST)
+    )
     return {**made, "galleries": _galleries(found, some, values, name, part)}
 
 
@@ -103,16 +115,17 @@ def _galleries(found: Predictions, some: np.ndarray, values: np.ndarray, name: s
     order = np.argsort(values, kind="stable")
     middle = max((len(order) - SHOWN) // 2, 0)
     parts = (
-        ("Worst answers", "lowest", order[:SHOWN]),
+        (WORST, "lowest", order[:SHOWN]),
         ("Middling answers", "middle", order[middle : middle + SHOWN]),
-        ("Best answers", "highest", order[::-1][:SHOWN]),
+        (BEST, "highest", order[::-1][:SHOWN]),
     )
     made, seen = [], set()
     for title, place, rows in parts:
         fresh = [row for row in rows.tolist() if row not in seen]  # of few answers one is the worst and the best
         seen.update(fresh)
         examples = [_example(found.rows[some[row]], name, float(values[row])) for row in fresh]
-        made += gallery(title, f"By {name} of the answer alone, the {place} of all.{part}", "writing", examples)
+        note = f"By {name} of the answer alone, the {place} of all.{part}"
+        made += gallery(title, note, "writing", examples, open=title == WORST)
     return made
 
 

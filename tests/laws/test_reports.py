@@ -29,17 +29,17 @@ SHOWN = {
 }
 """The kind of the galleries of each task or variant, and what only such a gallery has in the page."""
 
-SECTIONS = ("Scores", "Curves", "Data checks", "Parameters", "Time and memory", "How to repeat it")
+SECTIONS = ("Scores", "Curves", "Data checks", "Parameters", "The run", "How to repeat it")
 
-PARTS = {
+FIRST = {"confusion": "Confusion", "numbers": "Answers against truths"}
+
+FOLDED = {
     "labels": "By label",
-    "confusion": "Confusion",
     "calibration": "Calibration",
     "distributions": "Distributions",
-    "numbers": "Answers against truths",
     "slices": "Slices",
 }
-"""The headings of what report.json may hold of a split."""
+"""The headings of what report.json may hold of a split: before the galleries of what is wrong, and behind them."""
 
 MARKUP = "<i>\"&'</i>"
 
@@ -71,9 +71,12 @@ def test_the_page_that_a_training_leaves_has_all_there_is_to_show(trained, task)
     for split, found in facts["splits"].items():
         part = re.split(rf"<h2[^>]*>The {split} split", page)[1].split("<h2")[0]
         headings = [unescape(heading) for heading in re.findall(r"([^<>]+)</h3>", part)]
-        known = [heading for key, heading in PARTS.items() if found.get(key)]
-        assert headings == [*known, *(gallery["title"] for gallery in found["galleries"])]
-    table = page.split("Scores by metric and split</caption>", 1)[1].split("</section>")[0].replace("<wbr/>", "")
+        first, behind = ([name for key, name in parts.items() if found.get(key)] for parts in (FIRST, FOLDED))
+        wrong, others = (
+            [one["title"] for one in found["galleries"] if one["open"] == is_open] for is_open in (True, False)
+        )
+        assert headings == [*first, *wrong, *behind, *others]
+    table = page.split("<caption>Scores by metric and split", 1)[1].split("</section>")[0].replace("<wbr/>", "")
     rows = dict(re.findall(r'scope="row">([^<]+)</th>(.*?)</tr>', table, re.DOTALL))
     for split in splits:
         for metric, entry in results[split].items():

@@ -10,12 +10,13 @@ from hfft.errors import shortened
 from hfft.io.console import Console
 from hfft.reports.compare.changes import Changed
 from hfft.reports.compare.forest import forest
-from hfft.reports.compare.result import Comparison, Side
+from hfft.reports.compare.result import Against, Comparison, Side
+from hfft.reports.compare.statistics import Difference
 from hfft.reports.compare.verdicts import p_text
-from hfft.reports.html.chart_series import Strip, strip
+from hfft.reports.html.charts import nice_bounds
 from hfft.reports.html.markup import filled
-from hfft.reports.html.parts import Cell, Figure, Section, Table
-from hfft.tasks.scores import interval_text
+from hfft.reports.html.numbers import entry_strip, limit_of, range_text
+from hfft.reports.html.parts import Axis, Cell, Figure, Section, Table
 
 FEW = 5  # examples
 
@@ -142,73 +143,97 @@ def _seeds(side: Side) -> str:
 
 def comparison_page(found: Comparison) -> str:
     """The page of a comparison."""
-    first = found.runs[0].name
-    names = ", ".join(one.name for one in found.against)
+    several = len(found.against) > 1
+    sections = [*([_overview(found)] if several else []), *(_section(found, n) for n in range(len(found.against)))]
     return filled(
         "comparison.html",
         title="Comparison of runs",
         kind=found.task,
-        lead=f"{names} beside {first}, on the same {found.examples} examples of the {found.split} split.",
-        sections=[_overview(found), *(_section(found, number) for number in range(len(found.against))), _cost(found)],
+        lead=_lead(found),
+        sections=[*sections, _cost(found)],
         against=found.against,
         notes=found.notes,
     )
 
 
+def _lead(found: Comparison) -> str:
+    names = ", ".join(one.name for one in found.against)
+    return f"{names} beside {found.runs[0].name}, on the same {found.examples} examples of the {found.split} split."
+
+
 def _overview(found: Comparison) -> Section:
+    """Of several runs: the differences of all of them by the score that decides, and all scores."""
     bars = [(one.name, one.differences[found.headline]) for one in found.against]
     chart = forest(bars, found.headline, found.runs[0].name, found.confidence)
     less = found.headline in found.lower_is_better
     caption = f"{found.headline} less that of {found.runs[0].name}{'; less is better' if less else ''}"
-    rows = [
-        [name, *(_number(side.scores[name]) for side in found.runs)]
-        for name in sorted(found.runs[0].scores, key=lambda name: name != found.headline)
-    ]
-    content = {
-        "figure": Figure(chart, caption=caption),
-        "covers": list(dict.fromkeys(one.covers for one in found.against)),
-        "scores": Table(["", *(side.name for side in found.runs)], rows, f"Scores of the {found.split} split"),
-    }
-    return Section("overview", "Differences", "differences", content)
+    names = sorted(found.runs[0].scores, key=lambda name: name != found.headline)
+    rows = [[name, *(_number(side.scores[name]) for side in found.runs)] for name in names]
+    scores = Table(["", *(side.name for side in found.runs)], rows, f"Scores of the {found.split} split")
+    return Section(
+        "overview", "Differences", "differences", {"figure": Figure(chart, caption=caption), "scores": scores}
+    )
 
 
 def _section(found: Comparison, number: int) -> Section:
     one, first = found.against[number], found.runs[0].name
     content = {
-        "said": one.said,
+        "said": one.said if len(found.against) > 1 else "",
         "warnings": one.warnings,
-        "differences": _differences(found, number),
+        "differences": differences_table(found, number),
+        "tests": _tests(one),
+        "covers": one.covers,
         "counts": counts_said(one.changed, first, one.name),
         "settings": _pairs("Settings that differ", one.settings, first, one.name),
-        "machine": _pairs("Versions and machine", one.machine, first, one.name),
+        "machine": _pairs("", one.machine, first, one.name),
     }
-    examples = [_example(example, first, one.name) for example in one.changed.examples]
+    sides = (found.runs[0], found.runs[number + 1])
+    examples = [_example(example, sides, one.changed.by == "right") for example in one.changed.examples]
     parts = [Section(f"run-{number}-examples", "Examples that changed", "changed", examples)] if examples else []
     return Section(f"run-{number}", f"{one.name} beside {first}", "against", content, parts)
 
 
-def _differences(found: Comparison, number: int) -> Table:
-    one, first = found.against[number], found.runs[0].name
+def differences_table(found: Comparison, number: int) -> Table:
+    """A row for each metric: both values, their difference as number and dot, with intervals, and the p value.
+
+    Args:
+        found: The comparison.
+        number: Of the run beside the first, from 0.
+    """
+    one, sides = found.against[number], (found.runs[0], found.runs[number + 1])
+    limit = limit_of([sides[0].scores[found.headline]])
+    alike = [name for name in one.differences if limit_of([sides[0].scores[name]]) == limit or name == found.headline]
+    axis = _axis(found, alike)
     rows = []
     for name, row in difference_rows(found, number).items():
-        sides = (found.runs[0], found.runs[number + 1])
-        values = [_marked(text, side.scores[name]) for text, side in zip(row[1:3], sides, strict=True)]
-        drawn = Cell(strip=_strip(found, number, name))
-        rows.append([row[0], *values, *row[3:5], drawn, row[5], one.differences[name].test])
-    interval = f"{100 * found.confidence:g}% interval"
-    columns = ["", first, one.name, "difference", interval, "", "p, not corrected", "test"]
-    return Table(columns, rows, f"Scores of {one.name} less those of {first}", words=(0, 7))
+        each = one.differences[name]
+        told = entry_strip(row[0], {"": _entry(each)}, axis, zero=True)
+        drawn = Cell(strip=told) if name in alike else ""
+        rows.append(
+            [row[0], *(_number(side.scores[name]) for side in sides), Cell(row[3], small=row[4]), drawn, row[5]]
+        )
+    columns = ["", sides[0].name, one.name, "difference", Cell(axis=axis), "p, not corrected"]
+    return Table(columns, rows, f"Scores of {one.name} beside {sides[0].name}, {100 * found.confidence:g}% intervals")
 
 
-def _strip(found: Comparison, number: int, metric: str) -> Strip | None:
-    """The difference as a strip, on the same scale for all runs; 0 lies in its middle."""
-    all_of = [one.differences[metric] for one in found.against]
-    reach = max((abs(end) for each in all_of for end in (each.low, each.high) if not math.isnan(end)), default=0.0)
-    each = all_of[number]
-    if not reach or math.isnan(each.low):
-        return None
-    title = f"{metric}: {each.value:+.4f} ({each.low:+.4f} to {each.high:+.4f}); no difference is in the middle"
-    return strip(title, each.value, (each.low, each.high), (-reach, reach))
+def _axis(found: Comparison, metrics: Sequence[str]) -> Axis:
+    """The axis of all differences by these metrics; it holds 0."""
+    entries = [_entry(one.differences[name]) for one in found.against for name in metrics]
+    ends = [end for entry in entries for end in entry.values() if end is not None]
+    return Axis(*nice_bounds(min([0.0, *ends]), max([0.0, *ends])))
+
+
+def _entry(each: Difference) -> dict[str, float | None]:
+    ends = {"value": each.value, "low": each.low, "high": each.high}
+    return {key: None if math.isnan(end) else end for key, end in ends.items()}
+
+
+def _tests(one: Against) -> str:
+    """Which score was tested how."""
+    metrics: dict[str, list[str]] = {}
+    for name, each in one.differences.items():
+        metrics.setdefault(each.test, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {test}" for test, names in metrics.items())
 
 
 def _pairs(caption: str, rows: Sequence[tuple[str, Any, Any]], first: str, other: str) -> Table | None:
@@ -216,15 +241,22 @@ def _pairs(caption: str, rows: Sequence[tuple[str, Any, Any]], first: str, other
     return Table(["", first, other], cells, caption, words=(0, 1, 2)) if cells else None
 
 
-def _example(example: dict[str, Any], first: str, other: str) -> dict[str, Any]:
-    """An example with its truth and both answers."""
-    told = [("truth", example["truth"]), (first, example["first"]), (other, example["other"])]
-    better = other if example["better"] == "other" else first
-    return {
-        "input": worded(example["input"]) if example["input"] is not None else "",
-        "answers": [(name, worded(value)) for name, value in told],
-        "about": f"#{example['id']}; better in {better}",
-    }
+def _example(example: dict[str, Any], sides: Sequence[Side], exact: bool) -> dict[str, Any]:
+    """An example with its truth and both answers, of several seeds one each; right and wrong ones are marked.
+
+    Args:
+        example: As a comparison has it.
+        sides: The two runs.
+        exact: Whether answers are right or wrong, and nothing between; else the better one is marked.
+    """
+    answers: list[dict[str, Any]] = [{"name": "truth", "given": [(None, worded(example["truth"]))], "better": False}]
+    for key, side in zip(("first", "other"), sides, strict=True):
+        each = example[key] if len(side.seeds) > 1 else [example[key]]
+        given = [(value == example["truth"] if exact else None, worded(value)) for value in each]
+        better = not exact and example["better"] == key
+        answers.append({"name": side.name, "given": given, "better": better})
+    shown = worded(example["input"]) if example["input"] is not None else ""
+    return {"input": shown, "answers": answers, "about": f"#{example['id']}"}
 
 
 def _cost(found: Comparison) -> Section:
@@ -235,15 +267,8 @@ def _cost(found: Comparison) -> Section:
 
 
 def _number(entry: dict[str, Any]) -> Cell:
-    """A score with its interval, or the values of its seeds."""
-    beside = ""
+    """A score with its interval below, or the values of its seeds, and a mark where something was chosen by it."""
+    below = range_text(entry, 3)
     if "values" in entry:
-        beside = f" ({', '.join(f'{value:.4f}' for value in entry['values'])})"
-    elif interval_text(entry):
-        beside = f" ({interval_text(entry)})"
-    return _marked(f"{entry['value']:.4f}{beside}", entry)
-
-
-def _marked(text: str, entry: dict[str, Any]) -> Cell:
-    """A score as text, with a mark where weights or thresholds were chosen by it."""
-    return Cell(text, badge="selected" if entry.get("selected") else "")
+        below = ", ".join(f"{value:.4f}" for value in entry["values"])
+    return Cell(f"{entry['value']:.4f}", badge="selected" if entry.get("selected") else "", small=below)

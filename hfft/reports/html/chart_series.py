@@ -51,13 +51,22 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Strip:
-    """A value between 0 and 100 as a small bar from `zero` and a line across, with its interval where it has one."""
+class Dot:
+    """A value with its interval, between 0 and 100 on an axis, and where it stands below the upper edge of 16."""
 
-    title: str
-    zero: float
     value: float
     bounds: tuple[float, float] | None
+    y: float
+    colour: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Values with their intervals on one axis, below each other; `zero` is the place of 0, where that is a mark."""
+
+    title: str
+    dots: Sequence[Dot]
+    zero: float | None = None
 
 
 def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log: bool = False) -> Chart:
@@ -205,19 +214,25 @@ def scatter(words: Words, truths: Sequence[float], answers: Sequence[float]) -> 
     return Chart("scatter", Plot(words, box, x, y), {"dots": dots})
 
 
-def strip(title: str, value: float, bounds: tuple[float | None, float | None], domain: tuple[float, float]) -> Strip:
-    """A value with its interval as a small bar for the cell of a table, beside the numbers themselves.
+Bounded = tuple[float | None, float | None, float | None]
+"""A value with the ends of its interval; None where there is none."""
+
+
+def strip(title: str, values: Sequence[Bounded], axis: tuple[float, float], zero: bool = False) -> Strip:
+    """Values with their intervals as dots and bars for the cell of a table, beside the numbers themselves.
 
     Args:
-        title: What it is, with the numbers; shown where the mouse rests.
-        value: The value.
-        bounds: Of the interval, or None.
-        domain: What the whole width stands for; the same in all rows.
+        title: What they are, with the numbers; shown where the mouse rests.
+        values: The upper one first.
+        axis: What the width stands for, from its left to its right end; the same in all rows.
+        zero: Whether 0 has a mark.
     """
-    scale = Scale(domain[0], domain[1], 0, 100)
-    low, high = (None if bound is None else _within(scale(bound)) for bound in bounds)
-    between = None if low is None or high is None else (low, high)
-    return Strip(title, _within(scale(0.0)), _within(scale(value)), between)
+    scale, dots = Scale(*axis, 0, 100), []
+    for number, (value, low, high) in enumerate(values):
+        if value is not None:
+            between = None if low is None or high is None else (_within(scale(low)), _within(scale(high)))
+            dots.append(Dot(_within(scale(value)), between, 16 * (number + 0.5) / len(values), number % COLOURS))
+    return Strip(title, dots, _within(scale(0.0)) if zero else None)
 
 
 def _within(place: float) -> float:

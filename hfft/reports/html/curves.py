@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import correlation
 from typing import Any
 
 from hfft.reports.html.chart_series import Line, Marks, line_chart
@@ -12,7 +13,11 @@ from hfft.reports.html.parts import Figure, Section, Table
 
 Facts = Mapping[str, Any]
 
-CHARTS = 4  # so many scores have a chart of their own; the table has all
+CHARTS = 4  # so many scores have a chart of their own, at most; the table has all
+
+FEWEST = 3  # points that make a curve
+
+ALIKE = 0.98  # scores whose curves correlate by as much look alike
 
 ROWS = 25  # of the table of numbers below a chart
 
@@ -26,10 +31,17 @@ def curves_section(facts: Facts) -> Section | None:
     curves = facts.get("curves", {})
     scores = _scores(curves, facts)
     shown = [*_loss(curves), *scores[:1], *_rates(curves), *_gradients(curves), *scores[1:]]
-    if not shown:
+    numbers = _score_numbers(curves)
+    if not shown and numbers is None:
         return None
-    content = {"figures": shown, "notes": curves.get("notes", ()), "scores": _score_numbers(curves)}
-    return Section("curves", "Curves", "curves", content)
+    content = {"figures": shown, "notes": curves.get("notes", ()), "scores": numbers}
+    return Section("curves", "Curves", "curves", content, folded=True)
+
+
+def _is_told(values: Sequence[float | None]) -> bool:
+    """Whether a curve tells more than its numbers do: it has points enough and does not stay where it is."""
+    there = [value for value in values if value is not None]
+    return len(there) >= FEWEST and len(set(there)) > 1
 
 
 def _marks(curves: Facts) -> Marks:
@@ -41,7 +53,7 @@ def _marks(curves: Facts) -> Marks:
 def _loss(curves: Facts) -> list[Figure]:
     """The loss as it was, and smoothed."""
     loss = curves.get("loss")
-    if not loss or not loss["step"]:
+    if not loss or not _is_told(loss["value"]):
         return []
     lines = [Line("loss", loss["step"], loss["value"], faint="smooth" in loss)]
     if "smooth" in loss:
@@ -64,16 +76,25 @@ def _scores(curves: Facts, facts: Facts) -> list[Figure]:
 
 
 def _chosen(scores: Facts, facts: Facts) -> list[str]:
-    """The scores that get a chart: the one at the top first, none of one point."""
-    metrics = [metric for metric, found in scores.items() if len(found["step"]) > 1]
+    """The scores that get a chart: the one at the top first, and none that moves as one before it does."""
     first = facts.get("headline", {}).get("metric")
-    return sorted(metrics, key=lambda metric: metric != first)[:CHARTS]
+    chosen: list[str] = []
+    for metric in sorted(scores, key=lambda metric: metric != first):
+        if _is_told(scores[metric]["value"]):
+            alike = any(_move_alike(scores[metric], scores[other]) for other in chosen)
+            chosen += [] if alike else [metric]
+    return chosen[:CHARTS]
+
+
+def _move_alike(one: Facts, other: Facts) -> bool:
+    """Whether two scores rise and fall together at the same steps."""
+    return one["step"] == other["step"] and correlation(one["value"], other["value"]) > ALIKE
 
 
 def _rates(curves: Facts) -> list[Figure]:
     """The learning rate of each block, by powers of ten where the blocks differ much."""
     rates = [rate for rate in curves.get("lr", ()) if rate["step"]]
-    if not rates:
+    if not any(_is_told(rate["value"]) for rate in rates):
         return []
     lines = [Line(rate["name"], rate["step"], rate["value"]) for rate in rates]
     peaks = [peak for line in lines if (peak := max(value or 0.0 for value in line.values)) > 0]
@@ -90,7 +111,7 @@ def _rates(curves: Facts) -> list[Figure]:
 def _gradients(curves: Facts) -> list[Figure]:
     """The norm of the gradients before clipping."""
     norms = curves.get("gradient_norm")
-    if not norms or not norms["step"]:
+    if not norms or not _is_told(norms["value"]):
         return []
     lines = [Line("gradient norm", norms["step"], norms["value"])]
     there = [value for value in norms["value"] if value]
@@ -124,9 +145,9 @@ def _numbers(lines: Sequence[Line]) -> Table:
 
 
 def _score_numbers(curves: Facts) -> Table | None:
-    """All scores on the way as one table, where there are several."""
+    """All scores on the way as one table."""
     scores = curves.get("scores", {})
     lines = [Line(name, found["step"], found["value"]) for name, found in scores.items()]
-    if len(lines) < 2 or not any(line.steps for line in lines):
+    if not any(line.steps for line in lines):
         return None
     return _numbers(lines)

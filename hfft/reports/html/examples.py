@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hfft.reports.html.numbers import score_text, value_text
@@ -27,12 +27,46 @@ def gallery(found: Mapping[str, Any], id_: str, labels: Sequence[str] = ()) -> S
     kind = found.get("kind", "texts")
     examples = [{**example, "about": _about(example, kind)} for example in found["examples"]]
     content = {"kind": kind, "note": found.get("note", ""), "examples": examples}
+    pairs = found.get("pairs", ())
+    if pairs and kind != "tags":
+        content["groups"] = [
+            {**pair, "id": _pair_id(id_, number), "examples": [one for one in examples if number in one["pairs"]]}
+            for number, pair in enumerate(pairs)
+        ]
     if kind == "numbers":
         content["table"] = _numbers(examples)
     if kind == "tags":
         tints = {name: number % TINTS for number, name in enumerate(labels)}
-        content["examples"] = [_tagged(example, tints) for example in examples]
+        content["examples"] = [_tagged(example, tints) for example in _anchored(examples, id_)]
     return Section(id_, found["title"], "examples", content)
+
+
+def pair_links(galleries: Iterable[tuple[Mapping[str, Any], str]]) -> dict[tuple[str, str], str]:
+    """Links to the first examples of what is taken for what, by truth and answer.
+
+    Args:
+        galleries: As in report.json, with the anchor of each.
+    """
+    links: dict[tuple[str, str], str] = {}
+    for found, id_ in galleries:
+        shown = {number for example in found["examples"] for number in example.get("pairs", ())}
+        for number in sorted(shown):
+            pair = found["pairs"][number]
+            links.setdefault((pair["truth"], pair["answer"]), f"#{_pair_id(id_, number)}")
+    return links
+
+
+def _pair_id(id_: str, number: int) -> str:
+    return f"{id_}-pair-{number}"
+
+
+def _anchored(examples: Iterable[Example], id_: str) -> Iterator[Example]:
+    """The examples, with the anchors of the pairs of which they are the first."""
+    seen: set[int] = set()
+    for example in examples:
+        fresh = [number for number in example.get("pairs", ()) if number not in seen]
+        seen.update(fresh)
+        yield {**example, "anchors": [_pair_id(id_, number) for number in fresh]}
 
 
 def span_labels(splits: Iterable[Mapping[str, Any]]) -> list[str]:

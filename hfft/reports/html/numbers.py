@@ -8,7 +8,7 @@ from typing import Any
 
 from hfft.reports.html.chart_series import Strip, strip
 from hfft.reports.html.charts import MINUS, nice_bounds, tick_text
-from hfft.reports.html.parts import Cell
+from hfft.reports.html.parts import Axis, Cell
 
 Entry = Mapping[str, Any]
 
@@ -50,29 +50,61 @@ def entry_cell(entry: Entry | None, decimals: int = 4) -> Cell | str:
     """A value with its interval below, for the cell of a table."""
     if entry is None:
         return NOTHING
-    return Cell(score_text(entry["value"], decimals), small=range_text(entry, decimals))
+    return Cell(score_text(entry["value"], decimals), small=range_text(entry, 3))
 
 
-def entry_strip(title: str, entry: Entry | None, domain: tuple[float, float]) -> Strip | None:
-    """A value with its interval as a small bar; None where there is no value."""
-    if entry is None or entry["value"] is None:
-        return None
-    between = range_text(entry)
-    words = f"{title}: {score_text(entry['value'])}{f' ({between})' if between else ''}"
-    return strip(words, entry["value"], (entry.get("low"), entry.get("high")), domain)
+def entry_strip(title: str, entries: Mapping[str, Entry | None], axis: Axis, zero: bool = False) -> Strip:
+    """Values with their intervals on an axis, below each other.
 
-
-def domain_of(entries: Iterable[Entry]) -> tuple[float, float]:
-    """What the width of small bars stands for: 0 to 1 or 0 to 100 where the values allow it.
-
-    >>> domain_of([{"value": 0.4}]), domain_of([{"value": 31.2}]), domain_of([{"value": -0.5}, {"value": 1.5}])
-    ((0.0, 1.0), (0.0, 100.0), (-0.5, 1.5))
+    Args:
+        title: Of what.
+        entries: By what each is of.
+        axis: From `axis_of`.
+        zero: Whether 0 has a mark.
     """
-    values = [part for entry in entries for key in ("value", "low", "high") if (part := entry.get(key)) is not None]
-    low, high = min([*values, 0.0]), max([*values, 0.0])
-    if low >= 0:
-        return (0.0, 1.0) if high <= ONE else (0.0, 100.0) if high <= 100 else (0.0, nice_bounds(0, high)[1])
-    return (-1.0, 1.0) if low >= -ONE and high <= ONE else nice_bounds(low, high)
+    told, values = [], []
+    for name, entry in entries.items():
+        value, low, high = (None if entry is None else entry.get(key) for key in ("value", "low", "high"))
+        values.append((value, low, high))
+        if entry is not None:
+            between = range_text(entry)
+            told.append(f"{name}{' ' if name else ''}{score_text(value)}{f' ({between})' if between else ''}")
+    return strip(f"{title}: {', '.join(told)}", values, (axis.low, axis.high), zero)
+
+
+def axis_of(entries: Iterable[Entry | None]) -> Axis | None:
+    """The axis for values and their intervals: it begins at 0 only where that costs little; None where there are none.
+
+    >>> axis_of([{"value": 0.83, "low": 0.76, "high": 0.9}]), axis_of([{"value": 0.2}, {"value": 0.8}])
+    (Axis(low=0.75, high=0.9), Axis(low=0.0, high=0.8))
+    >>> axis_of([{"value": 31.2, "low": 29.5, "high": 33}])
+    Axis(low=29.0, high=33.0)
+    """
+    known = list(entries)
+    ends = _ends(known)
+    if not ends:
+        return None
+    low, high = nice_bounds(min(ends), max(ends))
+    limit = limit_of(known)
+    if limit is not None:
+        low, high = max(low, 0.0 if min(ends) >= 0 else -limit), min(high, limit)
+    return Axis(0.0 if 0 < low < high / 3 else low, high)
+
+
+def limit_of(entries: Iterable[Entry | None]) -> float | None:
+    """What values and their intervals go up to, up and down: 1 or 100; None where it is neither.
+
+    >>> limit_of([{"value": 0.4}, {"value": -0.5}]), limit_of([{"value": 31.2}]), limit_of([{"value": 250}])
+    (1.0, 100.0, None)
+    """
+    most = max(map(abs, _ends(entries)), default=None)
+    return None if most is None else 1.0 if most <= ONE else 100.0 if most <= 100 else None
+
+
+def _ends(entries: Iterable[Entry | None]) -> list[float]:
+    """All values and ends of intervals."""
+    known = [entry for entry in entries if entry]
+    return [end for entry in known for key in ("value", "low", "high") if (end := entry.get(key)) is not None]
 
 
 def share_text(share: float) -> str:

@@ -10,13 +10,11 @@ from hfft.reports.html.markup import filled
 from hfft.reports.html.numbers import NOTHING, flat, share_text
 from hfft.reports.html.parts import Cell, Section, Table
 from hfft.reports.html.scores import headline, scores_section, seeds_section
-from hfft.reports.html.splits import split_sections
+from hfft.reports.html.splits import in_short, split_sections
 
 Facts = Mapping[str, Any]
 
 SHOWN_LABELS = 12  # more labels than this are folded away
-
-SHOWN_BLOCKS = 30
 
 COUNTED = {
     "cut": "rows cut short",
@@ -33,29 +31,46 @@ def render(facts: Mapping[str, Any]) -> str:
     Args:
         facts: What report.json holds. What it does not hold is left out of the page.
     """
+    splits = split_sections(facts)
     sections = [
+        *splits[:1],
         scores_section(facts),
         seeds_section(facts),
         curves_section(facts),
-        *split_sections(facts),
+        *splits[1:],
         checks_section(facts),
         parameters_section(facts),
-        cost_section(facts),
+        run_section(facts),
         repeat_section(facts),
     ]
-    checks = facts.get("checks", {})
     return filled(
         "report.html",
         title=str(facts.get("name", "A run")),
         kind=" · ".join(str(facts[key]) for key in ("task", "strategy") if facts.get(key)),
-        lead=facts.get("summary", ""),
+        lead="",
         sections=[section for section in sections if section is not None],
-        cards=headline(facts),
-        ended=facts.get("ended"),
-        warnings=_warnings(checks),
-        findings=checks.get("findings", ()),
-        glance=[*facts.get("facts", ()), *([("Weights kept", facts["weights"])] if facts.get("weights") else [])],
+        top=top_of(facts, splits[0] if splits else None),
     )
+
+
+def top_of(facts: Facts, split: Section | None = None) -> dict[str, Any]:
+    """What stands above all sections.
+
+    Args:
+        facts: As for `render`.
+        split: The section that the findings lead into, where it is in the same page.
+    """
+    checks = facts.get("checks", {})
+    name, found = next(iter(facts.get("splits", {}).items()), ("", {}))
+    return {
+        "split": name,
+        "in_short": in_short(found if name else facts, split.parts if split is not None else ()),
+        "summary": facts.get("summary", ""),
+        "cards": headline(facts),
+        "ended": facts.get("ended"),
+        "warnings": _warnings(checks),
+        "findings": checks.get("findings", ()),
+    }
 
 
 def checks_section(facts: Facts) -> Section | None:
@@ -73,7 +88,7 @@ def checks_section(facts: Facts) -> Section | None:
         "labels": _label_counts(splits),
         "most_labels": SHOWN_LABELS,
     }
-    return Section("checks", "Data checks", "checks", content)
+    return Section("checks", "Data checks", "checks", content, folded=True)
 
 
 def _warnings(checks: Facts) -> list[str]:
@@ -82,17 +97,17 @@ def _warnings(checks: Facts) -> list[str]:
 
 
 def _findings(findings: Any) -> Table:
-    """What was found, row counts first."""
+    """What was found, that of the largest share first."""
+    shares = [(found["count"] / found["total"] if found["total"] else 0.0, found) for found in findings]
     rows = [
         (
-            Cell(finding["split"], badge=finding["kind"]),
-            f"{finding['count']:,} of {finding['total']:,}",
-            share_text(finding["count"] / finding["total"]) if finding["total"] else NOTHING,
-            finding["text"],
+            Cell(found["split"], badge=found["kind"]),
+            Cell(f"{found['count']:,} of {found['total']:,}", small=share_text(share)),
+            found["text"],
         )
-        for finding in findings
+        for share, found in sorted(shares, key=lambda pair: -pair[0])
     ]
-    return Table(("split", "rows", "share", "what they are"), rows, "What was found", words=(0, 3))
+    return Table(("split", "rows", "what they are"), rows, "What was found", words=(0, 2))
 
 
 def _split_table(splits: Facts) -> Table:
@@ -120,23 +135,21 @@ def _count(count: Any) -> str:
 
 
 def parameters_section(facts: Facts) -> Section | None:
-    """What moved, block by block; of many blocks the sum, and they are folded."""
+    """What moved, block by block."""
     parameters = facts.get("parameters")
     if not parameters or not parameters["rows"]:
         return None
     columns, rows = parameters["columns"], parameters["rows"]
-    many = len(rows) > SHOWN_BLOCKS
-    content = {
-        "blocks": Table(columns, rows, "Parameters by block", last_is_total=True),
-        "total": Table(columns, rows[-1:], "All parameters", last_is_total=True) if many else None,
-    }
-    return Section("parameters", "Parameters", "parameters", content)
+    return Section(
+        "parameters", "Parameters", "table", Table(columns, rows, "By block", last_is_total=True), folded=True
+    )
 
 
-def cost_section(facts: Facts) -> Section | None:
-    """Time and memory."""
-    cost = facts.get("cost")
-    return Section("cost", "Time and memory", "facts", flat(cost)) if cost else None
+def run_section(facts: Facts) -> Section | None:
+    """What was trained how, and what it took."""
+    kept = [("Weights kept", facts["weights"])] if facts.get("weights") else []
+    pairs = [*facts.get("facts", ()), *kept, *flat(facts.get("cost", {}))]
+    return Section("run", "The run", "facts", pairs, folded=True) if pairs else None
 
 
 def repeat_section(facts: Facts) -> Section | None:
@@ -146,4 +159,4 @@ def repeat_section(facts: Facts) -> Section | None:
         return None
     versions = Table(("", ""), flat(environment), "Versions and machine", words=(0, 1)) if environment else None
     content = {"command": "\n".join(command or ()), "recipe": recipe, "environment": versions}
-    return Section("repeat", "How to repeat it", "repeat", content)
+    return Section("repeat", "How to repeat it", "repeat", content, folded=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hfft.reports.html.chart_series import Strip
-from hfft.reports.html.charts import Chart
+from hfft.reports.html.charts import Chart, nice_step, tick_text
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Section:
         content: What the template shows.
         parts: Sections within it, one deep.
         selected: Whether something was chosen on the split that it is of.
+        folded: Whether a click unfolds it.
     """
 
     id: str
@@ -30,6 +31,26 @@ class Section:
     content: Any = None
     parts: Sequence[Section] = ()
     selected: bool = False
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the width of a column of dots stands for, from its left to its right end."""
+
+    low: float
+    high: float
+
+    @property
+    def cut(self) -> bool:
+        """Whether 0 lies beyond its ends."""
+        return not self.low <= 0 <= self.high
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Both ends as text."""
+        step = nice_step(self.high - self.low, 5)
+        return tick_text(self.low, step), tick_text(self.high, step)
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,8 @@ class Cell:
         badge: A word beside the text, set apart.
         small: Stands below it.
         strip: Is all there is in the cell.
+        axis: Of the strips below, as the heading of their column.
+        key: The number of a series in the strips, whose dots have its colour.
         code: Whether the text is to be read by machines.
         texts: Of an example.
     """
@@ -51,6 +74,8 @@ class Cell:
     badge: str = ""
     small: str = ""
     strip: Strip | None = None
+    axis: Axis | None = None
+    key: int | None = None
     code: bool = False
     texts: Sequence[str] = ()
 
@@ -72,6 +97,11 @@ class Table:
     caption: str = ""
     words: Collection[int] = (0,)
     last_is_total: bool = False
+
+    @property
+    def axis(self) -> Axis | None:
+        """That of a column of dots, where there is one."""
+        return next((column.axis for column in self.columns if isinstance(column, Cell) and column.axis), None)
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 from urllib.parse import quote
 
-from hfft.metrics import LOWER_IS_BETTER, OTHER_AVERAGES
+from hfft.metrics import OTHER_AVERAGES
 from hfft.metrics.intervals import WHY_NONE
-from hfft.reports.html.numbers import NOTHING, domain_of, entry_cell, entry_strip, range_text, score_text
-from hfft.reports.html.parts import Cell, Section, Table
+from hfft.reports.html.numbers import axis_of, entry_cell, entry_strip, limit_of, range_text, score_text
+from hfft.reports.html.parts import Axis, Cell, Section, Table
+from hfft.reports.in_short import label_metrics, worst_first
 
 Facts = Mapping[str, Any]
 
-WHOLE, WEAKEST = 30, 15  # so many labels are shown at once; of more, so many of the weakest
+WHOLE, WEAKEST = 12, 10  # so many labels are shown at once; of more, so many of the weakest
 
 OF_SEEDS = "over seeds, not over examples"
-
-"""Scores of single labels of which more is worse."""
 
 
 def headline(facts: Facts) -> list[dict[str, Any]]:
@@ -27,27 +25,38 @@ def headline(facts: Facts) -> list[dict[str, Any]]:
     if "headline" not in facts:
         return []
     first = facts["headline"]
-    metric = first["metric"]
-    cards = [_card(first, first["split"], metric, facts, first.get("examples"))]
+    metric, examples = first["metric"], facts.get("examples", {})
+    shown = [(first["split"], first, first.get("examples"))]
     for split, scores in facts.get("scores", {}).items():
         if split != first["split"] and metric in scores:
-            cards.append(_card(scores[metric], split, metric, facts, facts.get("examples", {}).get(split)))
-    return cards
+            shown.append((split, scores[metric], examples.get(split)))
+    axis = axis_of(entry for _, entry, _ in shown)
+    return [_card(split, entry, facts, count, axis) for split, entry, count in shown]
 
 
-def _card(entry: Facts, split: str, metric: str, facts: Facts, examples: int | None) -> dict[str, Any]:
+def _card(split: str, entry: Facts, facts: Facts, examples: int | None, axis: Axis | None) -> dict[str, Any]:
     """One score in large figures, and what stands below it."""
+    metric = facts["headline"]["metric"]
     between, seeds = range_text(entry, 3), facts.get("seeds")
     under = [f"mean of {len(seeds)} seeds"] if seeds else []
     under += [f"{_confidence(facts)}{f' ({OF_SEEDS})' if seeds else ''}: {between}"] if between else []
-    under += [f"{examples:,} examples"] if examples else []
+    under += [_count(examples)] if examples else []
     return {
         "name": f"{metric} on {split}",
-        "selected": entry.get("selected", False),
+        "why_selected": why_selected(facts, split) if entry.get("selected") else "",
         "score": score_text(entry["value"], 3),
         "under": " · ".join(under),
-        "strip": entry_strip(f"{split} {metric}", entry, domain_of([entry])),
+        "axis": axis,
+        "strip": entry_strip(f"{split} {metric}", {"": entry}, axis) if axis is not None else None,
     }
+
+
+def why_selected(facts: Facts, split: str) -> str:
+    """What was chosen on a split, and what that does to its scores."""
+    where, _, metric = facts.get("best_by", "").partition(" ")
+    of = f" ({facts['weights']})" if facts.get("weights") else ""
+    chosen = f"the weights kept{of} are those with the best {metric} on {split}" if where == split else ""
+    return f"{chosen or f'thresholds or weights were chosen on {split}'}, so its scores run high"
 
 
 def scores_section(facts: Facts) -> Section | None:
@@ -67,7 +76,7 @@ def scores_section(facts: Facts) -> Section | None:
         "lead": lead,
         "table": _score_table(facts, [metric for metric in metrics if metric not in aside]),
         "aside": _score_table(facts, aside) if aside else None,
-        "selected": any(entry.get("selected") for entry in entries),
+        "selected": [why_selected(facts, split) for split in scores if is_selected(facts, split)],
         "why_none": WHY_NONE if lacking else "",
         "signatures": _signatures(facts),
     }
@@ -75,22 +84,33 @@ def scores_section(facts: Facts) -> Section | None:
 
 
 def _score_table(facts: Facts, metrics: Sequence[str]) -> Table:
-    """A row for each metric, two columns for each split: the value with its interval, and its bar."""
+    """A row for each metric: its value on each split with its interval, and all of them as dots on one axis."""
     scores = facts["scores"]
     columns: list[str | Cell] = [""]
-    for split in scores:
+    for number, split in enumerate(scores):
         count = facts.get("examples", {}).get(split)
-        examples = f"{count:,} examples" if count is not None else ""
-        columns += [Cell(split, badge=_mark(is_selected(facts, split)), small=examples), ""]
-    rows = []
-    for metric in metrics:
-        domain = domain_of(found[metric] for found in scores.values() if metric in found)
-        cells = []
-        for split, found in scores.items():
-            entry = found.get(metric)
-            cells += [entry_cell(entry), Cell(strip=entry_strip(f"{split} {metric}", entry, domain))]
-        rows.append((metric, *cells))
-    return Table(columns, rows, "Scores by metric and split")
+        columns.append(Cell(split, badge=_mark(is_selected(facts, split)), small=_count(count), key=number))
+    rows = {metric: {split: found.get(metric) for split, found in scores.items()} for metric in metrics}
+    on_axis = _alike(rows, facts.get("headline", {}).get("metric"))
+    axis = axis_of(entry for metric in on_axis for entry in rows[metric].values())
+    cells = [
+        (metric, *map(entry_cell, row.values()), _dots(metric, row, axis if metric in on_axis else None))
+        for metric, row in rows.items()
+    ]
+    return Table([*columns, Cell(axis=axis)], cells, "Scores by metric and split")
+
+
+def _alike(rows: Mapping[str, Mapping[str, Any]], metric: str | None) -> list[str]:
+    """The scores with an axis in common with that of the headline, else with the first: all shares, or percents."""
+    limits = {name: limit_of(row.values()) for name, row in rows.items()}
+    first = metric if metric in rows else next(iter(rows), None)
+    return [name for name in rows if name == first or (limits[name] and limits[name] == limits.get(first or ""))]
+
+
+def _dots(title: str, entries: Mapping[str, Facts | None], axis: Axis | None) -> Cell | str:
+    """The cell with the dots of a row; nothing where it has none."""
+    there = axis is not None and any(entry and entry["value"] is not None for entry in entries.values())
+    return Cell(strip=entry_strip(title, entries, axis)) if axis is not None and there else ""
 
 
 def _signatures(facts: Facts) -> Table | None:
@@ -130,59 +150,59 @@ def _seed_title(run: Facts) -> Cell:
 
 
 def slices_part(slices: Sequence[Facts], id_: str, metric: str | None) -> Section:
-    """The scores of parts of a split: by length, by label, by a column."""
+    """The scores of parts of a split: by length, by a column."""
     columns = dict.fromkeys(found["column"] for found in slices)
     tables = [_slice_table([found for found in slices if found["column"] == column], metric) for column in columns]
-    return Section(id_, "Slices", "slices", {"tables": tables, "longest": WEAKEST})
+    return Section(id_, "Slices", "slices", {"tables": tables, "longest": WEAKEST}, folded=True)
 
 
 def _slice_table(slices: Sequence[Facts], metric: str | None) -> Table:
-    """A row for each part: examples, the first score with its bar, three others."""
+    """A row for each part, the worst first: examples, the first score with its dots, two others."""
     column = slices[0]["column"]
     metrics = list(
         dict.fromkeys(name for part in slices for name in part["scores"] if not name.endswith(OTHER_AVERAGES))
     )
     metrics.sort(key=lambda name: name != metric)
-    titles, rows = _scored_rows([(part["value"], part["examples"], part["scores"]) for part in slices], metrics[:4])
-    columns, words = (column, "examples", *titles), (0,)
+    first = next(iter(metrics), None)
+    ordered = worst_first(slices, lambda part: part["scores"].get(first), first)
+    titles, rows = _scored_rows([(part["value"], part["examples"], part["scores"]) for part in ordered], metrics[:3])
+    columns, words = (column, *titles), (0,)
     if any(part.get("failed") for part in slices):
-        rows = [(*row, part.get("failed", "")) for row, part in zip(rows, slices, strict=True)]
+        rows = [(*row, part.get("failed", "")) for row, part in zip(rows, ordered, strict=True)]
         words, columns = (0, len(columns)), (*columns, "why it has no score")
-    return Table(columns, rows, f"By {column}", words)
+    return Table(columns, rows, f"By {column}, the worst first", words)
 
 
 def _scored_rows(
     parts: Sequence[tuple[Any, int | None, Facts]], metrics: Sequence[str]
-) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Titles and rows of a table of parts of a split, with a bar beside the first of the scores.
+) -> tuple[list[str | Cell], list[tuple[Any, ...]]]:
+    """Titles and rows of a table of parts of a split, with dots beside the first of the scores.
 
     Args:
         parts: The name of each, how many examples it has, and its scores.
         metrics: The scores to show.
     """
     if not metrics:
-        return [], [(name, _count(examples)) for name, examples, _ in parts]
+        return [], [(Cell(str(name), small=_count(examples)),) for name, examples, _ in parts]
     first, *others = metrics
-    domain = domain_of(scores[first] for _, _, scores in parts if scores.get(first))
+    axis = axis_of(scores.get(first) for _, _, scores in parts)
     rows = [
         (
-            name,
-            _count(examples),
+            Cell(str(name), small=_count(examples)),
             entry_cell(scores.get(first), 3),
-            Cell(strip=entry_strip(f"{name}, {first}", scores.get(first), domain)),
+            _dots(f"{name}, {first}", {"": scores.get(first)}, axis),
             *(entry_cell(scores.get(metric), 3) for metric in others),
         )
         for name, examples, scores in parts
     ]
-    return [first, "", *others], rows
+    return [first, Cell(axis=axis), *others], rows
 
 
 def labels_part(labels: Sequence[Facts], id_: str) -> Section:
-    """The scores of single labels, the weakest first, with their intervals as bars."""
-    metrics = list(dict.fromkeys(name for row in labels for name in row if name not in ("label", "examples")))
-    metrics.sort(key=lambda name: name != "f1")
-    sign = -1 if metrics and metrics[0] in LOWER_IS_BETTER else 1
-    ordered = sorted(labels, key=lambda row: _value(row.get(metrics[0]), sign) if metrics else 0.0)
+    """The scores of single labels, the weakest first, with their intervals as dots and bars."""
+    metrics = label_metrics(labels)
+    first = next(iter(metrics), None)
+    ordered = worst_first(labels, lambda row: row.get(first), first)
     shown = ordered if len(ordered) <= WHOLE else ordered[:WEAKEST]
     everything = sorted(labels, key=lambda row: str(row["label"]).lower())
     content = {
@@ -195,9 +215,9 @@ def labels_part(labels: Sequence[Facts], id_: str) -> Section:
 
 
 def _label_table(labels: Sequence[Facts], metrics: Sequence[str], caption: str) -> Table:
-    """A row for each label: examples, the first score with its bar, the other scores."""
+    """A row for each label: examples, the first score with its dots, the other scores."""
     titles, rows = _scored_rows([(row["label"], row.get("examples"), row) for row in labels], metrics)
-    return Table(("label", "examples", *titles), rows, caption)
+    return Table(("label", *titles), rows, caption)
 
 
 def is_selected(facts: Facts, split: str) -> bool:
@@ -218,9 +238,4 @@ def _confidence(facts: Facts) -> str:
 
 
 def _count(examples: int | None) -> str:
-    return NOTHING if examples is None else f"{examples:,}"
-
-
-def _value(entry: Facts | None, sign: int) -> float:
-    """What to order by; labels without a score come first."""
-    return -math.inf if entry is None or entry["value"] is None else sign * entry["value"]
+    return "" if examples is None else f"{examples:,} example{'' if examples == 1 else 's'}"

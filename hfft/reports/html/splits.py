@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from hfft.reports.html.chart_series import histogram, reliability, scatter, strip
+from hfft.reports.html.chart_series import histogram, reliability, scatter
 from hfft.reports.html.charts import Words, tick_text
-from hfft.reports.html.examples import gallery, span_labels
+from hfft.reports.html.examples import gallery, pair_links, span_labels
 from hfft.reports.html.numbers import score_text, share_text
-from hfft.reports.html.parts import Cell, Figure, Section, Table, slugs
-from hfft.reports.html.scores import is_selected, labels_part, slices_part
+from hfft.reports.html.parts import Figure, Section, Table, slugs
+from hfft.reports.html.scores import is_selected, labels_part, slices_part, why_selected
 
 Facts = Mapping[str, Any]
 
@@ -21,33 +22,46 @@ ROWS = 25  # of the table of numbers below a scatter plot
 
 
 def split_sections(facts: Facts) -> list[Section]:
-    """A section for each split."""
+    """A section for each split; all but the first are folded."""
     splits = facts.get("splits", {})
-    metric, spans = facts.get("headline", {}).get("metric"), span_labels(splits.values())
+    spans = span_labels(splits.values())
     return [
-        _split_section(name, {**found, "spans": spans}, id_, metric, is_selected(facts, name))
-        for (name, found), id_ in zip(splits.items(), slugs(splits, "split-"), strict=True)
+        _split_section(facts, name, id_, spans, number > 0)
+        for number, (name, id_) in enumerate(zip(splits, slugs(splits, "split-"), strict=True))
     ]
 
 
-def _split_section(name: str, found: Facts, id_: str, metric: str | None, selected: bool) -> Section:
-    """All there is to see of a split."""
-    parts = []
-    if found.get("labels"):
-        parts.append(labels_part(found["labels"], f"{id_}-labels"))
-    if found.get("confusion"):
-        parts.append(_confusion_part(found, f"{id_}-confusion"))
-    if found.get("calibration"):
-        parts.append(_calibration_part(found["calibration"], f"{id_}-calibration"))
-    if found.get("distributions"):
-        parts.append(_distributions_part(found["distributions"], f"{id_}-distributions"))
-    if found.get("numbers"):
-        parts.append(_numbers_part(found["numbers"], f"{id_}-numbers", found.get("numbers_left_out", 0)))
-    if found.get("slices"):
-        parts.append(slices_part(found["slices"], f"{id_}-slices", metric))
-    for number, shown in enumerate(found.get("galleries", ())):
-        parts.append(gallery(shown, f"{id_}-examples-{number}", found["spans"]))
-    return Section(id_, f"The {name} split", "chosen" if selected else "", None, parts, selected)
+def _split_section(facts: Facts, name: str, id_: str, spans: Sequence[str], folded: bool) -> Section:
+    """All there is to see of a split: what is wrong first, and what is told by the way folded."""
+    found, metric = facts["splits"][name], facts.get("headline", {}).get("metric")
+    galleries = found.get("galleries", ())
+    ids = [f"{id_}-examples-{number}" for number in range(len(galleries))]
+    shown = [(one.get("open"), gallery(one, id, spans)) for one, id in zip(galleries, ids, strict=True)]
+    makers: dict[str, Callable[[str], Section]] = {
+        "confusion": lambda id: _confusion_part(found, id, pair_links(zip(galleries, ids, strict=True))),
+        "numbers": lambda id: _numbers_part(found["numbers"], id, found.get("numbers_left_out", 0)),
+        "labels": lambda id: labels_part(found["labels"], id),
+        "calibration": lambda id: _calibration_part(found["calibration"], id),
+        "distributions": lambda id: _distributions_part(found["distributions"], id),
+        "slices": lambda id: slices_part(found["slices"], id, metric),
+    }
+    made = {key: make(f"{id_}-{key}") for key, make in makers.items() if found.get(key)}
+    first = [made[key] for key in ("confusion", "numbers") if key in made]
+    first += [part for is_open, part in shown if is_open]
+    rest = [part for key, part in made.items() if key not in ("confusion", "numbers")]
+    parts = [*first, *rest, *(replace(part, folded=True) for is_open, part in shown if not is_open)]
+    selected = is_selected(facts, name)
+    content = {
+        "in_short": in_short(found, parts) if folded else (),  # that of the first stands at the top of the page
+        "why_selected": why_selected(facts, name) if selected else "",
+    }
+    return Section(id_, f"The {name} split", "split", content, parts, selected, folded)
+
+
+def in_short(found: Facts, parts: Sequence[Section]) -> list[tuple[str, str]]:
+    """The findings of a split as sentences, each with the link to where there is more of it, or an empty one."""
+    places = {part.title: f"#{part.id}" for part in parts}
+    return [(one["text"], places.get(one["see"], "")) for one in found.get("in_short", ())]
 
 
 def shade(share: float) -> float:
@@ -59,23 +73,26 @@ def shade(share: float) -> float:
     return 0.5 + share / 2 if share >= FULL else 0.9 * share
 
 
-def _confusion_part(found: Facts, id_: str) -> Section:
-    """The confusion matrix, and the pairs that are confused most."""
+def _confusion_part(found: Facts, id_: str, links: Mapping[tuple[str, str], str]) -> Section:
+    """The confusion matrix, whose cells lead to their examples."""
     matrix = found["confusion"]
     others = matrix.get("other_answers", ())
     content = {
         "labels": matrix["labels"],
-        "rows": _rows(matrix["labels"], matrix["counts"], others),
+        "rows": _rows(matrix["labels"], matrix["counts"], others, links),
+        "linked": bool(links),
         "others": bool(others),
         "left_out": matrix.get("left_out", 0),
         "note": matrix.get("note", ""),
-        "confused": _confused(found["confused"]) if found.get("confused") else None,
     }
     return Section(id_, "Confusion", "confusion", content)
 
 
 def _rows(
-    labels: Sequence[str], counts: Sequence[Sequence[int]], others: Sequence[int]
+    labels: Sequence[str],
+    counts: Sequence[Sequence[int]],
+    others: Sequence[int],
+    links: Mapping[tuple[str, str], str],
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """The rows of a confusion matrix, whose cells are the darker the larger their share of the row.
 
@@ -83,12 +100,16 @@ def _rows(
         labels: Of rows and columns.
         counts: How many of the row's truth had the column's answer.
         others: How many of each row's truth had an answer without a column; empty where every answer has one.
+        links: To the examples, by truth and answer.
     """
     rows = []
     for place, (name, row) in enumerate(zip(labels, counts, strict=True)):
         whole_row = [*row, others[place]] if others else row
         whole = sum(whole_row) or 1
-        rows.append((name, [_cell(count, count / whole, column == place) for column, count in enumerate(whole_row)]))
+        cells = [_cell(count, count / whole, column == place) for column, count in enumerate(whole_row)]
+        for cell, answer in zip(cells, labels, strict=False):
+            cell["link"], cell["told"] = links.get((name, answer), ""), f"{name} answered as {answer}"
+        rows.append((name, cells))
     return rows
 
 
@@ -100,18 +121,8 @@ def _cell(count: int, share: float, right: bool) -> dict[str, Any]:
         "percent": "<1%" if 0 < share < 0.005 else f"{100 * share:.0f}%",
         "shade": f"{shade(share):.3f}",
         "kinds": " ".join(kind for kind, is_so in kinds.items() if is_so),
+        "link": "",
     }
-
-
-def _confused(pairs: Sequence[Facts]) -> Table:
-    """The pairs that are confused most."""
-    most = max(pair["count"] for pair in pairs)
-    rows = []
-    for pair in pairs:
-        title = f"{pair['truth']} answered as {pair['answer']}"
-        drawn = Cell(strip=strip(title, pair["count"], (None, None), (0, most)))
-        rows.append((pair["truth"], pair["answer"], pair["count"], drawn))
-    return Table(("truth", "answered as", "examples", ""), rows, "The most confused pairs", words=(0, 1))
 
 
 def _calibration_part(found: Facts, id_: str) -> Section:
@@ -138,7 +149,7 @@ def _calibration_part(found: Facts, id_: str) -> Section:
         "figure": Figure(reliability(words, found["bins"]), "Reliability", caption, numbers),
         "note": found.get("note", ""),
     }
-    return Section(id_, "Calibration", "calibration", content)
+    return Section(id_, "Calibration", "calibration", content, folded=True)
 
 
 def _distributions_part(found: Sequence[Facts], id_: str) -> Section:
@@ -155,7 +166,7 @@ def _distributions_part(found: Sequence[Facts], id_: str) -> Section:
         ]
         numbers = Table((part.get("unit") or "value", *(name for name, _ in series)), rows, part["name"])
         shown.append(Figure(histogram(words, edges, series), part["name"], numbers=numbers))
-    return Section(id_, "Distributions", "figures", {"figures": shown})
+    return Section(id_, "Distributions", "figures", {"figures": shown}, folded=True)
 
 
 def _peak(edges: Sequence[float], counts: Sequence[int]) -> str:

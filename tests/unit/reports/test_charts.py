@@ -131,12 +131,17 @@ def test_a_reliability_diagram_by_hand() -> None:
     assert drawn.count('class="bar fill-0"') == 2, "one bar, and its sample"
 
 
-def test_a_strip_stays_within_its_domain() -> None:
-    drawn = svg(strip("f1 <0.5>", 0.5, (-0.25, 2.0), (0, 1)), "strip")
-    assert 'x1="0" y1="8" x2="100" y2="8" class="range"' in drawn
-    assert 'x1="50"' in drawn
+def test_a_strip_stays_within_its_axis() -> None:
+    drawn = svg(strip("f1 <0.5>", [(0.75, 0.25, 2.0), (None, None, None), (0.5, None, None)], (0.5, 1)), "strip")
+    # Three rows of 16 units by 3: the first and the third have a value.
+    assert re.findall(r'd="M(\S+) (\S+)H(\S+)" class="range', drawn) == [("0", "2.66666666667", "100")]
+    assert re.findall(r'd="M(\S+) (\S+)h0" class="value (\S+)"', drawn) == [
+        ("50", "2.66666666667", "stroke-0"),
+        ("0", "13.3333333333", "stroke-2"),
+    ]
     assert "<title>f1 &lt;0.5&gt;</title>" in drawn
-    assert "range" not in svg(strip("count", 3, (None, None), (0, 5)), "strip")
+    assert "zero" not in drawn
+    assert 'd="M50 0V16" class="zero"' in svg(strip("gain", [(0.1, None, None)], (-1, 1), zero=True), "strip")
 
 
 def test_a_scatter_has_axes_alike() -> None:

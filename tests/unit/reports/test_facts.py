@@ -90,20 +90,18 @@ def test_a_finished_run_is_read_from_its_folder_alone(tmp_path: Path):
 
 def test_answers_without_a_truth_are_in_no_gallery(tmp_path: Path):
     found = collect(run_folder(tmp_path / "little"))["splits"]["eval"]
-    wrong, right = (g for g in found["galleries"] if g["title"] in ("Most confident mistakes", "Right answers"))
+    wrong, right = (g for g in found["galleries"] if g["title"] in ("Mistakes", "Right answers"))
     assert wrong["examples"] == [
-        {"id": 2, "answer": "cat", "truth": "dog", "score": 0.625, "truth_score": 0.375},
+        {"id": 2, "answer": "cat", "truth": "dog", "score": 0.625, "truth_score": 0.375, "pairs": [0]},
     ]
+    assert wrong["pairs"] == [{"truth": "dog", "answer": "cat", "count": 1}]
+    assert [one["text"] for one in found["in_short"]] == ["1 mistake of 2."]
     assert right["examples"] == [
         {"id": 0, "input": "<b>meow</b>", "answer": "cat", "truth": "cat", "score": 0.75, "truth_score": 0.75},
     ]
     assert found["confusion"] == {"labels": ["dog", "cat"], "counts": [[0, 1], [0, 1]], "left_out": 0}
     assert [row["label"] for row in found["labels"]] == ["dog", "cat"]  # in the model's order
-    assert [(part["column"], part["value"]) for part in found["slices"]] == [
-        ("length (tokens)", "3 tokens"),
-        ("label", "dog"),
-        ("label", "cat"),
-    ]
+    assert [(part["column"], part["value"]) for part in found["slices"]] == [("length (tokens)", "3 tokens")]
     assert found["calibration"]["ece"]["value"] == pytest.approx((0.25 + 0.625) / 2)
     assert found["calibration"]["ece"]["selected"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, recall_score
+from sklearn.metrics import confusion_matrix
 
-from hfft.reports.labels import confused, confusion, label_rows, label_slices, likely_label_errors, margin
+from hfft.reports.in_short import weaker_part, weakest_label
+from hfft.reports.labels import confused, confusion, label_facts, likely_label_errors, margin
+from hfft.reports.predictions import About, Predictions
 
 
 def test_the_matrix_is_that_of_scikit_learn():
@@ -47,22 +49,72 @@ def test_the_most_confused_pairs():
     ]
 
 
-def test_the_accuracy_of_a_label_is_its_recall():
-    truths, answers = list("aaabb"), list("aabbb")
-    recall = [recall_score(truths, answers, average="macro", labels=[name]) for name in "ab"]
-    scores = {name: {"recall": {"value": float(value)}} for name, value in zip("ab", recall, strict=True)}
-    slices = label_slices(label_rows(scores, Counter(truths), ["b", "a"]))
-    assert slices == [
-        {"column": "label", "value": "b", "examples": 2, "scores": {"accuracy": {"value": 1.0}}},
-        {"column": "label", "value": "a", "examples": 3, "scores": {"accuracy": {"value": pytest.approx(2 / 3)}}},
+def test_mistakes_are_listed_by_what_is_taken_for_what():
+    answers = ["dog", "dog", "dog", "cow", "cat", "cat"]
+    truths = ["cat", "cat", "cat", "cat", "cow", "cat"]
+    rows = [
+        {"id": n, "answer": answer, "truth": truth, "score": 0.5 + n / 20}
+        for n, (answer, truth) in enumerate(zip(answers, truths, strict=True))
     ]
+    facts = label_facts(Predictions("test", rows, None, ["cat", "cow", "dog"]), About({}, {"confidence": 0.95}, {}))
+    mistakes = facts["galleries"][0]
+    assert (mistakes["title"], mistakes["open"]) == ("Mistakes", True)
+    assert mistakes["pairs"] == [
+        {"truth": "cat", "answer": "dog", "count": 3},
+        {"truth": "cat", "answer": "cow", "count": 1},
+        {"truth": "cow", "answer": "cat", "count": 1},
+    ]
+    shown = [(example["id"], example["pairs"]) for example in mistakes["examples"]]
+    assert shown == [(2, [0]), (1, [0]), (0, [0]), (3, [1]), (4, [2])]  # of a pair the surest first
+    assert [one["text"] for one in facts["in_short"]] == ["5 mistakes of 6."]
 
 
-def test_of_many_labels_the_least_accurate_are_slices():
-    rows = [{"label": str(number), "examples": 1, "recall": {"value": number / 40}} for number in range(40)][::-1]
-    slices = label_slices(rows)
-    assert [part["value"] for part in slices] == [str(number) for number in range(30)]
-    assert slices[0]["column"] == "label (the 30 least accurate of 40)"
+def test_every_cell_of_the_matrix_has_an_example_however_many_mistakes_there_are():
+    names = [f"label {number:02}" for number in range(12)]
+    pairs = [(truth, answer) for truth in names for answer in names if truth != answer]
+    rows = [
+        {"id": n, "answer": answer, "truth": truth, "score": 0.9}
+        for n, (truth, answer) in enumerate(pairs * 3 + pairs[:1])
+    ]
+    mistakes = label_facts(Predictions("test", rows, None, names), About({}, {"confidence": 0.95}, {}))["galleries"][0]
+    assert {(example["truth"], example["answer"]) for example in mistakes["examples"]} == set(pairs)
+    assert len(mistakes["examples"]) == len(pairs)
+    assert mistakes["pairs"][0]["count"] == 4
+
+
+def test_what_is_told_first_of_labels():
+    row = {"examples": 9, "precision": {"value": 0.5}}
+    rows = [
+        {"label": "a", **row, "f1": {"value": 0.75, "low": 0.5, "high": 0.875}},
+        {"label": "b", **row, "f1": {"value": 0.9, "low": None, "high": None}},
+    ]
+    assert weakest_label(rows) == [{"text": "Weakest: a (f1 0.75; 0.50 to 0.88).", "see": "By label"}]
+    assert weakest_label(rows[:1]) == weakest_label([]) == []
+    assert weakest_label([{**one, "f1": {"value": 1.0}} for one in rows]) == []
+    both = weakest_label([*rows, {**rows[0], "label": "c"}])
+    assert both == [{"text": "Weakest: a, c (f1 0.75).", "see": "By label"}]
+    many = weakest_label([*({**rows[0], "label": str(number)} for number in range(4)), rows[1]])
+    assert many[0]["text"] == "Weakest: 4 labels (f1 0.75)."
+    errors = [{"label": name, "mse": {"value": value}} for name, value in (("x", 0.5), ("y", 2.0))]
+    assert weakest_label(errors)[0]["text"] == "Weakest: y (mse 2.00)."
+
+
+def test_a_part_is_called_weaker_only_where_its_interval_says_so():
+    def part(value: str, low: float, high: float) -> dict[str, Any]:
+        return {
+            "column": "channel",
+            "value": value,
+            "scores": {"f1": {"value": (low + high) / 2, "low": low, "high": high}},
+        }
+
+    whole = {"value": 0.8}
+    clear = {"text": "Weaker than the whole: channel phone (f1 0.60; 0.50 to 0.70).", "see": "Slices"}
+    assert weaker_part([part("mail", 0.6, 0.9), part("chat", 0.6, 0.75), part("phone", 0.5, 0.7)], "f1", whole) == [
+        clear
+    ]
+    assert weaker_part([part("mail", 0.6, 0.9)], "f1", whole) == []
+    unknown = {"column": "c", "value": "v", "scores": {"f1": {"value": 0.1, "low": None, "high": None}}}
+    assert weaker_part([unknown, {**unknown, "scores": {}}], "f1", whole) == []
 
 
 def test_likely_label_errors_by_hand():

@@ -40,6 +40,14 @@ def whole(text: str = "plain") -> Facts:
         {"title": "Tagged", "note": "", "kind": "tags", "examples": [tagged]},
         {"title": "Pictures", "note": "", "kind": "pictures", "examples": [{**example, "picture": PICTURE}]},
         {
+            "title": "Pairs",
+            "note": text,
+            "kind": "texts",
+            "open": True,
+            "pairs": [{"truth": text, "answer": "b", "count": 2}],
+            "examples": [{**example, "pairs": [0]}],
+        },
+        {
             "title": "Numbers",
             "note": "",
             "kind": "numbers",
@@ -47,9 +55,9 @@ def whole(text: str = "plain") -> Facts:
         },
     ]
     split = {
+        "in_short": [{"text": text, "see": "Pairs"}, {"text": "More.", "see": "nowhere"}],
         "labels": [{"label": text, "examples": 4, "f1": entry(0.5), "recall": entry(0.4)}],
         "confusion": {"labels": [text, "b"], "counts": [[3, 1], [0, 2]], "left_out": 1, "note": text},
-        "confused": [{"truth": text, "answer": "b", "count": 1}],
         "calibration": {
             "ece": entry(0.2),
             "kind": text,
@@ -200,7 +208,7 @@ def test_a_picture_from_elsewhere_is_left_out() -> None:
 
 
 TOP = {"seeds": "Seeds", "scores": "Scores", "curves": "Curves", "checks": "Data checks", "parameters": "Parameters"}
-TOP |= {"cost": "Time and memory", "splits": "The test split"}
+TOP |= {"splits": "The test split"}
 OF_SPLITS = {"labels": "By label", "confusion": "Confusion", "calibration": "Calibration", "slices": "Slices"}
 OF_SPLITS |= {"distributions": "Distributions", "numbers": "Answers against truths", "galleries": "Tagged"}
 
@@ -219,6 +227,103 @@ def test_a_part_of_a_split_stands_for_its_key(key: str, heading: str) -> None:
     assert f">{heading}</h3>" in render(facts)
     del facts["splits"]["test"][key]
     assert f">{heading}</h3>" not in render(facts)
+
+
+def test_what_was_trained_and_what_it_took_is_one_section() -> None:
+    facts = whole("plainly")
+    section = render(facts).split('<section id="run">')[1].split("</section>")[0]
+    assert "<dt>plainly</dt>" in section
+    assert "2 h 2 min" in section
+    for key in ("facts", "weights"):
+        del facts[key]
+    assert ">The run</h2>" in render(facts)
+    del facts["cost"]
+    assert ">The run</h2>" not in render(facts)
+
+
+def test_the_findings_stand_first_and_lead_to_their_parts() -> None:
+    html = render(whole("All is well."))
+    header = html.split("<header>")[1].split("</header>")[0]
+    assert header.index("All is well.</a> More.") < header.index('class="remark')
+    assert '<span class="what">On test:</span> <a href="#split-test-examples-4">All is well.</a> More.' in header
+    assert 'id="split-test-examples-4"' in html
+
+
+def test_what_is_wrong_is_seen_at_once_and_the_rest_is_folded() -> None:
+    facts = whole()
+    folded = re.findall(r'<section id="([^"]+)">\s*<details>', render(facts))
+    others = ("labels", "confusion", "numbers", "examples-4")
+    assert {"curves", "checks", "parameters", "run", "repeat", "split-plain", "split-test-calibration"} < set(folded)
+    assert {"split-test-slices", "split-test-distributions", "split-test-examples-0"} < set(folded)
+    assert not {"scores", "seeds", "split-test", *(f"split-test-{name}" for name in others)} & set(folded)
+
+
+def test_a_cell_of_the_matrix_leads_to_its_examples() -> None:
+    html = render(whole())
+    row = html.split('<table class="matrix">')[1].split("<tbody>")[1].split("</tr>")[0]
+    (link,) = re.findall(r'<a href="#([^"]+)" aria-label="1: plain answered as b, 25%"><span>1</span>', row)
+    examples = html.split(f'<h4 id="{link}"')[1].split("</ol>")[0]
+    assert "&#8239;2</span></h4>" in examples, "how many there are"
+    assert "answer 0.90 · truth 0.10 · #3 · plain" in examples
+
+
+def test_a_cell_of_tagged_texts_leads_to_the_first_of_them() -> None:
+    spans = [{"start": 0, "end": 1, "label": "person"}]
+    example = {"input": ["Rome"], "spans": {"truth": spans, "answer": []}}
+    pairs = [{"truth": "person", "answer": "place", "count": 2}, {"truth": "place", "answer": "person", "count": 1}]
+    examples = [{"id": 1, **example, "pairs": [0]}, {"id": 2, **example, "pairs": [0, 1]}]
+    shown = {"title": "Tagged", "kind": "tags", "pairs": pairs, "examples": examples}
+    matrix = {"labels": ["person", "place"], "counts": [[1, 2], [1, 0]]}
+    html = render({"splits": {"test": {"confusion": matrix, "galleries": [shown]}}})
+    first, second = html.split('<ol class="examples">')[1].split("</ol>")[0].split("</li>")[:2]
+    ids = [re.findall('<span id="([^"]+)"', one) for one in (first, second)]
+    assert ids == [["split-test-examples-0-pair-0"], ["split-test-examples-0-pair-1"]]
+    assert re.findall('<a href="#(split-test-examples[^"]+)" aria-label="([12])', html) == [
+        (ids[0][0], "2"),
+        (ids[1][0], "1"),
+    ]
+
+
+def test_a_cut_axis_is_called_cut() -> None:
+    facts = whole()
+    facts["scores"] = {"test": {"f1": {"value": 0.83, "low": 0.76, "high": 0.89}, "mse": entry(40.0)}}
+    facts["headline"] = {"split": "test", "metric": "f1", **facts["scores"]["test"]["f1"]}
+    table = render(facts).split("<caption>Scores by metric and split")[1].split("</table>")[0]
+    assert table.startswith(". The axis is cut: it begins at 0.75</caption>")
+    assert "//</span>0.75</span><span>0.90</span>" in table
+    f1, mse = table.split("<tr>")[-2:]
+    assert 'class="strip"' in f1
+    assert 'class="strip"' not in mse, "a score of another range has no place on it"
+
+
+def test_parts_are_sorted_by_the_worst() -> None:
+    facts = whole()
+    scores = {"young": 0.9, "old": 0.4, "middling": 0.6}
+    facts["splits"]["test"]["slices"] = [
+        {"column": "age", "value": value, "examples": 4, "scores": {"f1": entry(score)}}
+        for value, score in scores.items()
+    ]
+    table = render(facts).split("<caption>By age, the worst first")[1].split("</table>")[0]
+    assert re.findall('scope="row">([a-z]+)<', table) == ["old", "middling", "young"]
+
+
+def test_curves_that_tell_nothing_new_are_left_out() -> None:
+    facts = whole()
+    steps = [1, 2, 3, 4]
+    rising, other = [0.1, 0.5, 0.7, 0.75], [0.5, 0.3, 0.6, 0.2]
+    facts["curves"] = {
+        "loss": {"step": steps[:2], "value": [2.0, 1.0]},
+        "lr": [{"name": "all", "step": steps, "value": [0.1] * 4}],
+        "scores": {
+            "accuracy": {"step": steps, "value": [value + 0.01 for value in rising]},
+            "f1": {"step": steps, "value": rising},
+            "recall": {"step": steps, "value": other},
+            "mcc": {"step": steps, "value": [0.5] * 4},
+        },
+    }
+    html = render(facts).split('<section id="curves">')[1].split("</section>")[0]
+    assert re.findall("<figcaption><strong>([^<]+)", html) == ["f1", "recall"]
+    assert all(f">{name}</th>" in html for name in ("accuracy", "f1", "mcc")), "the table has all"
 
 
 def test_little_makes_a_page_too() -> None:
@@ -256,9 +361,10 @@ def test_scores_of_several_seeds() -> None:
 
 
 def test_selected_is_marked_and_explained() -> None:
-    html = render(whole())
+    html = render(whole() | {"best_by": "eval f1"})
     assert '<span class="badge warning">selected</span>' in html
-    assert "Scores marked selected are on the high side" in html
+    why = "selected: the weights kept (step 4) are those with the best f1 on eval, so its scores run high."
+    assert html.count(why) == 2, "at the score at the top, and at the table"
     plain = without("seeds")
     plain["scores"]["eval"]["f1"].pop("selected")
     assert "selected" not in seen(render(plain))
@@ -273,7 +379,7 @@ def test_all_that_was_chosen_on_a_split_is_marked() -> None:
         run["scores"]["eval"] = {"f1": 0.5}
     html, badge = render(facts), '<span class="badge warning">selected</span>'
     assert f'<h2 dir="auto">The eval split {badge}</h2>' in html
-    assert "were chosen on this split: all its scores are on the high side." in html
+    assert "selected: thresholds or weights were chosen on eval, so its scores run high." in html
     assert f"0.200 (0.100 to 0.300) {badge}; 0 is perfect" in html
     assert f"eval f1 {badge}</th>" in html
     assert "test f1</th>" in html
@@ -321,15 +427,15 @@ def test_of_many_labels_the_weakest_are_shown_and_all_folded() -> None:
         {"label": f"label {n}", "examples": 2, "f1": entry(n / 200)} for n in range(150)
     ]
     words = seen(render(facts))
-    assert "The 15 weakest of 150 labels." in words
+    assert "The 10 weakest of 150 labels." in words
     assert "label 149" not in words.split("All 150 labels")[0], "in the folded table only"
-    assert words.index("label 0") < words.index("label 14") < words.index("All 150 labels")
+    assert words.index("label 0") < words.index("label 9") < words.index("All 150 labels")
 
 
 def test_a_confusion_matrix_has_numbers_and_shares() -> None:
     html = render(whole())
-    assert 'class="right full" style="--shade: 0.875">3<small>75%</small>' in html
-    assert '<td style="--shade: 0.225">1<small>25%</small>' in html
+    assert 'class="right full" style="--shade: 0.875"><span>3</span><small>75%</small>' in html
+    assert re.search(r'<td style="--shade: 0.225"><a [^>]+><span>1</span><small>25%</small></a>', html)
     assert "1 label with fewer examples has no row." in html
 
 

@@ -8,15 +8,14 @@ from importlib.resources import files
 import pytest
 
 from hfft.reports.html.examples import answer_text
-from hfft.reports.html.numbers import bytes_text, domain_of, duration_text, flat, range_text, score_text
+from hfft.reports.html.numbers import axis_of, bytes_text, duration_text, flat, range_text, score_text
+from hfft.reports.html.parts import Axis
 from hfft.reports.html.splits import FULL, shade
 
 
 def test_numbers_as_people_read_them() -> None:
     assert [score_text(value) for value in (None, float("nan"), -0.5, 1 + 1e-12)] == ["–", "–", "−0.5000", "1.0000"]  # noqa: RUF001
     assert range_text({"value": 1, "low": None, "high": None}) == ""
-    assert domain_of([{"value": 1 + 1e-12}]) == (0, 1)
-    assert domain_of([{"value": -0.2, "low": -0.4, "high": 0.1}]) == (-1, 1)
     assert [duration_text(seconds) for seconds in (0.04, 59.96, 60, 86400)] == [
         "0.0 s",
         "60.0 s",
@@ -32,6 +31,20 @@ def test_numbers_as_people_read_them() -> None:
         "1.50; 2",
         '{"a": 1}',
     ]
+
+
+def test_an_axis_is_cut_where_that_shows_more_and_says_so() -> None:
+    assert axis_of([{"value": 1 + 1e-12, "low": 0.91, "high": 1.0}]) == Axis(0.9, 1.0)
+    assert axis_of([{"value": -0.2, "low": -0.4, "high": 0.1}]) == Axis(-0.4, 0.1)
+    assert axis_of([{"value": 0.2}, {"value": 0.95}, None]) == Axis(0.0, 1.0)
+    assert axis_of([None, {"value": None}]) is None
+    assert [axis.cut for axis in (Axis(0.9, 1.0), Axis(0.0, 1.0), Axis(-0.4, 0.1), Axis(-3, -1))] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert Axis(0.75, 0.9).ends == ("0.75", "0.90")
 
 
 def _luminance(colour: str) -> float:
@@ -54,11 +67,9 @@ def _contrast(one: str, two: str) -> float:
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_contrast_is_enough_to_read(mode: str) -> None:
-    style = files("hfft.reports.html").joinpath("templates/style.css").read_text(encoding="utf-8")
-    roots = [
-        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", root))
-        for root in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
-    ]
+    templates = files("hfft.reports.html").joinpath("templates")
+    sheets = (templates.joinpath(f"{name}.css").read_text(encoding="utf-8") for name in ("light", "dark"))
+    roots = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", sheet)) for sheet in sheets]
     colours = (roots[0] if mode == "light" else roots[0] | roots[1]).__getitem__
     on_paper = ("ink", "quiet", "accent", "good", "bad", "warning", "s0", "s1", "s2", "s3", "s4", "s5")
     for name in on_paper:

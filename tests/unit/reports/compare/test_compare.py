@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -215,8 +216,9 @@ def test_what_was_chosen_by_the_split_is_marked_at_its_score(write, capsys, monk
     assert "p, not corrected" in printed
     page = comparison_page(found)
     mark = '<span class="badge warning">selected</span>'
-    assert page.count(mark) == 2  # in the table of scores, and in that of differences
+    assert page.count(mark) == 1
     assert f"1.0000 {mark}" in page
+    assert comparison_page(compare([first, other, other])).count(mark) == 3  # and in the table of all runs
     assert "scores there run high" in compare([first, other], metrics=["f1", "accuracy"]).against[0].warnings[0]
 
 
@@ -227,7 +229,32 @@ def test_names_and_values_stand_apart_in_a_narrow_terminal_and_on_the_page(write
     lines = capsys.readouterr().out.splitlines()
     place = lines.index("  accuracy")
     assert lines[place + 1 : place + 4] == ["    first: 1.0000", "    other: 0.8750", "    difference: -0.1250"]
-    assert '<span class="what">first</span> <b>' in comparison_page(found)
+    shown = comparison_page(found).split('<dl class="answers">')[1].split("</dl>")[0]
+    names, values = (re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", shown, re.DOTALL) for tag in ("dt", "dd"))
+    assert names == ["truth", "first", "other"]
+    right, wrong = ('<span class="good" role="img" aria-label="right">✓</span> yes', "✗</span> no")
+    assert [">yes<" in values[0], right in values[1], wrong in values[2]] == [True] * 3
+
+
+def test_answers_of_each_seed_have_a_mark_of_their_own(write):
+    page = comparison_page(
+        compare([seeds(write, "first", {0: [0], 1: []}), seeds(write, "other", {0: [0, 5], 1: [0]})])
+    )
+    shown = page.split("text 0 ")[1].split("</dl>")[0]
+    assert re.findall(r'aria-label="(\w+)">.</span> (\w+)', shown) == [
+        ("wrong", "no"),
+        ("right", "yes"),
+        ("wrong", "no"),
+        ("wrong", "no"),
+    ]
+
+
+def test_differences_are_dots_on_one_axis_that_holds_zero(write):
+    page = comparison_page(compare([write("first"), write("other", wrong=range(5))]))
+    table = page.split('<div class="differences">')[1].split("</table>")[0]
+    assert '<span class="ends"><span>' in table
+    assert "//" not in table
+    assert table.count('class="zero"') == table.count('class="strip"') > 3
 
 
 def test_a_label_of_two_words_is_a_score_like_others(write):
