@@ -12,7 +12,7 @@ import numpy as np
 from hfft.io.run_files import Row
 from hfft.reports.calibration import calibration
 from hfft.reports.examples import LONGEST, SHOWN, drawn, gallery
-from hfft.reports.in_short import of_all
+from hfft.reports.in_short import share
 from hfft.reports.labels import confused, confusion, label_rows
 from hfft.reports.predictions import About, Predictions
 from hfft.tasks.token_classification.schemes import Span, SpansOf, how_read
@@ -71,9 +71,9 @@ def _in_short(sentences: Sequence[Sentence]) -> list[dict[str, str]]:
     right = sum(len(sentence.truth & set(sentence.answered)) for sentence in sentences)
     with_errors = sum(bool(sentence.errors) for sentence in sentences)
     return [
-        *of_all(there - right, there, "entity is missed", "entities are missed", ERRORS),
-        *of_all(answered - right, answered, "answered entity is wrong", "answered entities are wrong", ERRORS),
-        *of_all(with_errors, len(sentences), "text has an error", "texts have an error", ERRORS),
+        *share(there - right, there, "entities", "is missed", "are missed", ERRORS),
+        *share(answered - right, answered, "answered entities", "is wrong", "are wrong", ERRORS),
+        *share(with_errors, len(sentences), "texts", "has an error", "have an error", ERRORS),
     ]
 
 

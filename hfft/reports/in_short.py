@@ -72,13 +72,23 @@ def weaker_part(slices: Rows, metric: str, whole: Mapping[str, Any]) -> list[dic
     return []
 
 
-def of_all(count: int, total: int, one: str, several: str, see: str) -> list[dict[str, str]]:
-    """How many of a split something is true of; nothing where it is of none.
+def mistakes(count: int, total: int, see: str) -> dict[str, str]:
+    """How many answers are wrong.
 
-    >>> of_all(11, 180, "mistake", "mistakes", "Mistakes")
-    [{'text': '11 mistakes of 180.', 'see': 'Mistakes'}]
+    >>> mistakes(11, 180, "Mistakes")["text"], mistakes(0, 180, "Right answers")["text"]
+    ('11 mistakes of 180.', 'No mistake in 180 answers.')
     """
-    return [said(f"{count:,} {one if count == 1 else several} of {total:,}.", see)] if count else []
+    some = f"{count:,} mistake{'' if count == 1 else 's'} of {total:,}."
+    return said(some if count else f"No mistake in {total:,} answers.", see)
+
+
+def share(count: int, total: int, what: str, one: str, several: str, see: str) -> list[dict[str, str]]:
+    """Of how many of all something is true; nothing where it is of none.
+
+    >>> share(2, 9, "entities", "is missed", "are missed", "By label")[0]["text"]
+    '2 of 9 entities are missed.'
+    """
+    return [said(f"{count:,} of {total:,} {what} {one if count == 1 else several}.", see)] if count else []
 
 
 def _scored(metric: str, entry: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hfft.reports.calibration import calibration
 from hfft.reports.examples import PICTURES, SHOWN, drawn, example, gallery
-from hfft.reports.in_short import of_all, said
+from hfft.reports.in_short import mistakes, said, share
 from hfft.reports.predictions import About, Predictions
 
 MISTAKES, CONFIDENT, RIGHT = "Mistakes", "Most confident mistakes", "Right answers"
@@ -31,11 +31,10 @@ def label_facts(found: Predictions, about: About) -> dict[str, Any]:
     split, answers, truths = found.split, found.answers, found.truths
     right = _right(found)
     matrix = confusion(truths, answers, found.labels)
-    suspects, mistakes = _suspects(found), int((~right).sum())
+    suspects, wrong = _suspects(found), int((~right).sum())
     made = {
         "in_short": [
-            *of_all(mistakes, len(right), "mistake", "mistakes", MISTAKES),
-            *([] if mistakes else [said(f"No mistake in {len(right):,} examples.", RIGHT)]),
+            mistakes(wrong, len(right), MISTAKES if wrong else RIGHT),
             *_may_be_wrong(len(suspects)),
         ],
         "labels": label_rows(about.label_scores(split), Counter(truths), found.labels),
@@ -147,7 +146,7 @@ def other_facts(found: Predictions, about: About) -> dict[str, Any]:
     scores = about.label_scores(found.split)
     made |= {"labels": label_rows(scores, None, found.labels)} if scores else {}
     if right.any():  # else answers are not said in the words of the truths
-        made["in_short"] = of_all(int((~right).sum()), len(right), "mistake", "mistakes", title)
+        made["in_short"] = [mistakes(int((~right).sum()), len(right), title)]
         made |= _calibration(found, right, about)
     return made
 
@@ -160,10 +159,9 @@ def several_facts(found: Predictions, about: About) -> dict[str, Any]:
     answered, true = (_indicators(sets, found.labels) & known for sets in (found.answers, found.truths))
     table = found.probabilities.astype(np.float64)
     example_of = np.repeat(np.arange(len(table)), known.sum(1))
-    wrong = int((answered != true).any(1).sum())
-    too = "a label too many or too few"
+    wrong, too = int((answered != true).any(1).sum()), "a label too many or too few"
     return {
-        "in_short": of_all(wrong, len(true), f"example has {too},", f"examples have {too},", CONFIDENT),
+        "in_short": share(wrong, len(true), "examples", f"has {too}", f"have {too}", CONFIDENT),
         "labels": label_rows(about.label_scores(found.split), counts, found.labels),
         "calibration": calibration(
             table[known],

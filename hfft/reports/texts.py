@@ -13,7 +13,7 @@ from hfft.metrics.bleu import bleu_scorer
 from hfft.metrics.scripts import bleu_tokenizer
 from hfft.reports.examples import SHOWN, TEXTS, drawn, example, gallery, histogram
 from hfft.reports.html.numbers import score_text
-from hfft.reports.in_short import of_all, said
+from hfft.reports.in_short import said, share
 from hfft.reports.predictions import About, Predictions
 
 SCORED = 2000  # single answers, at most: ROUGE takes a millisecond each
@@ -37,7 +37,7 @@ def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     references = [_references(row["truth"]) for row in found.rows]
     exact = sum(answer in texts for answer, texts in zip(found.answers, references, strict=True))
     made: dict[str, Any] = {
-        "in_short": of_all(exact, len(references), "answer is a right one,", "answers are right ones,", BEST),
+        "in_short": share(exact, len(references), "answers", "is exactly right", "are exactly right", BEST),
         "distributions": [_lengths(found.answers, [texts[0] for texts in references])],
     }
     known = single_score(about, [text for texts in references for text in texts])

@@ -29,6 +29,10 @@ def galleries(facts: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return {gallery["title"]: gallery["examples"] for gallery in facts["galleries"]}
 
 
+def told(facts: dict[str, Any]) -> list[str]:
+    return [one["text"] for one in facts["in_short"]]
+
+
 @pytest.mark.parametrize(
     ("rows", "output", "kind"),
     [
@@ -62,6 +66,7 @@ def test_several_labels_are_judged_one_by_one():
         (1, "too many: fear (0.62)"),
     ]
     assert [example["id"] for example in shown["Right answers"]] == [0]
+    assert told(facts) == ["2 of 3 examples have a label too many or too few."]
     # Bins by probability: 0.75 twice, both true; 0.125, 0.625 and 0.25 alone and false; 0.0625 alone and true.
     expected = (2 * 0.25 + 0.125 + 0.625 + 0.25 + 0.9375) / 6
     assert facts["calibration"]["ece"]["value"] == pytest.approx(expected)
@@ -78,6 +83,9 @@ def test_numbers_have_points_errors_and_the_largest_ones():
     (errors,) = facts["distributions"]
     assert errors["series"] == [{"name": "answers", "counts": [1, *[0] * 28, 599]}]
     assert (errors["edges"][0], errors["edges"][-1]) == (-30, 1)
+    assert told(facts) == [
+        "Half of the answers are off by 1.00 or less, nine in ten by 1.00 or less; at most by 30.00."
+    ]
     shown = galleries(facts)
     assert (shown["Largest errors"][0]["id"], shown["Largest errors"][0]["note"]) == (7, "off by -30")
     assert shown["Closest answers"][0]["note"] == "off by +1"
@@ -111,6 +119,11 @@ def test_single_answers_are_scored_as_sacrebleu_does():
     facts = writing_facts(predictions(rows), about(metrics=["chrf", "bleu"]))
     references = [[truth] if isinstance(truth, str) else truth for truth in truths]
     expected = [sacrebleu.sentence_bleu(a, r).score for a, r in zip(texts, references, strict=True)]
+    low, half = np.quantile(expected, (0.1, 0.5))
+    assert told(facts) == [
+        "1 of 4 answers is exactly right.",
+        f"One answer in ten has a BLEU of {low:.2f} or less, half of them {half:.2f} or less.",
+    ]
     shown = galleries(facts)["Worst answers"]
     assert [example["id"] for example in shown] == np.argsort(expected).tolist()
     assert [example["scores"]["BLEU"] for example in shown] == pytest.approx(np.minimum(sorted(expected), 100).tolist())
@@ -152,6 +165,14 @@ def test_sentences_are_sorted_by_their_errors():
     facts = tag_facts(predictions([{**right, "truth": truth}, {**wrong, "truth": truth}]), about())
     assert facts["confusion"]["labels"] == ["L", "P"]
     assert facts["confusion"]["counts"] == [[2, 0], [1, 2]]  # Ada alone is no entity that is there
+    assert told(facts) == [
+        "2 of 6 entities are missed.",
+        "2 of 6 answered entities are wrong.",
+        "1 of 2 texts has an error.",
+    ]
+    (wrong, *_) = facts["galleries"]
+    assert wrong["pairs"] == [{"truth": "P", "answer": "L", "count": 1}]
+    assert [example["pairs"] for example in wrong["examples"]] == [[0]]
     shown = galleries(facts)
     (example,) = shown["Sentences with most errors"]
     assert (example["id"], example["note"], example["input"]) == (1, "4 errors", words)
