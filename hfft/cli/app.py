@@ -34,6 +34,7 @@ ELSEWHERE = {
     "max_steps": "train.steps",
     "per_device_train_batch_size": "train.batch_size",
     "per_device_eval_batch_size": "eval.batch_size",
+    "train_sampling_strategy": "train.group_by_length",
     "warmup_ratio": "optim.warmup",
     "warmup_steps": "optim.warmup",
     "lr_scheduler_type": "optim.schedule",

@@ -18,7 +18,7 @@ import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, get_worker_info
 
-from hfft.data.sampling import Part, epoch_batches, parts, steps_per_epoch
+from hfft.data.sampling import Grouping, Part, epoch_batches, parts, steps_per_epoch
 from hfft.errors import HfftError, SetupError
 
 Batch = dict[str, torch.Tensor]
@@ -50,8 +50,6 @@ class Examples:
         ids: `(len(rows),)`, each example's number in file order; rows that were left out leave gaps.
         lengths: `(len(rows),)`, the length by which like rows are batched together; None for any.
         views: How training sees the examples; None for as they are.
-        alike: Whether training batches hold rows of like length. If not, only the micro-batches do into which a batch
-            is cut. Scored together they are in any case.
         labels: The right answers as plain values, one an example; None where there is none. Empty where nobody asks.
         inputs: What was asked, a Dataset as the task's `read` gives it, a row an example; None where nobody asks.
     """
@@ -60,7 +58,6 @@ class Examples:
     ids: np.ndarray
     lengths: np.ndarray | None
     views: Views | None = None
-    alike: bool = True
     labels: Sequence[Any] = ()
     inputs: Any = None
 
@@ -114,6 +111,7 @@ class Cut:
     rank: int
     processes: int
     workers: int
+    group_by_length: Grouping = True  # as `hfft.data.sampling.epoch_batches` has it
 
 
 def load(
@@ -225,7 +223,9 @@ def _batches(examples: Examples, cut: Cut, first: int, last: int) -> Iterator[tu
     for step in range(first, last):
         if step // per_epoch != epoch:
             epoch = step // per_epoch
-            batches = epoch_batches(len(examples), cut.batch_size, cut.seed, epoch, examples.lengths, examples.alike)
+            batches = epoch_batches(
+                len(examples), cut.batch_size, cut.seed, epoch, examples.lengths, cut.group_by_length
+            )
         yield epoch, batches[step % per_epoch]
 
 

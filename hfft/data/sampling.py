@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Grouping = bool | Literal["micro"]
 
 POOL_BATCHES = 200  # batches in a pool that is sorted by length: SST-2 then has 2 % padding, with 50 it has 6 %
 
@@ -39,13 +42,13 @@ def steps_per_epoch(count: int, batch_size: int) -> int:
 
 
 def epoch_batches(
-    count: int, batch_size: int, seed: int, epoch: int, lengths: np.ndarray | None = None, alike: bool = True
+    count: int, batch_size: int, seed: int, epoch: int, lengths: np.ndarray | None = None, group: Grouping = True
 ) -> list[np.ndarray]:
     """The global batches of one epoch, each row in exactly one of them.
 
-    With `lengths`, rows are sorted by length inside large random pools, cut into batches, and the batches of all
-    pools shuffled again: batches hold rows of like length, while their order says nothing about length. The rows of
-    the short last batch are drawn before sorting, so they are no special ones.
+    Grouped, rows are sorted by length inside large random pools, cut into batches, and the batches of all pools
+    shuffled again: batches hold rows of like length, while their order says nothing about length. The rows of the short
+    last batch are drawn before sorting, so they are no special ones.
 
     Args:
         count: Rows in the split.
@@ -53,8 +56,8 @@ def epoch_batches(
         seed: The run's seed.
         epoch: From 0.
         lengths: `(count,)`, the length of each row, or None to shuffle only.
-        alike: Whether a batch holds rows of like length. If not, batches are random, and each is sorted by length, so
-            that the micro-batches into which it is cut are alike.
+        group: Whether a batch holds rows of like length. With "micro" batches are random, and each is sorted by length,
+            so that the micro-batches into which it is cut are alike.
 
     Returns:
         Arrays of row numbers; all of `batch_size` but perhaps the last.
@@ -63,14 +66,14 @@ def epoch_batches(
     rows = generator.permutation(count)
     whole = count - count % batch_size
     body, tail = rows[:whole], rows[whole:]
-    if lengths is not None and alike:
+    if lengths is not None and group is True:
         pool = POOL_BATCHES * batch_size
         pools = [body[start : start + pool] for start in range(0, whole, pool)]
         body = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools]) if pools else body
     batches = list(body.reshape(-1, batch_size))
     batches = [batches[index] for index in generator.permutation(len(batches))]
     batches = [*batches, tail] if len(tail) else batches
-    if lengths is not None and not alike:
+    if lengths is not None and group == "micro":
         batches = [batch[np.argsort(lengths[batch], kind="stable")] for batch in batches]
     return batches
 

@@ -164,7 +164,7 @@ def _pool_steps(stream: Stream, rows: Dataset, cut: Cut, pool: tuple[int, int], 
         examples = stream.encoder.encode(rows)
     assert len(examples) == len(rows), "a row that is answered is an example"
     seed, lengths = _seed(cut.seed, epoch, 1 + number), examples.lengths
-    batches = epoch_batches(len(rows), cut.batch_size, seed, epoch, lengths, examples.alike)
+    batches = epoch_batches(len(rows), cut.batch_size, seed, epoch, lengths, cut.group_by_length)
     yield from load_steps(examples, ((epoch, batch) for batch in batches[wanted]), stream.encoder.collate, cut)
 
 

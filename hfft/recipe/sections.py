@@ -224,6 +224,12 @@ class TrainSection(Section):
     micro_batch_size: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Samples a process holds at once; the loss is the same. Default: its whole share."
     )
+    group_by_length: bool | Literal["micro"] | None = Field(
+        default=None,
+        description="Whether batches hold texts of like length, which leaves little padding: true; false for random "
+        "batches; micro for random ones whose micro-batches are of like length. Default: true; of tags micro; of "
+        "images false.",
+    )
     seed: int = Field(
         default=0, ge=0, description="Of new weights, of the order of the samples, of dropout and of augmentation."
     )

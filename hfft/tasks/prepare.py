@@ -191,7 +191,7 @@ def _examples(task: Task, split: _Split, ids: np.ndarray, keep: bool) -> Example
         rows = rows if task.reads_labels else task.add_labels(rows, labels, ids, name)
     else:  # a column is not added to chosen rows without copying all images
         rows = task.add_labels(split.inputs, labels, np.arange(len(labels)), name).select(ids)
-    return Examples(rows, ids, task.lengths(rows), task.views() if name == "train" else None, alike=task.alike)
+    return Examples(rows, ids, task.lengths(rows), task.views() if name == "train" else None)
 
 
 def _chosen(rows: Dataset, ids: np.ndarray) -> Dataset:

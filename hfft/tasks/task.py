@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from hfft.data import checks
 from hfft.data.findings import Finding
 from hfft.data.loaders import Batch, Examples, Views
+from hfft.data.sampling import Grouping
 from hfft.data.tokenization import longest_input, pad, token_counts
 from hfft.errors import DataError
 from hfft.metrics import LOWER_IS_BETTER
@@ -120,8 +121,8 @@ class Task:
     scoring: ClassVar[ScoringDefaults] = ScoringDefaults()
     """How its splits are scored by default."""
 
-    alike: ClassVar[bool] = True
-    """Whether training batches hold rows of like length (see `hfft.data.loaders.Examples`)."""
+    group_by_length: ClassVar[Grouping] = True
+    """Whether training batches hold rows of like length by default, where rows have one (`train.group_by_length`)."""
 
     streams: ClassVar[bool] = True
     """Whether its training rows may come as a stream: all that must be known of them stands in the options."""

@@ -127,6 +127,9 @@ def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
     if recipe.optim.lr is None:
         optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
         complete = complete.model_copy(update={"optim": optim})
+    if recipe.train.group_by_length is None:
+        train = complete.train.model_copy(update={"group_by_length": kind.group_by_length})
+        complete = complete.model_copy(update={"train": train})
     complete = complete.model_copy(update={"eval": complete.eval.with_defaults(**vars(kind.scoring))})
     warnings = []
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
@@ -228,6 +231,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
             *warnings,
             *without_effect(recipe, evaluators, pretrained, length),
             *worker_warnings(recipe.data.workers),
+            *_grouping_warnings(recipe, task, source),
             *new_head(head, model.config),
             *map(str, prepared.findings),
         ],
@@ -238,6 +242,14 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     tried = partial(try_scores, evaluators, best, less, recipe.eval.metrics, run.model, accelerator)
     setup.warnings += on_main(accelerator, tried)
     return setup
+
+
+def _grouping_warnings(recipe: Recipe, task: Task, source: Examples | Stream) -> list[str]:
+    """Warns where rows are to be grouped by a length that they do not have."""
+    wanted = recipe.train.group_by_length not in (False, task.group_by_length)
+    if wanted and not isinstance(source, Stream) and source.lengths is None:
+        return ["train.group_by_length has no effect: these rows have no length."]
+    return []
 
 
 def _fingerprints(read: Data, task: Task) -> dict[str, str]:
@@ -352,6 +364,7 @@ def _run(
         rank=accelerator.process_index,
         processes=accelerator.num_processes,
         workers=recipe.data.workers,
+        group_by_length=train.group_by_length or False,
     )
     if isinstance(source, Stream):
         batches = partial(stream_batches, source, cut)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 import hfft
+from hfft.data.sampling import epoch_batches
 from hfft.io.run_folder import read_json
 from hfft.tasks import TASKS
-from hfft.testing import check_batch_size, check_micro_batches, losses, predictions
+from hfft.testing import assembled, check_batch_size, check_micro_batches, losses, predictions
 from tests.laws.runs import CASES, LAWFUL, OWN_BATCHES, finished, launch, no_dropout, train, trusted, tuning, unscored
 from tests.tiny import EXAMPLES, VARIANTS
 
@@ -48,6 +49,25 @@ def test_class_weights_and_smoothing_are_cut_right_too(tiny, tmp_path):
     weighted = ["task.class_weights=balanced", "task.label_smoothing=0.1"]
     overrides = [*SHORT, *SAVED_ONCE, *no_dropout("text-classification"), *weighted]
     check_micro_batches(hfft.Recipe.from_dict(unscored(tiny("text-classification")), *overrides), tmp_path, (3,))
+
+
+@pytest.mark.parametrize("grouping", [False, "micro", True])
+def test_how_batches_are_grouped_is_a_setting_and_breaks_no_law(tiny, tmp_path, grouping):
+    given = f"train.group_by_length={str(grouping).lower()}"
+    values, overrides = unscored(tiny("text-classification")), [*no_dropout("text-classification"), given]
+    recipe = hfft.Recipe.from_dict(values, *overrides)
+    made = assembled(recipe)
+    lengths = made.prepared.splits["train"].lengths
+    wanted = [batch.tolist() for epoch in (0, 1) for batch in epoch_batches(61, 8, 0, epoch, lengths, grouping)]
+    found = [[row for part in step.micro_batches for row in part.ids] for step in made.run.batches(0, 16)]
+    assert found == wanted
+    check_batch_size(recipe, tmp_path)
+    check_micro_batches(hfft.Recipe.from_dict(values, *SHORT, *overrides), tmp_path, (3,))
+
+
+def test_rows_without_a_length_cannot_be_grouped_by_it(tiny):
+    recipe = hfft.Recipe.from_dict(tiny("image-classification"), "train.group_by_length=true")
+    assert "train.group_by_length has no effect: these rows have no length." in assembled(recipe).warnings
 
 
 # Processes, and rows to score: fewer than processes, not a multiple of them, and many batches.

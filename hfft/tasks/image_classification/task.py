@@ -60,6 +60,7 @@ class ImageClassification(Classification):
         "image, label; or a folder with a subfolder for each label",
         "task: {name: image-classification, image: photo, label: species}",
     )
+    group_by_length = False  # images have no length
     caches = False
     streams = False
 

@@ -49,9 +49,11 @@ def test_batches_by_length_are_padded_little():
 
 def test_batches_that_are_not_alike_are_the_random_ones_sorted_inside():
     lengths = lengths_of(1003)
-    batches = epoch_batches(1003, 16, 0, 0, lengths, alike=False)
+    batches = epoch_batches(1003, 16, 0, 0, lengths, "micro")
     assert [set(batch) for batch in batches] == [set(batch) for batch in epoch_batches(1003, 16, 0, 0)]
     assert all((np.diff(lengths[batch]) >= 0).all() for batch in batches)
+    plain = epoch_batches(1003, 16, 0, 0, lengths, False)
+    assert [batch.tolist() for batch in plain] == [batch.tolist() for batch in epoch_batches(1003, 16, 0, 0)]
     small = [part.rows for batch in batches for part in parts(batch, 4, 0, 1)]
     assert lengths.sum() / cells(small, lengths) > 1.5 * lengths.sum() / cells(batches, lengths)
 
