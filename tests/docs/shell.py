@@ -35,6 +35,8 @@ NOT_RUN = {
 }
 """What is not run, and why. Launchers run once (`REAL`); else their arguments are read by themselves and by hfft: two
 processes take twenty seconds, and tests/laws launches accelerate_configs/cpu_2proc.yaml."""
+CPU_BUILD = ["torch", "--index-url", "https://download.pytorch.org/whl/cpu"]
+"""As PyTorch says how to install it for CPUs."""
 REAL = "accelerate_configs/cpu.yaml -m hfft.run tickets.yaml"
 
 
@@ -154,6 +156,8 @@ def torchrun(words: list[str]) -> None:
 
 def pip(words: list[str]) -> None:
     assert words[0] == "install"
+    if words[1:] == CPU_BUILD:
+        return
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     for word in words[1:]:
         name, _, extra = word.rstrip("]").partition("[")
