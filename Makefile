@@ -9,7 +9,7 @@ MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { p
 # Bytecode is kept, whatever the environment says: else each worker rewrites the asserts of all tests, which takes 6 s.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test laws fuzz lint docs dev bench clean
+.PHONY: demo test laws fuzz lint docs site dev bench clean
 
 demo: .venv/demo.done  ## fine-tune a classifier of twelve intents, without a hub, in about a minute
 	rm -rf runs/quickstart
@@ -33,6 +33,10 @@ lint: .venv/dev.done  ## format, lint, types, and the import contract
 docs: .venv/dev.done  ## write docs/recipe_reference.md from the schema of recipes
 	$(BIN)/python docs/make_reference.py
 
+site: .venv/docs.done  ## the pages as a site, in build/site; a link that leads nowhere is an error
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs/site -d build/site.cache . build/site
+	@echo "build/site/index.html"
+
 dev: .venv/dev.done  ## what a developer needs
 	$(BIN)/pre-commit install
 
@@ -52,6 +56,10 @@ clean:
 
 .venv/dev.done: .venv/demo.done
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.venv/docs.done: .venv/base.done
+	$(PIP) install --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 .venv/bench.done: .venv/demo.done

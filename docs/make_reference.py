@@ -57,7 +57,9 @@ def _sections(schema: dict[str, Any]) -> str:
 
 
 def _task(task: dict[str, Any], known: dict[str, Any]) -> str:
-    lines = [f"## task: {task['title']}", "", f"Page: [{_page_of(task['title'])}]({_page_of(task['title'])}).", ""]
+    page = _page_of(task["title"])
+    heading = PAGE.with_name(page).read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    lines = [f"## task: {task['title']}", "", f"Page: [{heading}]({page}).", ""]
     settings = {name: field for name, field in task["properties"].items() if name != "name"}
     return "\n".join([*lines, *_table(settings, task.get("required", []), known), ""])
 
