@@ -16,6 +16,7 @@ from hfft.errors import DataError, DiskError
 from hfft.hub.push import publish_finished, push
 from hfft.hub.repository import check_before_training
 from hfft.io.console import Console, quiet_libraries
+from hfft.io.progress import progress_shown
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in, next_free, scored_splits
 from hfft.recipe import Recipe
@@ -116,7 +117,7 @@ def train(
     folder = RunFolder(on_main(accelerator, lambda: next_free(named)) if output == "auto" else output or named)
     several = resolved.recipe.train.seeds is not None
     try:
-        with alone_in(folder) if main else nullcontext():
+        with alone_in(folder) if main else nullcontext(), progress_shown(main and not quiet):
             if main:
                 check_before_training(resolved.recipe)
             (train_seeds if several else train_in)(folder, resolved, accelerator, resume, console)
@@ -153,7 +154,9 @@ def plan(
     resolved = _resolved(recipe, data, trust)
     if samples is not None:
         require_pictures(resolved.task, resolved.recipe.task.name)
-    setup = build(resolved, make_accelerator(accelerator))
+    accelerator = make_accelerator(accelerator)
+    with progress_shown(accelerator.is_main_process):
+        setup = build(resolved, accelerator)
     if samples is not None:
         write_samples(setup, samples)
     folder = RunFolder(output or Path("runs", resolved.recipe.name))

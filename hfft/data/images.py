@@ -32,6 +32,7 @@ from hfft.data.image_faults import cure, reason, shown_name
 from hfft.data.loaders import cores
 from hfft.data.tokenization import cache_folder
 from hfft.errors import DataError
+from hfft.io.progress import progress
 from hfft.io.run_folder import read_json, write_text
 
 ROWS = 100  # held as bytes at once: photographs are megabytes each
@@ -148,8 +149,12 @@ def look_at(rows: Dataset, column: str) -> Looked:
 
 def _look_at_all(rows: Dataset, column: str, pool: ThreadPoolExecutor) -> Looked:
     PIL.Image.init()  # Pillow loads its readers late, and a thread beside the loading one misses them
-    with _silenced():
-        return _joined(list(_mapped(rows, column, _look, pool)))
+    seen: list[_Seen] = []
+    with _silenced(), progress("Looking at images", "images") as tell:
+        for found in _mapped(rows, column, _look, pool):
+            seen.append(found)
+            tell(len(seen), len(rows))
+    return _joined(seen)
 
 
 def _replaced(looked: Looked, rows: np.ndarray, found: Looked) -> Looked:

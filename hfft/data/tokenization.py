@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerBase
 from hfft.data.checks import Finding, count_rows
 from hfft.data.fingerprint import fingerprint
 from hfft.errors import DataError, RecipeError
+from hfft.io.progress import progress
 from hfft.io.run_folder import writing
 
 UNLIMITED = 10**6  # tokens; tokenizers say 10^30 where they know no limit
@@ -106,8 +107,13 @@ def encode_rows(
             folder.mkdir(parents=True, exist_ok=True)
         _remove_damaged(folder / f"{name}.arrow", len(rows))
         place = {"cache_file_name": str(folder / f"{name}.arrow"), "new_fingerprint": name}
-    with writing(cache_folder()):
-        encoded = rows.map(encode, batched=True, remove_columns=texts, **place)
+    with writing(cache_folder()), progress("Tokenizing") as tell:
+
+        def encode_and_tell(batch: dict[str, list[Any]], places: list[int]) -> dict[str, Any]:
+            tell(places[0], len(rows))
+            return encode(batch)
+
+        encoded = rows.map(encode_and_tell, with_indices=True, batched=True, remove_columns=texts, **place)
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()  # else the limit would be saved with the tokenizer, after a cache miss only

@@ -18,6 +18,7 @@ from hfft.data.files import read_files
 from hfft.data.table import texts_within
 from hfft.errors import DataError
 from hfft.io.console import Console
+from hfft.io.progress import progress, progress_shown
 from hfft.io.run_folder import write_text
 from hfft.tasks.inputs import inputs_of, shown_inputs
 from hfft.tasks.prepare import new_rows
@@ -129,7 +130,8 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     """
     asked = read_questions(finished.task, inputs)
     started = time.perf_counter()
-    scored, findings, faults = _scored(finished, asked, answered=False)
+    with progress_shown(finished.accelerator.is_main_process):
+        scored, findings, faults = _scored(finished, asked, answered=False)
     said, labels = dict(zip(scored.ids, scored.answers, strict=True)), finished.labels
     rows = [
         {
@@ -182,7 +184,8 @@ def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
     if in_files and task.file_columns and any(Path(file).is_dir() for file in data):
         rows = _with_own_names(rows, task)
     asked = questions_of(task, rows, inputs_of(task, rows), faults, read)
-    scored, findings, faults = _scored(finished, asked, answered=True)
+    with progress_shown(finished.accelerator.is_main_process):
+        scored, findings, faults = _scored(finished, asked, answered=True)
     if not scored.ids:
         raise DataError(
             f"--data: none of {len(rows)} rows can be scored, the first since {next(iter(faults.values()))}."
@@ -242,7 +245,8 @@ def _scored(finished: Finished, asked: Questions, answered: bool) -> tuple[Score
         return nothing, told, faults
     examples = examples if len(places) == len(examples) else examples.select(places)
     evaluator = Evaluator(task, examples, finished.budget, extra=finished.extra)
-    return evaluator(finished.model, finished.accelerator), told, faults
+    with progress("Answering", "batches") as tell:
+        return evaluator(finished.model, finished.accelerator, tell=tell), told, faults
 
 
 def _save(rows: Sequence[dict[str, Any]], path: str) -> None:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from hfft.errors import SetupError
 from hfft.io.console import Console
+from hfft.io.progress import NotebookBar, is_notebook
 from hfft.io.run_folder import left_out, write_text, writing
 from hfft.training.callbacks.divergence import note_steps
 from hfft.training.loop import Run, StepReport, over_processes
@@ -179,12 +180,13 @@ class ProgressLine:
     """Shows where a run stands.
 
     Args:
-        console: Where to. On a terminal the line is as wide as that has room for.
+        console: Where to. On a terminal the line is as wide as that has room for; a notebook has a bar.
     """
 
     def __init__(self, console: Console):
         self.console = console
-        self.bar: Progress | None = None
+        self.bar: Progress | NotebookBar | None = None
+        self.is_live = console.is_terminal or (is_notebook() and not console.rich.quiet)
         self.next_line, self.said_at = 0, time.monotonic()
         self.shown: tuple[int, int, Sequence[tuple[str, int]]] = 0, 0, []
 
@@ -197,7 +199,7 @@ class ProgressLine:
             facts: What there is to say, and how dear it is: where there is no room the cheapest goes first.
         """
         self.shown = step, total, facts
-        if self.console.is_terminal:
+        if self.is_live:
             self._move(step, total, facts)
             return
         now = time.monotonic()
@@ -217,7 +219,7 @@ class ProgressLine:
             now, (step, total, facts) = time.monotonic(), self.shown
             left = [(f"{timedelta(seconds=round((now - began) / done * (batches - done)))} left", 2)] if done else []
             told = [(f"scoring {split}: {done} of {batches} batches", 3), *left]
-            if self.console.is_terminal:
+            if self.is_live:
                 self._move(step, total, told if done < batches else facts)
             elif now - said > SCORING_PATIENCE and done < batches:
                 self.console.say(f"step {step}/{total}  {_joined(told)}")
@@ -227,11 +229,16 @@ class ProgressLine:
 
     def end(self) -> None:
         """Ends the line; the next `show` begins another."""
-        if self.bar is not None:
+        if isinstance(self.bar, Progress):
             self.bar.stop()
-            self.bar = None
+        self.bar = None
 
     def _move(self, step: int, total: int, facts: Sequence[tuple[str, int]]) -> None:
+        if is_notebook():
+            self.bar = self.bar or NotebookBar()
+        if isinstance(self.bar, NotebookBar):
+            self.bar.show(step, total, f"step {step}/{total}  {_joined(facts)}")
+            return
         room = self.console.rich.width - len(f"step {total}/{total} ")
         while len(_joined(facts)) >= room and len(facts) > 1:
             cheapest = min(facts, key=lambda fact: fact[1])
