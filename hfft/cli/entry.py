@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -12,15 +14,31 @@ from hfft.cli.app import app
 from hfft.errors import DiskError, HfftError, Stopped
 from hfft.io.run_folder import FULL, refusal
 
+READER_GONE = 141  # as shells have it of a program that SIGPIPE ended
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: 0 done, 2 the user's to mend, 130 or 143 stopped by a signal, 1 anything else.
 
-    HFFT_TRACEBACK=1 shows the traceback of errors that are the user's to mend.
+    141 where nobody reads what is printed any more, as behind `| head -1`. HFFT_TRACEBACK=1 shows the traceback of
+    errors that are the user's to mend.
     """
     _write_utf8()
+    # Python looks through all objects for cycles as it ends: of torch and transformers 2 s after the last line.
+    # Handlers run in the reverse order: this one behind those of the libraries, which have cleaned up by then.
+    atexit.register(gc.freeze)
     try:
-        app(args=arguments, prog_name="hfft")
+        try:
+            app(args=arguments, prog_name="hfft")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries once more as it ends
+        sys.exit(READER_GONE)
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # typer and rich leave with 1
+            sys.exit(READER_GONE)
+        raise
     except KeyboardInterrupt:
         sys.exit(130)
     except HfftError as error:
