@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hfft.io.run_folder import RunFolder, alone_in, next_free, scored_splits
 from hfft.recipe import Recipe
 from hfft.recipe.files import require_data
 from hfft.reports.facts import write_report
+from hfft.reports.notebook import run_html, run_text
 from hfft.training.processes import on_main
 from hfft.workflows.build import ResolvedRecipe, build, resolve, with_tables
 from hfft.workflows.environment import make_accelerator
@@ -48,6 +49,13 @@ class Result:
 
     folder: Path
     scores: dict[str, dict[str, dict[str, Any]]]
+
+    def __repr__(self) -> str:
+        return run_text(RunFolder(self.folder), self.scores)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        return run_html(RunFolder(self.folder), self.scores)
 
     def push(
         self,
@@ -276,7 +284,7 @@ def evaluate(
     """
     quiet_libraries()
     finished = open_finished(str(model), overrides, batch_size, trust, make_accelerator(accelerator))
-    return score(finished, data)
+    return replace(score(finished, data), model=str(model))
 
 
 def report(run: str | os.PathLike[str]) -> Path:

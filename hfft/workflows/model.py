@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -114,7 +114,7 @@ class Model:
             DataError: The rows do not fit the model, or none of them can be scored.
         """
         with self._turn:
-            return score(self._finished, data)
+            return replace(score(self._finished, data), model=self._place)
 
     def __repr__(self) -> str:
         kind = type(self._finished.task).__name__

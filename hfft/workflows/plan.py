@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hfft.io.console import Console
+from hfft.reports.html.page import checks_section, parameters_section, top_of
+from hfft.reports.html.parts import Section
+from hfft.reports.notebook import fragment, screenful, warning_lines
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.optim import numbers_of
 from hfft.tuning.parameter_table import ParameterRow, count, parameter_lines
@@ -58,9 +61,46 @@ class Plan:
         """The plan as plain values."""
         return asdict(self)
 
+    def __repr__(self) -> str:
+        learning = f"{self.trainable_parameters:,} of {self.total_parameters:,} parameters learn"
+        room = (f"{name}: {told}" for name, told in self._room())
+        return screenful(
+            [self._what(), *split_lines(self.splits), learning, self._length(), *room, *warning_lines(self.warnings)]
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        columns, rows = parameter_lines([_row(row) for row in self.parameters])
+        sections = [
+            Section("length", "", "facts", [("Length", self._length()), *self._room()]),
+            parameters_section({"parameters": {"columns": columns, "rows": rows}}),
+            checks_section({"checks": {"splits": self.splits}}),
+        ]
+        return fragment(self._what(), "plan", sections, top_of({"checks": {"warnings": self.warnings}}))
+
+    def _what(self) -> str:
+        return f"{self.name}: {self.task} with {self.model}, {self.processes} process(es) on {self.device}"
+
+    def _length(self) -> str:
+        return (
+            f"{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
+            f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
+            f"({self.strategy}); {self.optimizer}"
+        )
+
+    def _room(self) -> list[tuple[str, str]]:
+        """What memory and disk are estimated at."""
+        parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
+        saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
+        disk = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.disk.items())
+        return [
+            ("Memory of one process, in MiB, estimated", f"{parts}{saved}"),
+            ("Room on the disk, in MiB, estimated", disk),
+        ]
+
     def show(self, console: Console) -> None:
         """Prints the plan."""
-        console.say(f"{self.name}: {self.task} with {self.model}, {self.processes} process(es) on {self.device}")
+        console.say(self._what())
         show_splits(self.splits, console)
         console.say("\nA batch as the model reads it:")
         for line in self.batch:
@@ -69,20 +109,13 @@ class Plan:
         show_parameters([_row(row) for row in self.parameters], console)
         for phase in self.phases if len(self.phases) > 1 else []:
             console.say("From step {first_step} {parameters:,} parameters learn, at {lr:g} at most".format(**phase))
-        console.say(
-            f"\n{self.steps} steps of {self.samples_per_step} samples ({self.micro_batch_size} at once in a process), "
-            f"{self.steps_per_epoch} an epoch; {self.evaluations} evaluations; peak learning rate {self.lr:g} "
-            f"({self.strategy}); {self.optimizer}"
-        )
+        console.say(f"\n{self._length()}")
         if len(self.seeds) > 1:
             console.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
         for line in self.rates:
             console.say(line)
-        parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.memory.items() if size != 0)
-        saved = f"; {_megabytes(self.memory_saved)} saved by what does not learn" if self.memory_saved else ""
-        console.say(f"Memory of one process, in MiB, estimated: {parts}{saved}")
-        disk = ", ".join(f"{name} {_megabytes(size)}" for name, size in self.disk.items())
-        console.say(f"Room on the disk, in MiB, estimated: {disk}")
+        for name, told in self._room():
+            console.say(f"{name}: {told}")
         show_warnings(self.warnings, console)
 
 
@@ -132,6 +165,13 @@ def _phases(setup: Setup) -> list[dict[str, Any]]:
 
 def show_splits(splits: dict[str, dict[str, Any]], console: Console) -> None:
     """Prints the size of each split, and the labels where there are not too many."""
+    for line in split_lines(splits):
+        console.say(line)
+
+
+def split_lines(splits: dict[str, dict[str, Any]]) -> list[str]:
+    """The size of each split, and the labels where there are not too many, a line each."""
+    lines = []
     for split, summary in splits.items():
         rows = f"{summary['rows']} rows"
         facts = [f"a stream, of which the first {rows} were looked at" if summary.get("stream") else rows]
@@ -155,7 +195,8 @@ def show_splits(splits: dict[str, dict[str, Any]], console: Console) -> None:
             facts.append(listed if len(labels) <= 12 else f"{len(labels)} labels")
         for name, values in summary.get("numbers", {}).items():
             facts.append(f"{name} {values['least']:g} to {values['most']:g}, {values['mean']:.4g} in the mean")
-        console.say(f"  {split}: {'; '.join(facts)}")
+        lines.append(f"  {split}: {'; '.join(facts)}")
+    return lines
 
 
 def show_parameters(rows: Sequence[ParameterRow], console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ from hfft.errors import DataError
 from hfft.io.console import Console
 from hfft.io.progress import progress, progress_shown
 from hfft.io.run_folder import write_text
+from hfft.reports.html.page import top_of
+from hfft.reports.html.scores import labels_part, scores_section
+from hfft.reports.labels import label_rows
+from hfft.reports.notebook import fragment, headline_text, score_lines, screenful, warning_lines
 from hfft.tasks.inputs import inputs_of, shown_inputs
 from hfft.tasks.prepare import new_rows
-from hfft.tasks.scores import Scored, Table, score_table, show_scores
+from hfft.tasks.scores import Scored, Table, headline_metric, score_table, show_scores
 from hfft.tasks.task import Task, is_answered
 from hfft.training.evaluation import Evaluator
 from hfft.workflows.finished import Finished
@@ -94,6 +98,7 @@ class Evaluation:
         rows: As predictions files have them.
         findings: What the checks found in the rows, and what is odd about the answers.
         facts: What else there is to know, such as signatures of metrics.
+        model: What was asked, as it was named.
     """
 
     scores: Table
@@ -104,12 +109,32 @@ class Evaluation:
     rows: list[dict[str, Any]]
     findings: list[str]
     facts: dict[str, Any]
+    model: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The scores as plain values."""
         values = asdict(self)
-        del values["rows"]
-        return values
+        return {name: value for name, value in values.items() if name not in ("rows", "model")}
+
+    def __repr__(self) -> str:
+        first = headline_metric(self.scores)
+        told = [] if first is None else [headline_text(first, self.scores[first], self.examples)]
+        return screenful([self._title(), *told, *warning_lines(self.findings), *score_lines({"": self.scores})])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        facts = {"scores": {"data": self.scores}, "examples": {"data": self.examples}, "confidence": self.confidence}
+        first = headline_metric(self.scores)
+        if first is not None:
+            facts["headline"] = {"split": "data", "metric": first, **self.scores[first], "examples": self.examples}
+        labels = label_rows(self.by_label, None, [])
+        by_label = replace(labels_part(labels, ""), folded=True) if labels else None
+        top = top_of({**facts, "checks": {"warnings": self.findings}})
+        return fragment(self._title(), "evaluation", [scores_section(facts), by_label], top)
+
+    def _title(self) -> str:
+        read = "" if self.rows_read == self.examples else f" of {self.rows_read:,}"
+        return f"{self.model or 'A model'} on {self.examples:,}{read} rows"
 
     def save(self, path: str) -> None:
         """Writes a line of JSON for each row, truths beside answers."""

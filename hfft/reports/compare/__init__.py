@@ -1,6 +1,6 @@
 """Compares finished runs on the same examples, from their folders alone."""
 
 from hfft.reports.compare.comparison import compare
-from hfft.reports.compare.result import Comparison
+from hfft.reports.compare.show import Comparison
 
 __all__ = ["Comparison", "compare"]

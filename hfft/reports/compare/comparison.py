@@ -14,8 +14,9 @@ from hfft.metrics.intervals import NONE
 from hfft.metrics.weighing import GROUPS, without_groups
 from hfft.reports.compare.changes import changed, cost, machine_rows, right, setting_rows
 from hfft.reports.compare.matching import Measure, choose_measure, choose_split, entry_of, require_same_examples
-from hfft.reports.compare.result import Against, Comparison, Side
+from hfft.reports.compare.result import Against, Side
 from hfft.reports.compare.runs import Read, answered, extra_of, open_runs, task_of
+from hfft.reports.compare.show import Comparison
 from hfft.reports.compare.statistics import (
     MCNEMAR,
     Difference,
@@ -174,4 +175,4 @@ def _side(measure: Measure, one: Read) -> Side:
             made[name]["values"] = [training.value for training in each]
         if entry_of(measure.split, one.run.results, name).get("selected"):
             made[name]["selected"] = True
-    return Side(one.run.name, one.run.seeds, made, cost(one.run))
+    return Side(one.run.name, one.run.seeds, made, cost(one.run), str(one.run.folder.path))

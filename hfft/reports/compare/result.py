@@ -1,9 +1,9 @@
-"""What a comparison finds, as plain data."""
+"""What a comparison finds of each run, as plain data."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from hfft.reports.compare.changes import Changed, Row
@@ -20,12 +20,14 @@ class Side:
         scores: By metric: `value`, the mean over the seeds, with `low` and `high` of a single one; `values`, a seed
             each; `selected` where weights or thresholds were chosen on this split.
         cost: Steps, seconds of training, samples a second, parameters; of several seeds the mean.
+        folder: Where it lies.
     """
 
     name: str
     seeds: list[int]
     scores: dict[str, dict[str, Any]]
     cost: dict[str, Any]
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,40 +60,10 @@ class Against:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Runs beside each other; the first is what the others are measured by.
-
-    Attributes:
-        task: Of all of them.
-        split: Whose examples are compared.
-        examples: How many have a truth.
-        confidence: Of the intervals.
-        headline: The metric that verdicts go by.
-        lower_is_better: The compared metrics of which less is better.
-        runs: In the order given.
-        against: All but the first, beside it.
-        notes: What there is to say of all of them.
-    """
-
-    task: str
-    split: str
-    examples: int
-    confidence: float
-    headline: str
-    lower_is_better: list[str]
-    runs: list[Side]
-    against: list[Against]
-    notes: list[str]
-
-    def as_json(self) -> dict[str, Any]:
-        """The comparison as plain values; null where a number is not defined."""
-        return _plain(asdict(self))
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Values for JSON: null where a number is not finite."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

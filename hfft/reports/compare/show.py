@@ -1,22 +1,24 @@
-"""A comparison on the screen and as a page."""
+"""A comparison: on the screen, as a page, in a notebook."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hfft.errors import shortened
 from hfft.io.console import Console
 from hfft.reports.compare.changes import Changed
 from hfft.reports.compare.forest import forest
-from hfft.reports.compare.result import Against, Comparison, Side
+from hfft.reports.compare.result import Against, Side, plain
 from hfft.reports.compare.statistics import Difference
 from hfft.reports.compare.verdicts import p_text
 from hfft.reports.html.charts import nice_bounds
 from hfft.reports.html.markup import filled
 from hfft.reports.html.numbers import entry_strip, limit_of, range_text
 from hfft.reports.html.parts import Axis, Cell, Figure, Section, Table
+from hfft.reports.notebook import aligned, fragment, screenful, warning_lines
 
 FEW = 5  # examples
 
@@ -30,6 +32,52 @@ COSTS = {
     "samples_per_second": ("samples/s", "{:.0f}"),
 }
 """What is told of the cost: its name for people, and how it is written."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs beside each other; the first is what the others are measured by.
+
+    Attributes:
+        task: Of all of them.
+        split: Whose examples are compared.
+        examples: How many have a truth.
+        confidence: Of the intervals.
+        headline: The metric that verdicts go by.
+        lower_is_better: The compared metrics of which less is better.
+        runs: In the order given.
+        against: All but the first, beside it.
+        notes: What there is to say of all of them.
+    """
+
+    task: str
+    split: str
+    examples: int
+    confidence: float
+    headline: str
+    lower_is_better: list[str]
+    runs: list[Side]
+    against: list[Against]
+    notes: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison as plain values; null where a number is not defined."""
+        return plain(asdict(self))
+
+    def __repr__(self) -> str:
+        lines = [_lead(self), f"Runs: {', '.join(side.folder for side in self.runs)}"]
+        for number, one in enumerate(self.against):
+            rows = [row[:5] for row in difference_rows(self, number).values()]
+            lines += [one.said, *aligned([("", self.runs[0].name, one.name, "difference", "interval"), *rows])]
+            lines += [counts_said(one.changed, self.runs[0].name, one.name), *warning_lines(one.warnings)]
+        return screenful([*lines, *(f"Note: {text}" for text in self.notes)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        sections = [_section(self, number) for number in range(len(self.against))]
+        verdicts = [(one.verdict or "no verdict", one.said) for one in self.against]
+        place = "Runs:", ", ".join(side.folder for side in self.runs)
+        return fragment(_lead(self), f"comparison · {self.task}", sections, verdicts=verdicts, place=place)
 
 
 def show(found: Comparison, console: Console) -> None:

@@ -17,8 +17,7 @@ from hfft.errors import DataError, RecipeError, SetupError
 from hfft.io.console import Console
 from hfft.recipe import Recipe
 from hfft.reports.compare.comparison import compare
-from hfft.reports.compare.result import Comparison
-from hfft.reports.compare.show import comparison_page, show
+from hfft.reports.compare.show import Comparison, comparison_page, show
 from hfft.reports.compare.statistics import APPROXIMATED, JACKKNIFED, MCNEMAR, PERMUTATION, STUDENT
 
 LABELS = ["no", "yes"]
