@@ -9,12 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfft.api import Result, evaluate, load, plan, predict, report, train
+    from hfft.api import Result, evaluate, find_lr, load, plan, predict, report, train
     from hfft.errors import DataError, HfftError, ModelError, RecipeError, SetupError, Stopped, TrainingError
     from hfft.hub import pull, push
     from hfft.recipe import Recipe
     from hfft.reports.compare import Comparison, compare
     from hfft.tuning.blocks import Block, blocks
+    from hfft.workflows.find_lr import RangeTest
     from hfft.workflows.model import Model
     from hfft.workflows.plan import Plan
     from hfft.workflows.predict import Evaluation
@@ -30,6 +31,7 @@ __all__ = [
     "Model",
     "ModelError",
     "Plan",
+    "RangeTest",
     "Recipe",
     "RecipeError",
     "Result",
@@ -39,6 +41,7 @@ __all__ = [
     "blocks",
     "compare",
     "evaluate",
+    "find_lr",
     "load",
     "plan",
     "predict",
@@ -57,6 +60,7 @@ _HOMES = {
     "Model": "hfft.workflows.model",
     "ModelError": "hfft.errors",
     "Plan": "hfft.workflows.plan",
+    "RangeTest": "hfft.workflows.find_lr",
     "Recipe": "hfft.recipe",
     "RecipeError": "hfft.errors",
     "Result": "hfft.api",
@@ -66,6 +70,7 @@ _HOMES = {
     "blocks": "hfft.tuning.blocks",
     "compare": "hfft.reports.compare",
     "evaluate": "hfft.api",
+    "find_lr": "hfft.api",
     "load": "hfft.api",
     "plan": "hfft.api",
     "predict": "hfft.api",

@@ -26,6 +26,7 @@ from hfft.reports.notebook import run_html, run_text
 from hfft.training.processes import on_main
 from hfft.workflows.build import ResolvedRecipe, build, resolve, with_tables
 from hfft.workflows.environment import make_accelerator
+from hfft.workflows.find_lr import RangeTest, find_rate
 from hfft.workflows.finished import open_finished
 from hfft.workflows.model import Model, Precision, one_device
 from hfft.workflows.plan import Plan, make_plan
@@ -171,6 +172,34 @@ def plan(
     lack = lack_of_room(setup, folder)
     setup.warnings += [*resume_warnings(folder, setup), *([lack] if lack is not None else [])]
     return make_plan(setup)
+
+
+def find_lr(
+    recipe: Settings,
+    steps: int = 100,
+    trust: bool = False,
+    accelerator: Accelerator | None = None,
+    data: Any = None,
+) -> RangeTest:
+    """Looks for a learning rate: a few training steps, each with a higher one (Smith 2017, section 3.3).
+
+    Nothing is kept of the weights.
+
+    Args:
+        recipe: As for `train`.
+        steps: At most so many.
+        trust: As for `train`.
+        accelerator: As for `train`.
+        data: As for `train`.
+
+    Returns:
+        The rates, the losses, and `suggestion`, an `optim.lr` for this very recipe.
+
+    Raises:
+        HfftError: As `train`.
+    """
+    quiet_libraries()
+    return find_rate(build(_resolved(recipe, data, trust), make_accelerator(accelerator)), steps)
 
 
 def _resolved(given: Settings, data: Any, trust: bool) -> ResolvedRecipe:

@@ -16,6 +16,7 @@ from hfft.errors import SetupError, near
 EXAMPLES = {
     "init": ("hfft init --data tickets.csv", "hfft init --data pairs.jsonl --source en --target de"),
     "plan": ("hfft plan tickets.yaml", "hfft plan tickets.yaml tune.adapter=lora --json"),
+    "find-lr": ("hfft find-lr tickets.yaml", "hfft find-lr tickets.yaml tune.adapter=lora --html rates.html"),
     "train": ("hfft train tickets.yaml", "hfft train tickets.yaml train.epochs=3 optim.lr=3e-5 --output auto"),
     "predict": ('hfft predict runs/tickets "the printer is on fire"', "hfft predict runs/tickets - < lines.txt"),
     "evaluate": ("hfft evaluate runs/tickets --data march.csv", "hfft evaluate runs/tickets --data march.csv --json"),

@@ -98,6 +98,37 @@ def plan(
         typer.echo(f"Training images as the model sees them: {Path(samples, SHEET)}", err=as_json)
 
 
+@command("find-lr")
+def find_lr(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    steps: Annotated[int, typer.Option(help="Training steps, each with a higher rate, at most.")] = 100,
+    html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write a page with the curve too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    trust: Trust = False,
+) -> None:
+    """Look for a learning rate: a few steps, each with a higher one, and where the loss is lowest."""
+    from hfft.io.run_folder import check_writable, write_text
+    from hfft.recipe import Recipe
+    from hfft.recipe.files import require_data
+
+    loaded = Recipe.load(recipe, *(overrides or []))
+    require_data(loaded)
+    if html is not None:
+        check_writable(Path(html))
+    loading()
+    from hfft.api import find_lr as look
+    from hfft.io.console import Console
+
+    found = look(loaded, steps, trust)
+    if html is not None:
+        write_text(Path(html), found.page())
+    if as_json:
+        sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        found.show(Console())
+
+
 @command("predict")
 def predict(
     model: FinishedModel,

@@ -33,7 +33,6 @@ class OneDevice:
     dtype: torch.dtype = torch.float32
     process_index: int = 0
     num_processes: int = 1
-    is_main_process: bool = True
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Computes in `dtype`."""

@@ -69,7 +69,9 @@ class Strip:
     zero: float | None = None
 
 
-def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log: bool = False) -> Chart:
+def line_chart(
+    words: Words, lines: Sequence[Line], marks: Marks = Marks(), log: bool = False, log_x: bool = False
+) -> Chart:
     """Lines over steps, with a legend where it is not plain what they are.
 
     Args:
@@ -77,8 +79,9 @@ def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log:
         lines: The curves; each has a colour and, from the second on, a dash pattern of its own.
         marks: What happened on the way.
         log: Whether the vertical axis goes by powers of ten; values that are not above 0 are gaps then.
+        log_x: Whether the horizontal axis does.
     """
-    plot = _plot(words, lines, log)
+    plot = _plot(words, lines, log, log_x)
     curves, number = [], 0
     for line in lines:
         curves.append(_curve(line, number, marks.best, plot))
@@ -86,7 +89,7 @@ def line_chart(words: Words, lines: Sequence[Line], marks: Marks = Marks(), log:
     return Chart("lines", plot, {"curves": curves, "marks": marks, "phases": _phases(marks, plot)})
 
 
-def _plot(words: Words, lines: Sequence[Line], log: bool) -> Plot:
+def _plot(words: Words, lines: Sequence[Line], log: bool, log_x: bool) -> Plot:
     """The axes that hold every line."""
     box = Box()
     steps = [step for line in lines for step in line.steps] or [0.0, 1.0]
@@ -99,7 +102,7 @@ def _plot(words: Words, lines: Sequence[Line], log: bool) -> Plot:
         low, high = 0.0, 1.0  # a score that stays where it is
     else:
         low, high = nice_bounds(min(values), max(values))
-    x = Scale(min(steps), max(steps), box.left, box.right, whole=True)
+    x = Scale(min(steps), max(steps), box.left, box.right, log=log_x, whole=not log_x)
     return Plot(words, box, x, Scale(low, high, box.bottom, box.top, log))
 
 
