@@ -49,7 +49,7 @@ class Interval:
     method: str | None = None
 
 
-NONE = Interval()
+NONE = Interval()  # asked for by `is`: not a number is like nothing
 
 
 def intervals(weighted: Weighted, confidence: float) -> dict[str, Interval]:
@@ -75,7 +75,7 @@ def intervals(weighted: Weighted, confidence: float) -> dict[str, Interval]:
         drawn = weighted.over(draws, left) if left else {}
         for name, value in others.items():
             bounds = weighted.bounds_of(name)
-            if bounds is not None and found[name] == NONE:
+            if bounds is not None and found[name] is NONE:
                 found[name] = jackknife(value, alone[name], bounds, confidence)
             elif name in drawn:
                 found[name] = bca(value, drawn[name], alone[name], confidence)
