@@ -122,9 +122,9 @@ def report_on(folder: RunFolder, console: Console, pictures: Pictures | None = N
 
 
 def _close(setup: Setup, folder: RunFolder, console: Console) -> None:
-    """Writes the report, deletes what is needed no more, and ends with a line that says what happened."""
-    report_on(folder, console, pictures_of(setup))
+    """Deletes what is needed no more, writes the report, and ends with a line that says what happened."""
     tidy_up(folder, setup.recipe, console)
+    report_on(folder, console, pictures_of(setup))
     console.say(closing_line(read_results(folder.results), setup.recipe.train.best_metric, folder.path))
 
 
