@@ -155,7 +155,7 @@ def answer(finished: Finished, inputs: Any) -> Answers:
     """
     asked = read_questions(finished.task, inputs)
     started = time.perf_counter()
-    with progress_shown(finished.accelerator.is_main_process):
+    with progress_shown(finished.accelerator.process_index == 0):
         scored, findings, faults = _scored(finished, asked, answered=False)
     said, labels = dict(zip(scored.ids, scored.answers, strict=True)), finished.labels
     rows = [
@@ -209,7 +209,7 @@ def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
     if in_files and task.file_columns and any(Path(file).is_dir() for file in data):
         rows = _with_own_names(rows, task)
     asked = questions_of(task, rows, inputs_of(task, rows), faults, read)
-    with progress_shown(finished.accelerator.is_main_process):
+    with progress_shown(finished.accelerator.process_index == 0):
         scored, findings, faults = _scored(finished, asked, answered=True)
     if not scored.ids:
         raise DataError(

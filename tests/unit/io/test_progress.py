@@ -34,7 +34,7 @@ def test_answers_and_scores_tell_how_far_they_are_on_standard_error_alone(tiny, 
     assert [re.sub(r"\d+:\d\d:\d\d", "TIME", line) for line in said.err.splitlines()] == [
         f"Answering: {done} of 3 batches, TIME left" for done in (1, 2)
     ]
-    hfft.evaluate(run, [{"text": "w1", "label": "good"}, {"text": "w2 w3", "label": "bad"}], batch_size=1)
+    hfft.load(run, batch_size=1).evaluate([{"text": "w1", "label": "good"}, {"text": "w2 w3", "label": "bad"}])
     said = capsys.readouterr()
     assert (said.out, said.err.startswith("Answering: 1 of 2 batches, 0:00:0")) == ("", True)
 
