@@ -10,6 +10,7 @@ from typing import Any
 from hfft.errors import shortened
 from hfft.io.console import Console
 from hfft.reports.compare.changes import Changed
+from hfft.reports.compare.examples import shown_example, worded
 from hfft.reports.compare.forest import forest
 from hfft.reports.compare.result import Against, Side, plain
 from hfft.reports.compare.statistics import Difference
@@ -156,15 +157,6 @@ def cost_rows(runs: Sequence[Side]) -> list[list[str]]:
     ]
 
 
-def worded(value: Any) -> str:
-    """A plain value for people, on one line: a text as it is, several inputs one after the other."""
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return " | ".join(" ".join(part.split()) for part in value)
-    if value is None:
-        return "-"
-    return " ".join(str(value).split())
-
-
 def _show_rows(title: str, rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str], console: Console) -> None:
     if rows:
         cells = [[key, *(shortened(worded(value), WIDE // 2) for value in values)] for key, *values in rows]
@@ -236,7 +228,7 @@ def _section(found: Comparison, number: int) -> Section:
         "machine": _pairs("", one.machine, first, one.name),
     }
     sides = (found.runs[0], found.runs[number + 1])
-    examples = [_example(example, sides, one.changed.by == "right") for example in one.changed.examples]
+    examples = [shown_example(example, sides, one.changed.by == "right") for example in one.changed.examples]
     parts = [Section(f"run-{number}-examples", "Examples that changed", "changed", examples)] if examples else []
     return Section(f"run-{number}", f"{one.name} beside {first}", "against", content, parts)
 
@@ -260,7 +252,7 @@ def differences_table(found: Comparison, number: int) -> Table:
         rows.append(
             [row[0], *(_number(side.scores[name]) for side in sides), Cell(row[3], small=row[4]), drawn, row[5]]
         )
-    columns = ["", sides[0].name, one.name, "difference", Cell(axis=axis), "p, not corrected"]
+    columns = ["", sides[0].name, one.name, "difference", Cell(axis=axis), "p"]
     return Table(columns, rows, f"Scores of {one.name} beside {sides[0].name}, {100 * found.confidence:g}% intervals")
 
 
@@ -287,24 +279,6 @@ def _tests(one: Against) -> str:
 def _pairs(caption: str, rows: Sequence[tuple[str, Any, Any]], first: str, other: str) -> Table | None:
     cells = [[key, *(worded(value) for value in values)] for key, *values in rows]
     return Table(["", first, other], cells, caption, words=(0, 1, 2)) if cells else None
-
-
-def _example(example: dict[str, Any], sides: Sequence[Side], exact: bool) -> dict[str, Any]:
-    """An example with its truth and both answers, of several seeds one each; right and wrong ones are marked.
-
-    Args:
-        example: As a comparison has it.
-        sides: The two runs.
-        exact: Whether answers are right or wrong, and nothing between; else the better one is marked.
-    """
-    answers: list[dict[str, Any]] = [{"name": "truth", "given": [(None, worded(example["truth"]))], "better": False}]
-    for key, side in zip(("first", "other"), sides, strict=True):
-        each = example[key] if len(side.seeds) > 1 else [example[key]]
-        given = [(value == example["truth"] if exact else None, worded(value)) for value in each]
-        better = not exact and example["better"] == key
-        answers.append({"name": side.name, "given": given, "better": better})
-    shown = worded(example["input"]) if example["input"] is not None else ""
-    return {"input": shown, "answers": answers, "about": f"#{example['id']}"}
 
 
 def _cost(found: Comparison) -> Section:

@@ -248,6 +248,21 @@ def test_answers_of_each_seed_have_a_mark_of_their_own(write):
     ]
 
 
+def test_tags_stand_beside_their_words(tiny, tmp_path):
+    hfft.train(
+        hfft.Recipe.from_dict(tiny("token-classification"), "train.epochs=null", "train.steps=1"),
+        output=tmp_path / "run",
+        quiet=True,
+    )
+    changed = altered(tmp_path / "run", tmp_path / "altered")
+    found = compare([tmp_path / "run", changed])
+    (example,) = found.against[0].changed.examples
+    tags = [(word, tag) for word, tag in zip(example["input"], example["truth"], strict=True) if tag != "O"]
+    shown = comparison_page(found).split('<ul class="examples">')[1].split("</ul>")[0]
+    assert shown.count(", ".join(f"{word} {tag}" for word, tag in tags)) == 2, "the truth, and the right answer"
+    assert re.findall('aria-label="(right|wrong)"', shown) == ["wrong", "right"]
+
+
 def test_differences_are_dots_on_one_axis_that_holds_zero(write):
     page = comparison_page(compare([write("first"), write("other", wrong=range(5))]))
     table = page.split('<div class="differences">')[1].split("</table>")[0]
