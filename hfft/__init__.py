@@ -6,7 +6,10 @@ Public names are imported on first use: `import hfft` does not import torch.
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
+
+warnings.filterwarnings("ignore", "IProgress not found")  # tqdm's, in notebooks: the bars of hfft need no ipywidgets
 
 if TYPE_CHECKING:
     from hfft.api import Result, evaluate, find_lr, load, plan, predict, report, train
