@@ -175,7 +175,8 @@ def _split_facts(
     folder: RunFolder, split: str, recipe: Recipe, results: Mapping[str, Any], data: Mapping[str, Any], pictured: bool
 ) -> dict[str, Any]:
     summary = data.get("splits", {}).get("train", {})
-    about = About(recipe.task.options, results, summary, "pictures" if pictured else "texts")
+    kind = "pictures" if pictured else "texts"
+    about = About(recipe.task.options, results, summary, kind, recipe.train.best_metric)
     lines = prediction_lines if ":" in recipe.task.name else answer_lines  # a task of somebody's own may say nothing
     known = [list(summary.get("labels", {})), _labels(folder)]
     found = read_predictions(folder.predictions(split), split, known, lines)

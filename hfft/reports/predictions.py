@@ -25,12 +25,14 @@ class About:
         results: As in results.json.
         summary: What data.json says of the training rows.
         kind: Of galleries: "pictures" or "texts".
+        watched: The score by which weights were chosen, if any.
     """
 
     options: Mapping[str, Any]
     results: Mapping[str, Any]
     summary: Mapping[str, Any]
     kind: str = "texts"
+    watched: str | None = None
 
     @property
     def confidence(self) -> float:

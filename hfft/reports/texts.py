@@ -53,22 +53,25 @@ def writing_facts(found: Predictions, about: About) -> dict[str, Any]:
     shown["series"] = [{"name": "answers", "counts": counts}]
     part = f" Of {len(found.rows)} answers {SCORED} were drawn and measured." if len(some) < len(found.rows) else ""
     made["distributions"].append({**shown, **({"note": part.strip()} if part else {})})
-    low, half = (score_text(value, 2) for value in np.quantile(values, (0.1, 0.5)))
-    made["in_short"].append(
-        said(f"One answer in ten has a {name} of {low} or less, half of them {half} or less.", WORST)
-    )
+    low, half = np.quantile(values, (0.1, 0.5))
+    more = f", half of them {score_text(half, 2)} or less" if half < MOST[name] else ""
+    if low < MOST[name]:
+        made["in_short"].append(said(f"One answer in ten has a {name} of {score_text(low, 2)} or less{more}.", WORST))
     return {**made, "galleries": _galleries(found, some, values, name, part)}
 
 
 def single_score(about: About, references: Sequence[str]) -> tuple[str, Scored] | None:
     """What a single answer is measured by, and its name: ROUGE-L, BLEU, chrF or F1, the first that the task has.
 
+    The one by which the weights were chosen comes before the others.
+
     Args:
         about: The run.
         references: What was to be written: BLEU takes the tokenizer that reads them, unless one is named.
     """
     wanted = about.options.get("metrics") or ["f1"]
-    found = (make(about, references) for metric, make in MADE.items() if metric in wanted)
+    order = sorted(MADE, key=lambda metric: not (about.watched or "").startswith(metric))
+    found = (MADE[metric](about, references) for metric in order if metric in wanted)
     return next((made for made in found if made is not None), None)
 
 

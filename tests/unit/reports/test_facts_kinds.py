@@ -134,6 +134,16 @@ def test_single_answers_are_scored_as_sacrebleu_does():
     assert (sum(scores["series"][0]["counts"]), scores["series"][0]["counts"][-1]) == (4, 2)
 
 
+def test_single_answers_are_scored_by_what_chose_the_weights():
+    watching = About({"metrics": ["bleu", "chrf"]}, {"confidence": 0.95}, {}, watched="chrf")
+    rows = [{"answer": "a cat", "truth": "a cat"}] * 3 + [{"answer": "no", "truth": "a dog"}]
+    facts = writing_facts(predictions(rows), watching)
+    lowest = sacrebleu.sentence_chrf("no", ["a dog"]).score
+    tenth = np.quantile([lowest, 100, 100, 100], 0.1)
+    assert told(facts) == ["3 of 4 answers are exactly right.", f"One answer in ten has a chrF of {tenth:.2f} or less."]
+    assert told(writing_facts(predictions(rows[:3]), watching)) == ["3 of 3 answers are exactly right."]
+
+
 def test_summaries_are_scored_by_rouge_and_a_sample_is_said():
     name, score = single_score(about(metrics=["bleu", "rouge"]), ["a text"]) or ("", None)
     assert name == "ROUGE-L"
