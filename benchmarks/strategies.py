@@ -35,7 +35,7 @@ from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
 from hfft.reports.compare import compare
 from hfft.reports.compare.result import Against, Side
 from hfft.reports.compare.show import counts_said
-from hfft.workflows.build import DEFAULT_LR
+from hfft.workflows.resolve import DEFAULT_LR
 
 FILES = ("train.csv", "validation.csv", "test.csv")
 RECIPE = "minilm_clinc150.yaml"

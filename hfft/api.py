@@ -24,13 +24,14 @@ from hfft.recipe.files import require_data
 from hfft.reports.facts import write_report
 from hfft.reports.notebook import run_html, run_text
 from hfft.training.processes import on_main
-from hfft.workflows.build import ResolvedRecipe, build, resolve, with_tables
+from hfft.workflows.build import build
 from hfft.workflows.environment import make_accelerator
 from hfft.workflows.find_lr import RangeTest, find_rate
 from hfft.workflows.finished import open_finished
 from hfft.workflows.model import Model, Precision, one_device
 from hfft.workflows.plan import Plan, make_plan
 from hfft.workflows.predict import Evaluation, answer, score
+from hfft.workflows.resolve import ResolvedRecipe, resolve, with_tables
 from hfft.workflows.resume import resume_warnings, what_is_whole
 from hfft.workflows.samples import require_pictures, write_samples
 from hfft.workflows.seeds import train_seeds

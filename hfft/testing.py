@@ -24,7 +24,8 @@ from hfft.io.run_folder import RunFolder, read_json, scored_splits
 from hfft.recipe import Recipe
 from hfft.training.weights import digest, left_out_of
 from hfft.tuning.blocks import plain_name
-from hfft.workflows.build import Setup, build, resolve
+from hfft.workflows.build import Setup, build
+from hfft.workflows.resolve import resolve
 
 TOLERANCE = 1e-5
 """How far numbers may differ that are summed up in another order, relative and absolute."""

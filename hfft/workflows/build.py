@@ -6,10 +6,8 @@ In order: task, data, model, tuning (adapter, freeze, groups: always in this ord
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from accelerate import Accelerator
 from datasets import Dataset
@@ -19,20 +17,16 @@ from hfft.data.fingerprint import fingerprint, fingerprint_of_first
 from hfft.data.loaders import Cut, Examples, train_batches, worker_warnings
 from hfft.data.sampling import Budget, smallest_part, steps_per_epoch
 from hfft.data.streaming import Stream, stream_batches
-from hfft.data.table import Table
 from hfft.errors import RecipeError
 from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
-from hfft.metrics.custom import find_metric, load_modules, number_labels
+from hfft.metrics.custom import load_modules, number_labels
 from hfft.models.encoder_decoder import EncoderDecoder
 from hfft.models.origin import origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
-from hfft.recipe.sections import MemoryTable, ModelSection
-from hfft.registry import find, require
-from hfft.tasks import find_task
+from hfft.recipe.sections import ModelSection
 from hfft.tasks.prepare import Prepared, prepare
-from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.slices import check_columns
 from hfft.tasks.task import Task
 from hfft.training.callbacks.cadence import Cadence
@@ -46,33 +40,17 @@ from hfft.training.callbacks.unfreeze import Unfreeze
 from hfft.training.distributed import let_some_go_unreached
 from hfft.training.evaluation import Evaluator
 from hfft.training.loop import Run, on_device, plain_model, seed_everything
-from hfft.training.optim import OPTIMIZERS, Ahead, make_optimizer, make_schedule, warmup_steps
+from hfft.training.optim import Ahead, make_optimizer, make_schedule, warmup_steps
 from hfft.training.preflight import require_memory, try_one_row, try_scores
 from hfft.training.processes import main_process_first, on_main
 from hfft.training.weights import digests
-from hfft.tuning.adapter_settings import peft_section
 from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
-from hfft.tuning.section import OtherSection
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
-from hfft.workflows.inputs.tables import split_of
 from hfft.workflows.no_effect import new_head, without_effect
+from hfft.workflows.resolve import ResolvedRecipe, strategy_of
 from hfft.workflows.splits import Data, read_splits
-
-DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
-
-
-@dataclass(frozen=True)
-class ResolvedRecipe:
-    """A recipe whose own words have been checked: the task is made, nothing is read or downloaded yet."""
-
-    recipe: Recipe
-    task: Task
-    extra_metrics: list[ExtraMetric]
-    trust: bool
-    tables: Mapping[str, Table] = field(default_factory=dict)  # by split, where data are given in memory
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -108,74 +86,6 @@ class Callbacks:
     evaluate: Evaluate | None
     checkpoint: Checkpoint
     phases: Unfreeze | None
-
-
-def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
-    """Checks all that can be checked without data and model, and writes out every default.
-
-    Raises:
-        RecipeError: An option is wrong, or a name is not known or not trusted.
-    """
-    kind = find_task(recipe.task.name, trust)
-    options = recipe.task_options(kind.Options)
-    find(recipe.optim.name, OPTIMIZERS, where="optim.name", trust=trust, group="hfft.optimizers")
-    for name in recipe.track.to:
-        require(name, name, f"track.to '{name}'")
-    extra = [find_metric(name, trust) for name in recipe.eval.metrics]
-    strategy = _strategy(recipe)
-    complete = _with_adapter(recipe.complete(options))
-    if recipe.optim.lr is None:
-        optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
-        complete = complete.model_copy(update={"optim": optim})
-    if recipe.train.group_by_length is None:
-        train = complete.train.model_copy(update={"group_by_length": kind.group_by_length})
-        complete = complete.model_copy(update={"train": train})
-    complete = complete.model_copy(update={"eval": complete.eval.with_defaults(**vars(kind.scoring))})
-    warnings = []
-    if recipe.eval.while_training is not None and not recipe.data.has_eval:
-        warnings.append("eval.while_training has no effect: there is no eval split.")
-    return ResolvedRecipe(complete, kind(options), extra, trust, warnings=warnings)
-
-
-def with_tables(resolved: ResolvedRecipe, data: Mapping[str, Any]) -> ResolvedRecipe:
-    """The same with tables in memory, by split; its recipe says of them what can be said.
-
-    Raises:
-        DataError: One of them is no table.
-    """
-    task, section = resolved.task, resolved.recipe.data
-    tables = {split: split_of(task, split, table) for split, table in data.items()}
-    memory = {
-        split: MemoryTable(
-            kind=type(data[split]).__name__,
-            rows=len(table.rows),
-            columns=table.rows.column_names,
-            fingerprint=fingerprint(table.rows, task.file_columns),
-        )
-        for split, table in tables.items()
-    }
-    recipe = resolved.recipe.model_copy(update={"data": section.model_copy(update={"memory": memory})})
-    return replace(resolved, recipe=recipe, tables=tables)
-
-
-def _with_adapter(recipe: Recipe) -> Recipe:
-    """The recipe with every setting of its adapter written out, PEFT's defaults too."""
-    adapter = recipe.tune.adapter
-    if not isinstance(adapter, OtherSection):
-        return recipe
-    settings = recipe.adapter_settings(peft_section(adapter.name))
-    tune = recipe.tune.model_copy(update={"adapter": adapter.model_copy(update=settings.model_dump())})
-    return recipe.model_copy(update={"tune": tune})
-
-
-def _strategy(recipe: Recipe) -> str:
-    """What learns, in a word: it decides the learning rate where the recipe gives none."""
-    freeze = recipe.tune.freeze
-    if recipe.tune.adapter is not None:
-        return "adapter"
-    if freeze is None or freeze.blocks != "all" or freeze.patterns:
-        return "full"
-    return freeze.kept[0] if freeze.kept else "head"
 
 
 def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
@@ -222,7 +132,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         evaluators=evaluators,
         rows=scored_rows,
         uncut=read.uncut,
-        strategy=_strategy(recipe),
+        strategy=strategy_of(recipe),
         base=pretrained.public_name,
         origin=origin_of(pretrained) if accelerator.is_main_process else {},
         rates=pretrained.rates,

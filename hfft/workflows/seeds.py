@@ -21,7 +21,8 @@ from hfft.metrics import OTHER_AVERAGES
 from hfft.recipe import Recipe
 from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
-from hfft.workflows.build import ResolvedRecipe, build, resolve
+from hfft.workflows.build import build
+from hfft.workflows.resolve import ResolvedRecipe, resolve
 from hfft.workflows.resume import check_beginning, find_start
 from hfft.workflows.train import report_on, tidy_up, train_in
 

@@ -20,11 +20,12 @@ from hfft.training.distributed import settle_buckets
 from hfft.training.evaluation import Interrupted
 from hfft.training.loop import fit
 from hfft.training.processes import on_main
-from hfft.workflows.build import Callbacks, ResolvedRecipe, Setup, attach_callbacks, build
+from hfft.workflows.build import Callbacks, Setup, attach_callbacks, build
 from hfft.workflows.environment import describe, keep_freed_memory, versions
 from hfft.workflows.finish import closing_line, finish
 from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings
 from hfft.workflows.publish_best import PublishBest
+from hfft.workflows.resolve import ResolvedRecipe
 from hfft.workflows.resume import Start, check_beginning, check_length, extension, find_start, jumps
 from hfft.workflows.samples import pictures_of
 from hfft.workflows.sizes import checkpoint_bytes, require_room

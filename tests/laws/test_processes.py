@@ -17,8 +17,9 @@ from hfft.errors import DataError, SetupError
 from hfft.io.run_folder import RunFolder, alone_in, read_json
 from hfft.tasks import text_classification
 from hfft.testing import assert_same_run, cut_off
-from hfft.workflows.build import build, resolve
+from hfft.workflows.build import build
 from hfft.workflows.environment import make_accelerator
+from hfft.workflows.resolve import resolve
 from tests.laws.runs import LAWFUL, finished, launch, launch_as_users_do, train, trusted
 from tests.laws.test_resuming import KEPT, wait_for
 from tests.tiny import VARIANTS

@@ -12,7 +12,6 @@ import yaml
 from hfft.errors import DataError, RecipeError, alternatives
 from hfft.io.run_folder import check_writable, write_text
 from hfft.recipe import Recipe
-from hfft.workflows.build import resolve
 from hfft.workflows.init.columns import Column, columns_of
 from hfft.workflows.init.facts import facts_of
 from hfft.workflows.init.guess import Guess, guess
@@ -22,6 +21,7 @@ from hfft.workflows.init.questions import Ask, Question
 from hfft.workflows.init.settings import Found, next_steps, sections_of
 from hfft.workflows.init.sources import Source, Split, find_source, read_hub, read_split
 from hfft.workflows.init.text import about, comment, flow, plain, section, told
+from hfft.workflows.resolve import resolve
 
 Say = Callable[[str], None]
 

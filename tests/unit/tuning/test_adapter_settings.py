@@ -10,7 +10,7 @@ import yaml
 import hfft
 from hfft.errors import RecipeError
 from hfft.tuning.section import PASSED
-from hfft.workflows.build import resolve
+from hfft.workflows.resolve import resolve
 
 RECIPE: dict[str, Any] = {"task": {"name": "text-classification"}, "data": {"hub": "rows"}, "model": "bert"}
 

@@ -18,7 +18,8 @@ import hfft
 from hfft.errors import DataError, ModelError, RecipeError, SetupError
 from hfft.tasks.seq2seq.generation import Generation, complete
 from hfft.testing import events, predictions
-from hfft.workflows.build import build, resolve
+from hfft.workflows.build import build
+from hfft.workflows.resolve import resolve
 from tests.laws.runs import assembled, train
 from tests.tiny import bart, gpt2
 

@@ -9,7 +9,6 @@ import hfft.workflows.init.sources
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
 from hfft.tasks import TASKS, find_task
-from hfft.workflows.build import resolve
 from hfft.workflows.describe import describe_tasks
 from hfft.workflows.init.columns import columns_of
 from hfft.workflows.init.languages import language_of, language_of_name, tokens_of
@@ -17,6 +16,7 @@ from hfft.workflows.init.models import TABLES, choose_model
 from hfft.workflows.init.options import InitOptions
 from hfft.workflows.init.sources import Source, find_source, is_hub_name, read_hub, read_split, shown_files
 from hfft.workflows.init.text import comment, flow
+from hfft.workflows.resolve import resolve
 from tests import tiny
 from tests.tiny import write_csv, write_jsonl
 
