@@ -187,7 +187,7 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def rows_of(recipe: Recipe) -> dict[str, Any]:
     """The rows of a recipe's splits, as hfft reads them."""
-    return read_splits(recipe, resolve(recipe, trust=False).task).splits
+    return read_splits(recipe, resolve(recipe, trust=False).task, {}).splits
 
 
 def with_head(auto_class: Any, recipe: Recipe, labels: Sequence[str]) -> Any:

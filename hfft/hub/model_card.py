@@ -180,6 +180,7 @@ def settings(trained: Trained) -> dict[str, Any]:
         if isinstance(section, BaseModel) and name != "task":
             defaults[name] = _defaults(type(section))
     usual = type(recipe.eval)().with_defaults(**vars(trained.task.scoring))
+    defaults["train"]["group_by_length"] = trained.task.group_by_length
     return _beside({**given}, {**defaults, "eval": usual.model_dump(mode="json")})
 
 

@@ -18,13 +18,15 @@ Facts = Mapping[str, Any]
 
 LINES, WIDTH = 25, 100
 
+WHOLE: Any = {"break_on_hyphens": False, "break_long_words": False}  # for names of folders, which people copy
+
 
 def screenful(lines: Sequence[str]) -> str:
     """Lines of at most 100 characters, longer ones cut into three at most, and no more of them than a screen has."""
     shown = [
         part
         for line in lines
-        for part in (wrap(line, WIDTH, subsequent_indent="    ", max_lines=3, placeholder=" ...") or [""])
+        for part in (wrap(line, WIDTH, subsequent_indent="    ", max_lines=3, placeholder=" ...", **WHOLE) or [""])
     ]
     if len(shown) > LINES:
         shown = [*shown[: LINES - 1], f"  ... and {len(shown) - LINES + 1} more lines"]

@@ -77,7 +77,8 @@ def greedy_soup(run: Run, evaluate: Evaluate, checkpoint: Checkpoint, console: C
     steps, value, scored = [kept[0][0]], kept[0][1], None
     for step, _ in kept[1:]:
         load_mean(run, [checkpoint.weights(number) for number in [*steps, step]])
-        tasted = evaluate.evaluator(run.model, run.accelerator, run.asked_to_stop)
+        tell = evaluate.log.line.scoring("eval")
+        tasted = evaluate.evaluator(run.model, run.accelerator, run.asked_to_stop, tell)
         found = tasted.scores.get(metric) if tasted.answered == len(tasted.ids) else None
         better = found is not None and evaluate.worth(found) >= evaluate.worth(value)
         shown = "no value" if found is None else f"{found:.4f} after {value:.4f}"
