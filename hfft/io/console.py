@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import rich.console
 from rich.cells import cell_len
@@ -39,7 +40,8 @@ class Console:
     def __init__(self, quiet: bool = False, verbose: bool = False):
         self.verbose = verbose and not quiet
         width = None if os.environ.get("COLUMNS") or rich.console.Console().is_terminal else 120
-        self.rich = rich.console.Console(quiet=quiet, highlight=False, width=width, soft_wrap=width is None)
+        how: dict[str, Any] = {"quiet": quiet, "highlight": False, "width": width, "soft_wrap": width is None}
+        self.rich = rich.console.Console(force_jupyter=False, **how)  # a notebook would have a box for each line
 
     @property
     def is_terminal(self) -> bool:

@@ -231,6 +231,8 @@ class ProgressLine:
         """Ends the line; the next `show` begins another."""
         if isinstance(self.bar, Progress):
             self.bar.stop()
+        elif self.bar is not None:
+            self.bar.remove()
         self.bar = None
 
     def _move(self, step: int, total: int, facts: Sequence[tuple[str, int]]) -> None:
