@@ -31,6 +31,8 @@ def require_data(recipe: Recipe, tables: Iterable[str] = ()) -> None:
 def described(tables: Mapping[str, MemoryTable]) -> str:
     """Tables that were given in Python, by split, in a few words."""
     return "; ".join(
-        f"{split}, a {table.kind} of {table.rows} rows ({', '.join(table.columns or [])})"
+        split
+        if table.rows is None
+        else f"{split}, a {table.kind} of {table.rows} rows ({', '.join(table.columns or [])})"
         for split, table in tables.items()
     )

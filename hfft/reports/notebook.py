@@ -111,10 +111,11 @@ def run_text(folder: RunFolder, scores: Mapping[str, Any]) -> str:
     facts = run_facts(folder, scores)
     top, first = top_of(facts), facts.get("headline")
     about = ", ".join(str(facts[key]) for key in ("task", "strategy") if facts.get(key))
-    lines = [f"{facts['name']}{f': {about}' if about else ''}; run folder {folder.path}"]
+    lines = [f"{facts['name']}{f': {about}' if about else ''}"]
     if first is not None:
         lines.append(headline_text(f"{first['split']} {first['metric']}", first, first.get("examples")))
     lines += [" ".join(text for text, _ in top["in_short"])] if top["in_short"] else []
+    lines.append(f"run folder {folder.path}")
     return screenful([*lines, *warning_lines(top["warnings"]), *score_lines(facts.get("scores", {}))])
 
 

@@ -34,7 +34,9 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     notebook: Any = nbformat.read(place / "docs" / "notebook.ipynb", nbformat.NO_CONVERT)
     assert not any(cell.get("outputs") for cell in notebook.cells), "the notebook is kept without outputs"
     resources = {"metadata": {"path": str(place / "docs")}}
-    NotebookClient(notebook, timeout=600, resources=resources).execute()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(place / "ipython"))
+        NotebookClient(notebook, timeout=600, resources=resources).execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 

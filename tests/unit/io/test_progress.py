@@ -105,7 +105,8 @@ answers = hfft.predict({output}, ["w1", "w2 w3"], batch_size=1)
 """
 
 
-def test_a_notebook_has_a_bar_of_html(tiny, tmp_path):
+def test_a_notebook_has_a_bar_of_html(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     seen: list[str] = []
 
     class Client(NotebookClient):
