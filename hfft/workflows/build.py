@@ -48,7 +48,7 @@ from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
-from hfft.workflows.no_effect import new_head, without_effect
+from hfft.workflows.no_effect import new_head, ungrouped, without_effect
 from hfft.workflows.resolve import ResolvedRecipe, strategy_of
 from hfft.workflows.splits import Data, read_splits
 
@@ -141,7 +141,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
             *warnings,
             *without_effect(recipe, evaluators, pretrained, length),
             *worker_warnings(recipe.data.workers),
-            *_grouping_warnings(recipe, task, source),
+            *ungrouped(recipe, task, source),
             *new_head(head, model.config),
             *map(str, prepared.findings),
         ],
@@ -152,14 +152,6 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     tried = partial(try_scores, evaluators, best, less, recipe.eval.metrics, run.model, accelerator)
     setup.warnings += on_main(accelerator, tried)
     return setup
-
-
-def _grouping_warnings(recipe: Recipe, task: Task, source: Examples | Stream) -> list[str]:
-    """Warns where rows are to be grouped by a length that they do not have."""
-    wanted = recipe.train.group_by_length not in (False, task.group_by_length)
-    if wanted and not isinstance(source, Stream) and source.lengths is None:
-        return ["train.group_by_length has no effect: these rows have no length."]
-    return []
 
 
 def _fingerprints(read: Data, task: Task) -> dict[str, str]:

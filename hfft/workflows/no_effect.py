@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from hfft.data.loaders import Examples
+from hfft.data.streaming import Stream
 from hfft.models.pretrained import Pretrained, head_is_new
 from hfft.recipe import Recipe
+from hfft.tasks.task import Task
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.soup import soup_warnings
 from hfft.tuning.apply import Length
@@ -20,6 +23,14 @@ def new_head(head: list[str] | None, config: Any) -> list[str]:
         f"The checkpoint's trained head has {len(head)} labels that are placeholders ({', '.join(head[:2])}"
         f"{', ...' if len(head) > 2 else ''}), where {config.num_labels} are needed: a new head is trained."
     ]
+
+
+def ungrouped(recipe: Recipe, task: Task, source: Examples | Stream) -> list[str]:
+    """Warns where rows are to be grouped by a length that they do not have."""
+    wanted = recipe.train.group_by_length not in (False, task.group_by_length)
+    if wanted and not isinstance(source, Stream) and source.lengths is None:
+        return ["train.group_by_length has no effect: these rows have no length."]
+    return []
 
 
 def without_effect(recipe: Recipe, scored: Collection[str], pretrained: Pretrained, length: Length) -> list[str]:
