@@ -28,6 +28,11 @@ Set = Annotated[
 
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Rows answered at once.")]
 
+PresetName = Annotated[
+    str | None,
+    typer.Option("--preset", metavar="quick|best", help="How what the recipe leaves open is chosen: defaults.preset."),
+]
+
 Trust = Annotated[bool, typer.Option("--trust", help="Allow code that the recipe names or the model brings.")]
 
 
@@ -43,6 +48,7 @@ def train(
     seeds: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Train once with each of these seeds: train.seeds=[N,N,...].")
     ] = None,
+    preset: PresetName = None,
     trust: Trust = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     verbose: Annotated[
@@ -56,7 +62,7 @@ def train(
     if quiet and verbose:
         raise SetupError("--quiet and --verbose ask for less and for more: give one of them.")
 
-    changes = [*(overrides or []), *([f"train.seeds=[{seeds}]"] if seeds is not None else [])]
+    changes = [*_preset(preset), *(overrides or []), *([f"train.seeds=[{seeds}]"] if seeds is not None else [])]
     loaded = Recipe.load(recipe, *changes)  # before torch: a typing error should cost no seconds
     require_data(loaded)
     loading(quiet)
@@ -65,10 +71,15 @@ def train(
     run(loaded, output=output, resume=resume, trust=trust, quiet=quiet, verbose=verbose)
 
 
+def _preset(name: str | None) -> list[str]:
+    return [] if name is None else [f"defaults.preset={name}"]
+
+
 @command("plan")
 def plan(
     recipe: RecipeFile,
     overrides: Overrides = None,
+    preset: PresetName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     samples: Annotated[
         str | None, typer.Option(metavar="DIR", help="Write a sheet of training images here, as the model sees them.")
@@ -82,7 +93,7 @@ def plan(
     from hfft.recipe import Recipe
     from hfft.recipe.files import require_data
 
-    loaded = Recipe.load(recipe, *(overrides or []))
+    loaded = Recipe.load(recipe, *_preset(preset), *(overrides or []))
     require_data(loaded)
     loading()
     from hfft.api import plan as make

@@ -180,7 +180,9 @@ def settings(trained: Trained) -> dict[str, Any]:
         if isinstance(section, BaseModel) and name != "task":
             defaults[name] = _defaults(type(section))
     usual = type(recipe.eval)().with_defaults(**vars(trained.task.scoring))
-    defaults["train"]["group_by_length"] = trained.task.group_by_length
+    defaults["train"] |= {"group_by_length": trained.task.group_by_length, "keep_best": False}
+    defaults["tune"]["layer_decay"] = 1.0
+    del given["defaults"]  # what they have chosen stands in the settings
     return _beside({**given}, {**defaults, "eval": usual.model_dump(mode="json")})
 
 

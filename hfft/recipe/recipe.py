@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_valid
 
 from hfft.errors import RecipeError
 from hfft.io.run_folder import write_text
+from hfft.recipe.defaults import DefaultsSection
 from hfft.recipe.parsing import Source, explain, override, read_source
 from hfft.recipe.publish import PublishSection
 from hfft.recipe.sections import (
@@ -35,8 +36,11 @@ MAY_DIFFER_WITHIN = ("eval.", "track.", "publish.")
 
 
 def of_another_run(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
-    """The settings, as `hfft.recipe.recipe.differences` gives them, that make two recipes those of different runs."""
-    changed = differences(old, new)
+    """The settings, as `hfft.recipe.recipe.differences` gives them, that make two recipes those of different runs.
+
+    What the new one leaves open, and was chosen for the old one, is no difference.
+    """
+    changed = differences(old, as_begun(new, old))
     refused = [row for row in changed if row[0] not in MAY_DIFFER and not row[0].startswith(MAY_DIFFER_WITHIN)]
     return refused + [row for row in changed if row[0] == "train.seeds" and None in row[1:]]  # one run or several
 
@@ -58,6 +62,7 @@ class Recipe(Section):
     eval: EvalSection = EvalSection()
     track: TrackSection = TrackSection()
     publish: PublishSection = PublishSection()
+    defaults: DefaultsSection = DefaultsSection()
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
 
@@ -84,7 +89,7 @@ class Recipe(Section):
                     f"train.{name} is {every}, a share of an epoch, but with data.streaming nobody knows how long an "
                     "epoch is: give steps"
                 )
-        if self.publish.when == "best" and (self.train.keep_best is None or self.train.seeds is not None):
+        if self.publish.when == "best" and (not self.train.keep_best or self.train.seeds is not None):
             raise ValueError(
                 "publish.when is 'best', the best by train.keep_best of one run: give train.keep_best and no "
                 "train.seeds, or leave publish.when out"
@@ -167,12 +172,48 @@ def differences(old: Recipe, new: Recipe) -> list[tuple[str, Any, Any]]:
     """Lists the settings in which two recipes differ, as (dotted key, old value, new value)."""
     before, after = old.flat(), new.flat()
     keys = [*before, *(key for key in after if key not in before)]
+    keys = [key for key in keys if not key.startswith("defaults.chosen")]  # reasons, of values that stand elsewhere
     found = [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
     for key in ("rates", "blocks"):  # of which the order counts
         one, other = ([*(getattr(recipe.tune, key) or ())] for recipe in (old, new))
         if one != other and set(one) == set(other):
             found.append((f"tune.{key}", one, other))
     return found
+
+
+def is_open(recipe: Recipe, key: str) -> bool:
+    """Whether a recipe leaves a setting, such as `optim.lr`, to be chosen."""
+    section, name = key.split(".")
+    return getattr(getattr(recipe, section), name) is None and (key != "train.epochs" or recipe.train.steps is None)
+
+
+def chose(recipe: Recipe, key: str, value: Any, why: str) -> Recipe:
+    """The recipe with a setting that was chosen, and why it was."""
+    section, name = key.split(".")
+    defaults = recipe.defaults.model_copy(update={"chosen": {**recipe.defaults.chosen, key: why}})
+    changed = getattr(recipe, section).model_copy(update={name: value})
+    return recipe.model_copy(update={section: changed, "defaults": defaults})
+
+
+def as_begun(recipe: Recipe, begun: Recipe) -> Recipe:
+    """The recipe with what it leaves open as it was chosen for a run of it that has begun.
+
+    Args:
+        recipe: The recipe.
+        begun: That run's.
+    """
+    defaults, train = recipe.defaults, recipe.train
+    update: dict[str, Any] = {}
+    if defaults.version is None:
+        update["defaults"] = defaults.model_copy(update={"version": begun.defaults.version})
+    if train.keep_best is True:  # the one that counts most, which the run has found
+        update["train"] = train.model_copy(update={"keep_best": begun.train.keep_best})
+    recipe = recipe.model_copy(update=update)
+    for key, why in begun.defaults.chosen.items():
+        section, name = key.split(".")
+        if is_open(recipe, key):
+            recipe = chose(recipe, key, getattr(getattr(begun, section), name), why)
+    return recipe
 
 
 def flattened(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -62,9 +62,10 @@ class DataSection(Section):
     test: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="The split, or splits, scored once, at the end; with files, 'test' where given."
     )
-    holdout: Share | None = Field(
+    holdout: Share | Literal[False] | None = Field(
         default=None,
-        description="Share of the training rows cut off as eval: stratified, the same rows for every seed.",
+        description="Share of the training rows cut off as eval: stratified, the same rows for every seed; false cuts "
+        "none. Default: none where there is an eval or a test split, else chosen.",
     )
     streaming: bool = Field(
         default=False,
@@ -92,11 +93,11 @@ class DataSection(Section):
                 )
         if self.hub is None and (self.config or self.revision):
             raise ValueError("'config' and 'revision' belong to 'hub'; local data have none")
-        if self.holdout is not None and (self.eval is not None or "eval" in (named or {})):
+        if self.holdout and (self.eval is not None or "eval" in (named or {})):
             raise ValueError("'holdout' cuts an eval split, and 'eval' names one: give only one of them")
         if self.streaming and named is not None:
             raise ValueError(f"'streaming' reads 'hub', which may be a folder of files too; '{given[0]}' is read whole")
-        if self.streaming and self.holdout is not None:
+        if self.streaming and self.holdout:
             raise ValueError(
                 "'holdout' cuts its part off all the training rows, which a stream never holds: name an 'eval' split, "
                 "or slices such as train: 'train[1000:]' with eval: 'train[:1000]'"
@@ -111,7 +112,7 @@ class DataSection(Section):
     @property
     def has_eval(self) -> bool:
         """Whether an eval split is named or cut off."""
-        return self.holdout is not None or self.eval is not None or "eval" in (self.local or {})
+        return bool(self.holdout) or self.eval is not None or "eval" in (self.local or {})
 
     def expressions(self) -> dict[str, str | None]:
         """What to read, `NAME` or `NAME[slice]`, by split; of several eval or test splits the first has that name.
@@ -195,13 +196,13 @@ class OptimSection(Section):
     )
     lr: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="Peak learning rate. Default: full 2e-5, adapter, or biases or norms alone, 2e-4, head only 1e-3.",
+        description="Peak learning rate. Default: chosen by what learns and by the size of the model.",
     )
     weight_decay: float = Field(default=0.01, ge=0, description="Not applied to biases and norms.")
     options: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of the optimizer, such as momentum: 0 for sgd."
     )
-    warmup: float = Field(default=0.06, ge=0, description="Below 1 a share of the steps, else steps.")
+    warmup: float = Field(default=0.1, ge=0, description="Below 1 a share of the steps, else steps.")
     schedule: Literal["linear", "cosine", "constant", "slanted_triangular"] = Field(
         default="linear", description="How the learning rate goes from its peak to the end, after the warm-up."
     )
@@ -218,9 +219,13 @@ class OptimSection(Section):
 class TrainSection(Section):
     """`train`: how long, in which batches, and what is kept on the way."""
 
-    epochs: Annotated[float, Field(gt=0)] | None = Field(default=3, description="Null where `steps` is given.")
+    epochs: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Default: chosen, as many as there are steps enough; null where `steps` is given."
+    )
     steps: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Instead of `epochs`.")
-    batch_size: int = Field(default=32, ge=1, description="Samples per optimizer step, over all processes.")
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Samples per optimizer step, over all processes. Default: chosen."
+    )
     micro_batch_size: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Samples a process holds at once; the loss is the same. Default: its whole share."
     )
@@ -246,10 +251,11 @@ class TrainSection(Section):
         description="Seconds of training, or 90s, 45m, 2h, after which the run ends, scored and saved as usual. The "
         "schedule stays that of all steps: the learning rate is not down yet.",
     )
-    keep_best: str | None = Field(
+    keep_best: str | bool | None = Field(
         default=None,
-        description="The metric whose best evaluation gives the final weights. '-NAME' where less of it is better, for "
-        "metrics that hfft does not know.",
+        description="The metric whose best evaluation gives the final weights; true for the one that counts most for "
+        "the task, false for the weights of the last step. '-NAME' where less of it is better, for metrics that hfft "
+        "does not know. Default: chosen by how many rows eval has.",
     )
     early_stop: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Stop after this many evaluations without a better `keep_best`."
@@ -261,7 +267,8 @@ class TrainSection(Section):
     )
     eval_every: Cadence | None = Field(
         default=None,
-        description="Steps, or below 1 a share of an epoch. Default: each epoch; with data.streaming only at the end.",
+        description="Steps, or below 1 a share of an epoch. Default: each epoch, or a tenth of the run where more than "
+        "ten epochs are chosen; with data.streaming only at the end.",
     )
     checkpoint_every: Cadence | None = Field(default=None, description="As `eval_every`.")
     keep_checkpoints: Annotated[int, Field(ge=0)] | None = Field(
@@ -297,13 +304,11 @@ class TrainSection(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSection:
-        if self.epochs is None and self.steps is None:
-            raise ValueError("give 'epochs' or 'steps'")
         if self.seeds is not None and (self.seed != 0 or len(set(self.seeds)) < len(self.seeds)):
             raise ValueError(f"'seeds' is {self.seeds}: give each once, and no 'seed' beside them")
-        if self.early_stop is not None and self.keep_best is None:
+        if self.early_stop is not None and not self.keep_best:
             raise ValueError("'early_stop' watches the metric of 'keep_best': name one, such as keep_best: accuracy")
-        if self.soup is not None and self.keep_best is None:
+        if self.soup is not None and not self.keep_best:
             raise ValueError("'soup' goes by the metric of 'keep_best': name one, such as keep_best: accuracy")
         for name in ("eval_every", "checkpoint_every"):
             every = getattr(self, name)
@@ -312,18 +317,24 @@ class TrainSection(Section):
         return self
 
     @property
+    def rows_a_step(self) -> int:
+        """`batch_size`, which stands in the recipe of every run."""
+        assert self.batch_size is not None
+        return self.batch_size
+
+    @property
     def checkpoints_meanwhile(self) -> int:
         """How many checkpoints are kept while the run goes on."""
         return 2 if self.keep_checkpoints is None else max(1, self.keep_checkpoints)
 
     @property
     def best_metric(self) -> str | None:
-        """The name of the metric of `keep_best`."""
-        return None if self.keep_best is None else self.keep_best.removeprefix("-")
+        """The name of the metric of `keep_best`, where it names one."""
+        return self.keep_best.removeprefix("-") if isinstance(self.keep_best, str) else None
 
     def less_is_better(self, known: frozenset[str]) -> bool:
         """Whether less of the metric of `keep_best` is better: it says so, or is one of `known`."""
-        if self.keep_best is None:
+        if not isinstance(self.keep_best, str):
             return False
         plain = self.keep_best.removeprefix("evaluate_").partition("/")[0]  # rmse/price, evaluate_mse
         return self.keep_best.startswith("-") or plain in known

@@ -87,6 +87,7 @@ def facts_of(
         ("Optimizer", f"{optim.name}, {optim.schedule} schedule, warm-up {optim.warmup:g}"),
         ("Peak learning rate", f"{optim.lr:g}" if optim.lr is not None else ""),
         ("Weight decay", f"{optim.weight_decay:g}"),
+        ("Chosen by default", ", ".join(recipe.defaults.chosen)),
         ("Best by", f"eval {train.best_metric}" if train.best_metric else ""),
         ("Seed", ", ".join(map(str, train.seeds)) if train.seeds else str(train.seed)),
         *((name.capitalize(), str(value)) for name, value in results.get("settled", {}).items()),

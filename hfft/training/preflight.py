@@ -16,7 +16,7 @@ from hfft.data.loaders import Examples, load
 from hfft.data.sampling import Part
 from hfft.errors import RecipeError, near
 from hfft.metrics.custom import EvaluateModule, refuse_same_names
-from hfft.tasks.scores import Scored
+from hfft.tasks.scores import Scored, headline_metric
 from hfft.tasks.task import Task
 from hfft.training.evaluation import Evaluator
 from hfft.training.loop import on_device, plain_model
@@ -25,35 +25,35 @@ from hfft.tuning.train_mode import batch_norms
 
 def try_scores(
     evaluators: Mapping[str, Evaluator],
-    keep_best: str | None,
+    keep_best: str | bool | None,
     less_is_better: bool,
     metrics: Sequence[str],
     model: Any,
     accelerator: Accelerator,
-) -> list[str]:
+) -> tuple[str | None, list[str]]:
     """Scores the model's first few answers as if they were those to the whole eval split.
 
     Args:
         evaluators: By split.
-        keep_best: The metric that decides which weights are kept.
+        keep_best: The metric that decides which weights are kept; true for the one that counts most.
         less_is_better: Whether less of it is better.
         metrics: The further metrics, as the recipe names them.
         model: The prepared model.
         accelerator: Its accelerator.
 
     Returns:
-        Warnings.
+        The metric that decides, if any, and warnings.
 
     Raises:
         RecipeError: `keep_best` is no score, or a further metric fails or gives what is no score.
     """
-    if keep_best is not None and "eval" not in evaluators:
+    if keep_best and "eval" not in evaluators:
         raise RecipeError(
-            f"train.keep_best is '{keep_best}', but there is no eval split to take it from. Give data.eval, "
+            f"train.keep_best is {keep_best!r}, but there is no eval split to take it from. Give data.eval, "
             "data.files.eval or data.holdout."
         )
-    if not evaluators or (keep_best is None and not metrics):
-        return []
+    if not evaluators or not (keep_best or metrics):
+        return None, []
     evaluator = evaluators["eval"] if "eval" in evaluators else next(iter(evaluators.values()))
     try:
         tried = evaluator.trial(model, accelerator)
@@ -71,6 +71,8 @@ def try_scores(
         raise RecipeError(f"eval.metrics: '{broken[0][0]}' is {broken[0][1]} when tried; give finite numbers.")
     scores = [name for name, value in own.items() if math.isfinite(value) and name not in evaluator.task.unranked]
     scores += [name for _, values in further for name in values]
+    if isinstance(keep_best, bool):
+        keep_best = headline_metric(scores) if keep_best else None
     if keep_best is not None and keep_best not in scores:
         known = [name for name in scores if "/" not in name]
         raise RecipeError(f"train.keep_best is '{keep_best}'.{near(keep_best, known)} Known: {', '.join(known)}.")
@@ -78,7 +80,7 @@ def try_scores(
     if not less_is_better and any(keep_best in values for _, values in further):
         taken = f"train.keep_best is '{keep_best}', of which more is taken to be better"
         warnings.append(f"{taken}; write '-{keep_best}' where less is.")
-    return warnings
+    return keep_best, warnings
 
 
 def _further(tried: Scored, settings: Sequence[str]) -> list[tuple[str, Mapping[str, float]]]:

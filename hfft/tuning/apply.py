@@ -138,7 +138,7 @@ def _without_effect(tune: TuneSection, rows: Sequence[ParameterRow]) -> list[str
     warnings = [
         f"tune.layer_decay.{stack} has no effect: nothing in that stack learns." for stack in decayed.keys() - learning
     ]
-    if learning == {HEAD} and tune.layer_decay != 1.0 and not warnings:
+    if learning == {HEAD} and tune.layer_decay not in (1.0, None) and not warnings:
         warnings.append(f"tune.layer_decay is {tune.layer_decay}, but only the head learns: it has no effect.")
     if HEAD not in learning and tune.head_scale != 1.0:
         warnings.append(f"tune.head_scale is {tune.head_scale:g}, but this model has no head that learns: no effect.")
@@ -153,7 +153,7 @@ def _rates(tune: TuneSection, model: Any, lr: float, weight_decay: float) -> Rat
     return Rates(
         lr=lr,
         weight_decay=weight_decay,
-        layer_decay=tune.layer_decay,
+        layer_decay=1.0 if tune.layer_decay is None else tune.layer_decay,
         head_scale=tune.head_scale,
         min_scale=tune.min_scale,
         patterns=list(tune.rates.items()),

@@ -139,8 +139,10 @@ class TuneSection(Section):
     freeze: FreezeSection | None = None
     unfreeze: UnfreezeSection | None = None
     probe: ProbeSection | None = None
-    layer_decay: Annotated[Decay | dict[str, Decay], BeforeValidator(_decays)] = Field(
-        default=1.0, description="Each block learns at this times the rate of the next; by stack: {encoder: 0.9}."
+    layer_decay: Annotated[Decay | dict[str, Decay] | None, BeforeValidator(_decays)] = Field(
+        default=None,
+        description="Each block learns at this times the rate of the next; by stack: {encoder: 0.9}; 1 for none. "
+        "Default: chosen with `optim.lr`, and 1 where that is given.",
     )
     min_scale: float = Field(
         default=0.0, ge=0, le=1, description="Layer decay makes no block slower than this share of `optim.lr`."
@@ -180,7 +182,7 @@ class TuneSection(Section):
             )
         decays = self.layer_decay.values() if isinstance(self.layer_decay, dict) else [self.layer_decay]
         for name in ("min_scale", "freeze_below"):
-            if getattr(self, name) > 0 and all(decay == 1 for decay in decays):
+            if getattr(self, name) > 0 and all(decay in (1, None) for decay in decays):
                 raise ValueError(f"'{name}' bounds what 'layer_decay' does, and there is none: give layer_decay")
         if self.min_scale > 0 and self.freeze_below > 0 and self.freeze_below <= self.min_scale:
             raise ValueError(

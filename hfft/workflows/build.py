@@ -6,8 +6,9 @@ In order: task, data, model, tuning (adapter, freeze, groups: always in this ord
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from accelerate import Accelerator
 from datasets import Dataset
@@ -28,7 +29,7 @@ from hfft.recipe import Recipe
 from hfft.recipe.sections import ModelSection
 from hfft.tasks.prepare import Prepared, prepare
 from hfft.tasks.slices import check_columns
-from hfft.tasks.task import Task
+from hfft.tasks.task import Pictured, Task
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.callbacks.checkpoint import Checkpoint
 from hfft.training.callbacks.ema import Average
@@ -48,6 +49,7 @@ from hfft.tuning.apply import Length, Tuned, apply, steps_of
 from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
+from hfft.workflows.defaults import Case, choose
 from hfft.workflows.no_effect import new_head, ungrouped, without_effect
 from hfft.workflows.resolve import ResolvedRecipe, strategy_of
 from hfft.workflows.splits import Data, read_splits
@@ -113,13 +115,15 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         prepared.summary["train"]["stream"] = True
     number_labels(resolved.extra_metrics, model.config.label2id)
     source = stream or prepared.splits["train"]
+    recipe = choose(recipe, case_of(recipe, task, prepared, model.config), read.held_out)
+    resolved = replace(resolved, recipe=recipe)
     length = length_of(recipe, source)
     made = apply(recipe.tune, model, new, recipe.optim.lr or 0.0, recipe.optim.weight_decay, length)
     model, warnings = made.model, list(made.warnings)
     rows_at_once = _rows_at_once(recipe, accelerator.num_processes)
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
     smallest = _smallest_part(recipe, source, length, accelerator.num_processes)
-    warnings += batch_norm_warnings(model, hasty, still, rows_at_once, smallest, recipe.train.batch_size)
+    warnings += batch_norm_warnings(model, hasty, still, rows_at_once, smallest, recipe.train.rows_a_step)
     run = _run(resolved, accelerator, made, source, length, smallest)
     evaluators = _evaluators(resolved, prepared, accelerator)
     setup = Setup(
@@ -147,11 +151,29 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         ],
     )
     require_memory(evaluators, run.model, accelerator)
-    less = recipe.train.less_is_better(task.lower_is_better)
-    best = recipe.train.best_metric
-    tried = partial(try_scores, evaluators, best, less, recipe.eval.metrics, run.model, accelerator)
-    setup.warnings += on_main(accelerator, tried)
+    train = recipe.train
+    less, wanted = train.less_is_better(task.lower_is_better), train.best_metric or train.keep_best
+    tried = partial(try_scores, evaluators, wanted, less, recipe.eval.metrics, run.model, accelerator)
+    best, warnings = on_main(accelerator, tried)
+    setup.warnings += warnings
+    if train.keep_best is True:
+        setup.recipe = recipe.model_copy(update={"train": train.model_copy(update={"keep_best": best})})
     return setup
+
+
+def case_of(recipe: Recipe, task: Task, prepared: Prepared, config: Any) -> Case:
+    """What the choices of settings that the recipe leaves open go by."""
+    scored = prepared.splits["eval"].labels if "eval" in prepared.splits else ()
+    return Case(
+        strategy=strategy_of(recipe),
+        images=isinstance(task, Pictured),
+        writes=bool(config.is_encoder_decoder),
+        group_by_length=task.group_by_length,
+        rows=len(prepared.splits["train"]),
+        labels=len(prepared.summary["train"].get("labels", ())),
+        eval_rows=sum(label is not None for label in scored),
+        config=config,
+    )
 
 
 def _fingerprints(read: Data, task: Task) -> dict[str, str]:
@@ -188,7 +210,7 @@ def attach_callbacks(setup: Setup, folder: RunFolder, console: Console) -> Callb
     if run.accelerator.is_main_process:  # which alone saves
         still = digests(plain_model(run.model, run.accelerator), setup.tuned.as_loaded)
     checkpoint = Checkpoint(folder, cadence, train.checkpoints_meanwhile, log, still)
-    evaluate, again = None, train.keep_best is not None  # the last weights may not be those that are scored at the end
+    evaluate, again = None, train.best_metric is not None  # the last weights may not be those scored at the end
     if "eval" in setup.evaluators:
         evaluate = Evaluate(
             setup.evaluators["eval"].some(_rows_while_training(setup.recipe)),
@@ -220,7 +242,7 @@ def length_of(recipe: Recipe, source: Examples | Stream) -> Length:
     if isinstance(source, Stream):
         assert train.steps is not None  # the recipe has seen to it
         return Length(train.steps, train.steps)
-    per_epoch = steps_per_epoch(len(source), train.batch_size)
+    per_epoch = steps_per_epoch(len(source), train.rows_a_step)
     return Length(per_epoch, steps_of(train.steps, train.epochs, per_epoch))
 
 
@@ -237,10 +259,10 @@ def part_ahead(recipe: Recipe, per_epoch: int) -> Ahead | None:
 def _smallest_part(recipe: Recipe, source: Examples | Stream, length: Length, processes: int) -> int:
     """The fewest rows that a process holds at once; of a stream those of a whole batch, for nobody knows its end."""
     train = recipe.train
-    count = train.batch_size
+    count = train.rows_a_step
     if not isinstance(source, Stream) and length.total >= length.per_epoch:
         count = len(source)  # else the last batch of an epoch never comes
-    return smallest_part(count, train.batch_size, train.micro_batch_size, processes)
+    return smallest_part(count, train.rows_a_step, train.micro_batch_size, processes)
 
 
 def _run(
@@ -260,7 +282,7 @@ def _run(
     optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, resolved.trust)
     schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total, ahead)
     cut = Cut(
-        batch_size=train.batch_size,
+        batch_size=train.rows_a_step,
         micro_batch_size=train.micro_batch_size,
         seed=train.seed,
         rank=accelerator.process_index,
@@ -329,7 +351,7 @@ def _budget(recipe: Recipe, accelerator: Accelerator) -> Budget:
 
 def _rows_at_once(recipe: Recipe, processes: int) -> int:
     """The most training rows that a process holds at once."""
-    share = math.ceil(recipe.train.batch_size / processes)
+    share = math.ceil(recipe.train.rows_a_step / processes)
     return min(recipe.train.micro_batch_size or share, share)
 
 

@@ -120,7 +120,7 @@ def _results(
     }
     said: list[str] = soup.remarks if soup is not None else []
     for split, found in scored.items():
-        selected = split == "eval" and (recipe.train.keep_best is not None or setup.task.tunes_threshold)
+        selected = split == "eval" and (recipe.train.best_metric is not None or setup.task.tunes_threshold)
         whole, by_label = score_table(found, recipe.eval.confidence, selected)
         results[split] = whole
         results |= {f"{split}_labels": by_label} if by_label else {}

@@ -25,6 +25,7 @@ from hfft.tasks.prepare import restore
 from hfft.tasks.scores import ExtraMetric
 from hfft.tasks.task import Task
 from hfft.workflows.build import open_pretrained
+from hfft.workflows.defaults import BATCH_SIZE
 
 TRANSIENT = "answers only"  # stands where a recipe wants data, which a finished model does without
 
@@ -157,7 +158,8 @@ def open_finished(
     number_labels(extra, model.config.label2id)
     model = model.to(accelerator.device, getattr(accelerator, "dtype", None)).eval()
     settings = recipe.eval.with_defaults(**vars(kind.scoring))
-    rows = batch_size or settings.batch_size or (None if settings.batch_tokens else recipe.train.batch_size)
+    usual = None if settings.batch_tokens else recipe.train.batch_size or BATCH_SIZE
+    rows = batch_size or settings.batch_size or usual
     budget = Budget(rows, None if batch_size else settings.batch_tokens)
     return Finished(task, model, accelerator, budget, recipe.eval.confidence, extra)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from hfft.training.callbacks.cadence import Cadence
 from hfft.training.optim import numbers_of
 from hfft.tuning.parameter_table import ParameterRow, count, parameter_lines
 from hfft.workflows.build import Setup, part_ahead
+from hfft.workflows.defaults import chosen_for
 from hfft.workflows.sizes import checkpoint_bytes, disk_bytes, memory, memory_saved
 
 PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}
@@ -28,7 +29,8 @@ class Plan:
     `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
     `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
     gradients and the optimizer would take beyond that if everything learnt. `disk` is in bytes too: one checkpoint, and
-    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model.
+    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model. `chosen`
+    has each setting that the recipe leaves open, with its `value`, and `why` it was chosen.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Plan:
     trainable_parameters: int
     total_parameters: int
     phases: list[dict[str, Any]]
+    chosen: dict[str, dict[str, Any]]
     lr: float
     optimizer: str
     steps: int
@@ -71,8 +74,9 @@ class Plan:
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""
         columns, rows = parameter_lines([_row(row) for row in self.parameters])
+        chosen = [(key, f"{told['value']}: {told['why']}") for key, told in self.chosen.items()]
         sections = [
-            Section("length", "", "facts", [("Length", self._length()), *self._room()]),
+            Section("length", "", "facts", [("Length", self._length()), *chosen, *self._room()]),
             parameters_section({"parameters": {"columns": columns, "rows": rows}}),
             checks_section({"checks": {"splits": self.splits}}),
         ]
@@ -110,6 +114,7 @@ class Plan:
         for phase in self.phases if len(self.phases) > 1 else []:
             console.say("From step {first_step} {parameters:,} parameters learn, at {lr:g} at most".format(**phase))
         console.say(f"\n{self._length()}")
+        show_chosen(self.chosen, console)
         if len(self.seeds) > 1:
             console.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
         for line in self.rates:
@@ -137,11 +142,12 @@ def make_plan(setup: Setup) -> Plan:
         trainable_parameters=count(row for row in rows if row.trainable),
         total_parameters=count(rows),
         phases=_phases(setup),
+        chosen=chosen_for(recipe),
         lr=recipe.optim.lr or 0.0,
         optimizer=f"{recipe.optim.name}, {numbers_of(run.optimizer.optimizer)}".removesuffix(", "),
         steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
-        samples_per_step=recipe.train.batch_size,
+        samples_per_step=recipe.train.rows_a_step,
         seeds=recipe.train.seeds or [recipe.train.seed],
         micro_batch_size=max(len(part.ids) for part in first.micro_batches),
         evaluations=cadence.left(0) if "eval" in setup.evaluators else 0,
@@ -197,6 +203,14 @@ def split_lines(splits: dict[str, dict[str, Any]]) -> list[str]:
             facts.append(f"{name} {values['least']:g} to {values['most']:g}, {values['mean']:.4g} in the mean")
         lines.append(f"  {split}: {'; '.join(facts)}")
     return lines
+
+
+def show_chosen(chosen: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    """Prints the settings that the recipe leaves open, if any: what was chosen, and why."""
+    if chosen:
+        console.say("Chosen, for the recipe leaves it open:")
+    for key, told in chosen.items():
+        console.say(f"  {key}={told['value']}: {told['why']}")
 
 
 def show_parameters(rows: Sequence[ParameterRow], console: Console) -> None:

@@ -20,8 +20,6 @@ from hfft.tuning.adapter_settings import peft_section
 from hfft.tuning.section import OtherSection
 from hfft.workflows.inputs.tables import split_of
 
-DEFAULT_LR = {"full": 2e-5, "adapter": 2e-4, "biases": 2e-4, "norms": 2e-4, "head": 1e-3}
-
 
 @dataclass(frozen=True)
 class ResolvedRecipe:
@@ -36,7 +34,7 @@ class ResolvedRecipe:
 
 
 def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
-    """Checks all that can be checked without data and model, and writes out every default.
+    """Checks all that can be checked without data and model, and writes out every default but those that go by them.
 
     Raises:
         RecipeError: An option is wrong, or a name is not known or not trusted.
@@ -47,15 +45,12 @@ def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
     for name in recipe.track.to:
         require(name, name, f"track.to '{name}'")
     extra = [find_metric(name, trust) for name in recipe.eval.metrics]
-    strategy = strategy_of(recipe)
     complete = _with_adapter(recipe.complete(options))
-    if recipe.optim.lr is None:
-        optim = complete.optim.model_copy(update={"lr": DEFAULT_LR[strategy]})
-        complete = complete.model_copy(update={"optim": optim})
-    if recipe.train.group_by_length is None:
-        train = complete.train.model_copy(update={"group_by_length": kind.group_by_length})
-        complete = complete.model_copy(update={"train": train})
-    complete = complete.model_copy(update={"eval": complete.eval.with_defaults(**vars(kind.scoring))})
+    update = {
+        "eval": complete.eval.with_defaults(**vars(kind.scoring)),
+        "defaults": complete.defaults.model_copy(update={"chosen": {}}),
+    }
+    complete = complete.model_copy(update=update)
     warnings = []
     if recipe.eval.while_training is not None and not recipe.data.has_eval:
         warnings.append("eval.while_training has no effect: there is no eval split.")
@@ -94,7 +89,7 @@ def _with_adapter(recipe: Recipe) -> Recipe:
 
 
 def strategy_of(recipe: Recipe) -> str:
-    """What learns, in a word: it decides the learning rate where the recipe gives none."""
+    """What learns, in a word."""
     freeze = recipe.tune.freeze
     if recipe.tune.adapter is not None:
         return "adapter"

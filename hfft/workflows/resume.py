@@ -12,7 +12,7 @@ from hfft.errors import DataError, HfftError, ModelError, SetupError
 from hfft.io.run_files import read_environment
 from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
-from hfft.recipe.recipe import differences, of_another_run
+from hfft.recipe.recipe import as_begun, differences, of_another_run
 from hfft.training.callbacks.checkpoint import fault_of, newest_whole
 from hfft.training.optim import make_schedule, move_to
 from hfft.tuning.apply import steps_of
@@ -60,7 +60,7 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
 
     Args:
         folder: The output folder; it is there.
-        recipe: The complete recipe of the run to come.
+        recipe: The recipe of the run to come; what it leaves open is taken from a run that is there.
         resume: "auto", "never", or a checkpoint's name or path.
 
     Raises:
@@ -79,11 +79,12 @@ def find_start(folder: RunFolder, recipe: Recipe, resume: str) -> Start:
     if resume == "never":
         raise SetupError(f"The folder {folder.path} holds a run already. Choose another with --output.")
     old = Recipe.load(folder.recipe)
+    recipe = as_begun(recipe, old)
     # What is published, and what was learnt, stay the same.
     changed = [row for row in differences(old, recipe) if row[0] not in (*WHERE_TO, KEPT)]
     refused, moved = of_another_run(old, recipe), [row for row in changed if _is_place(*row)]
     refused = [row for row in refused if row not in moved]
-    if recipe.train.keep_best is not None:  # scores of other rows cannot be compared with the best so far
+    if recipe.train.best_metric is not None:  # scores of other rows cannot be compared with the best so far
         refused += [row for row in changed if row[0] == "eval.while_training"]
     if refused:
         raise SetupError(_another_recipe(folder, refused))
@@ -107,7 +108,7 @@ def _is_place(key: str, old: Any, new: Any) -> bool:
 
 
 def _another_recipe(folder: RunFolder, rows: list[tuple[str, Any, Any]]) -> str:
-    listed = "; ".join(f"{key} is {new!r}, there {old!r}" for key, old, new in rows)
+    listed = "; ".join(f"{key} is {'not given' if new is None else repr(new)}, there {old!r}" for key, old, new in rows)
     return (
         f"The folder {folder.path} holds a run of another recipe: {listed}. Choose another folder with --output, "
         "or give the same recipe to go on."

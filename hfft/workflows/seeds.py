@@ -19,11 +19,12 @@ from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, scored_splits, whole_folder, write_json, write_text
 from hfft.metrics import OTHER_AVERAGES
 from hfft.recipe import Recipe
+from hfft.recipe.recipe import as_begun
 from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
 from hfft.workflows.build import build
 from hfft.workflows.resolve import ResolvedRecipe, resolve
-from hfft.workflows.resume import check_beginning, find_start
+from hfft.workflows.resume import Start, check_beginning, find_start
 from hfft.workflows.train import report_on, tidy_up, train_in
 
 
@@ -43,13 +44,11 @@ def train_seeds(
             on_main(accelerator, partial(tidy_up, folder.seed(seed), recipe, console))
         return
     seeds = recipe.train.seeds or []
-    if start.continues:  # a fault is to show itself before the old results go
-        setup = build(_of_seed(resolved, seeds[-1]), accelerator)
-        begun = next((inner for inner in map(folder.seed, seeds) if inner.environment.exists()), None)
-        if begun is not None:
-            on_main(accelerator, lambda: check_beginning(begun, start, setup))
-        del setup
-        accelerator.free_memory()
+    if start.recipe is not None:
+        resolved = replace(resolved, recipe=as_begun(recipe, start.recipe))
+    resolved = replace(resolved, recipe=_settled(folder, resolved, start, accelerator))
+    recipe = resolved.recipe
+    accelerator.free_memory()
     if main:
         folder.remove_unfinished()
         folder.remove_results()
@@ -69,7 +68,21 @@ def _of_seed(resolved: ResolvedRecipe, seed: int) -> ResolvedRecipe:
     recipe = resolved.recipe
     train = recipe.train.model_copy(update={"seed": seed, "seeds": None})
     alone = recipe.model_copy(update={"train": train, "publish": recipe.publish.only_card})  # the best one is published
-    return replace(resolve(alone, resolved.trust), tables=resolved.tables)
+    fresh = resolve(alone, resolved.trust)
+    told = fresh.recipe.model_copy(update={"defaults": recipe.defaults})  # with the reasons of what was chosen
+    return replace(fresh, recipe=told, tables=resolved.tables)
+
+
+def _settled(folder: RunFolder, resolved: ResolvedRecipe, start: Start, accelerator: Accelerator) -> Recipe:
+    """The recipe of all seeds with what it leaves open, chosen once; faults show before results of a run go."""
+    recipe = resolved.recipe
+    seeds = recipe.train.seeds or []
+    setup = build(_of_seed(resolved, seeds[-1]), accelerator)
+    begun = next((inner for inner in map(folder.seed, seeds) if inner.environment.exists()), None)
+    if start.continues and begun is not None:
+        on_main(accelerator, lambda: check_beginning(begun, start, setup))
+    train = setup.recipe.train.model_copy(update={"seed": recipe.train.seed, "seeds": recipe.train.seeds})
+    return setup.recipe.model_copy(update={"train": train, "publish": recipe.publish})
 
 
 def _gather(folder: RunFolder, recipe: Recipe, lower_is_better: frozenset[str], console: Console) -> None:
@@ -115,7 +128,7 @@ def _best(found: Sequence[dict[str, Any]], recipe: Recipe, lower_is_better: froz
     metric = recipe.train.best_metric or headline_metric(found[0].get("eval", {}))
     if metric is None:
         return 0, None
-    less = recipe.train.less_is_better(lower_is_better) if recipe.train.keep_best else metric in lower_is_better
+    less = recipe.train.less_is_better(lower_is_better) if recipe.train.best_metric else metric in lower_is_better
     sign = -1 if less else 1
     values = [sign * _eval_value(result, metric) for result in found]
     known = [value for value in values if not math.isnan(value)]

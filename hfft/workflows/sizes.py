@@ -31,7 +31,7 @@ def disk_bytes(setup: Setup) -> int:
     run, train = setup.run, setup.recipe.train
     cadence = Cadence(train.checkpoint_every, run.steps_per_epoch, run.total_steps)
     checkpoints = min(cadence.left(0), train.checkpoints_meanwhile + 1)
-    best = (train.soup or 1) if train.keep_best is not None else 0
+    best = (train.soup or 1) if train.best_metric is not None else 0
     return checkpoints * checkpoint_bytes(setup) + best * weights_bytes(setup) + 4 * count(setup.parameters)
 
 

@@ -17,6 +17,7 @@ from hfft.errors import RecipeError
 from hfft.recipe import Recipe
 from hfft.tasks.prepare import StreamReader
 from hfft.tasks.task import Task
+from hfft.workflows.defaults import BATCH_SIZE, Choice, hold_out_share
 
 HOLD_OUT_SEED = 0  # not the run's: runs that differ in their seed are to be scored on the same rows
 
@@ -30,12 +31,14 @@ class Data:
         stream: The training rows, where they come as one.
         findings: What is odd about the files.
         uncut: Of the parts of a hold-out, the numbers that their rows have in `data.train`.
+        held_out: The share of a hold-out that the recipe leaves open, where it is wanted.
     """
 
     splits: dict[str, Dataset]
     stream: Stream | None
     findings: list[Finding]
     uncut: dict[str, list[int]]
+    held_out: Choice | None = None
 
 
 def read_splits(recipe: Recipe, task: Task, tables: Mapping[str, Table]) -> Data:
@@ -62,12 +65,14 @@ def read_splits(recipe: Recipe, task: Task, tables: Mapping[str, Table]) -> Data
     else:
         assert data.hub is not None  # the recipe has seen to it
         splits = read_hub(data.hub, data.config, data.revision, wanted)
-    if data.holdout is None:
+    choice = hold_out_share(recipe, len(splits["train"]))
+    share = data.holdout if choice is None else choice.value
+    if not share:
         return Data(splits, stream, findings, {})
     whole = splits.pop("train")
-    kept, held = hold_out(len(whole), data.holdout, HOLD_OUT_SEED, task.strata(whole))
+    kept, held = hold_out(len(whole), share, HOLD_OUT_SEED, task.strata(whole))
     splits = {"train": whole.select(kept), "eval": whole.select(held), **splits}
-    return Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()})
+    return Data(splits, stream, findings, {"train": kept.tolist(), "eval": held.tolist()}, choice)
 
 
 def _table(recipe: Recipe, task: Task, tables: Mapping[str, Table], name: str) -> Table:
@@ -88,4 +93,4 @@ def _stream(recipe: Recipe, task: Task) -> Stream:
             f"data.streaming: the task '{recipe.task.name}' cannot read its rows as a stream. Leave streaming out."
         )
     rows = stream_hub(data.hub, data.config, data.revision, data.train)
-    return open_stream(rows, recipe.train.batch_size, StreamReader(task))
+    return open_stream(rows, recipe.train.batch_size or BATCH_SIZE, StreamReader(task))

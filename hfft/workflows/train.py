@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from accelerate import Accelerator
@@ -13,6 +14,7 @@ from hfft.io.console import Console
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, mib, write_json
 from hfft.recipe import Recipe
+from hfft.recipe.recipe import as_begun
 from hfft.reports.facts import Pictures, write_own_report
 from hfft.training.callbacks.checkpoint import restore, tidy
 from hfft.training.callbacks.stop import StopOnSignal, listening
@@ -21,6 +23,7 @@ from hfft.training.evaluation import Interrupted
 from hfft.training.loop import fit
 from hfft.training.processes import on_main
 from hfft.workflows.build import Callbacks, Setup, attach_callbacks, build
+from hfft.workflows.defaults import chosen_for
 from hfft.workflows.environment import describe, keep_freed_memory, versions
 from hfft.workflows.finish import closing_line, finish
 from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings
@@ -46,6 +49,8 @@ def train_in(
         console.say(f"The run in {folder.path} is finished already. {how}")
         on_main(accelerator, lambda: tidy_up(folder, resolved.recipe, console))
         return
+    if start.recipe is not None:
+        resolved = replace(resolved, recipe=as_begun(resolved.recipe, start.recipe))
     if accelerator.device.type == "cpu":
         keep_freed_memory()
     setup = build(resolved, accelerator)
@@ -147,6 +152,9 @@ def _introduce(setup: Setup, console: Console) -> None:
         f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
         f"({setup.strategy})"
     )
+    chosen = ", ".join(f"{key}={told['value']}" for key, told in chosen_for(recipe).items())
+    if chosen:
+        console.say(f"Chosen where the recipe leaves it open (hfft plan says why): {chosen}")
     for line in setup.rates:
         console.say(line)
     show_warnings(setup.warnings, console)

@@ -40,6 +40,7 @@ STRATEGIES: dict[str, list[str]] = {
     "reinit": ["tune.reinit.blocks=1"],
     "l2_sp": ["tune.l2_sp=0.1"],
     "soup": ["train.soup=3"],
+    "chosen": ["optim.lr=null", "tune.layer_decay=null", "train.batch_size=null", "train.group_by_length=null"],
     "lora": ["tune.adapter={rank: 4, alpha: 8, dropout: 0.1}", "optim.lr=1e-2"],
     "rslora, lora+": ["tune.adapter={rank: 4, rslora: true, lr_ratio: 4, blocks: 1}", "optim.lr=1e-2"],
     "dora": ["tune.adapter={rank: 4, dora: true}", "optim.lr=1e-2"],

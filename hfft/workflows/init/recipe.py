@@ -154,6 +154,7 @@ def _lines(found: Found, wanted: InitOptions, output: Path) -> Iterator[str]:
     sections["model"][0] = replace(sections["model"][0], why=f"{about(found.model)}{sizes}")
     for name, settings in sections.items():
         yield from section(name, settings)
+    yield "# Learning rate, epochs, batch size and more are chosen when the run begins: hfft plan says which, and why."
     yield "# What to try next, each into a folder of its own:"
     for number, (overrides, why) in enumerate(next_steps(found.facts, sections), start=2):
         yield from comment(why, "# ")

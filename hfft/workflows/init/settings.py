@@ -1,4 +1,7 @@
-"""The recipe's sections, as they follow from data and model: lengths, batches, epochs, rates; each with its reason."""
+"""The recipe's sections, as they follow from data and model, each setting with its reason.
+
+What `hfft.workflows.defaults` chooses when the run begins, such as rates and epochs, is left open.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hfft.workflows.defaults import batch_size_of, share_of
 from hfft.workflows.init.facts import Facts, Lengths
 from hfft.workflows.init.guess import Guess
 from hfft.workflows.init.languages import UNSPACED, factor
@@ -27,14 +31,9 @@ SKEWED = 3.0  # times as many rows of the commonest label as there would be if a
 
 LARGE = 300  # millions of parameters, from which on an adapter saves most of the memory
 
-DECAYED = 80  # millions, from which on layers learn at different rates
-
 SMALL_IMAGE = 64  # pixels, at most, of the longer side
 
 TOKENS_AT_ONCE = 8192
-
-EPOCHS = ((500, 15), (2_000, 10), (10_000, 5), (100_000, 3), (500_000, 2), (10**12, 1))
-"""Epochs by rows: the first whose number is above theirs. Few rows are seen often, so that there are enough steps."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,11 @@ class Setting:
 def sections_of(found: Found) -> dict[str, list[Setting]]:
     """Chooses the settings, by section in the order of a recipe."""
     task, facts, model = found.guess.task, found.facts, found.model
-    tune = list(_tune(task, model))
     return {
         "task": [*_columns(found.guess, facts, model), *_lengths(task, facts, model), *_images(facts, model)],
         "data": [*_data(found.source, found.splits), *_holdout(facts)],
         "model": [Setting("name", model.name), *([Setting("new_head", True)] if model.new_head else [])],
-        "tune": tune,
-        "optim": list(_optim(task, model, adapter=any(setting.name == "adapter" for setting in tune))),
+        "tune": list(_tune(task, model)),
         "train": list(_train(task, facts, model)),
         "eval": [Setting("while_training", 200, "answers take long to write; at the end all rows are scored")]
         if task in WRITING
@@ -154,54 +151,20 @@ def _data(source: Source, splits: dict[str, Split]) -> Iterator[Setting]:
 
 def _holdout(facts: Facts) -> Iterator[Setting]:
     if "eval" not in facts.rows:
-        rows = facts.train_rows
-        share = 0.2 if 0 < rows < 500 else 0.1 if rows < 50_000 else 0.05 if rows < 500_000 else 0.01
+        share = share_of(facts.train_rows)
         why = "no eval file was found: this share of train is cut off for it, the same rows each time"
         yield Setting("holdout", share, why)
 
 
 def _tune(task: str, model: Model) -> Iterator[Setting]:
-    images = task == "image-classification"
-    decay = "each block learns at this times the rate of the next"
-    if model.family == "nllb" or (model.size >= LARGE and model.family != "conv" and not images):
+    if model.family == "nllb" or (model.size >= LARGE and model.family != "conv" and task != "image-classification"):
         adapter = {"name": "lora", "rank": 16, "alpha": 32, "targets": "attention"}
         why = f"{model.size:,.0f} million parameters: only small matrices beside them learn (LoRA)"
         yield Setting("adapter", adapter, why)
-    elif images and model.family == "transformer" and model.size >= DECAYED:
-        yield Setting("layer_decay", 0.75, decay)
-    elif task not in WRITING and model.family == "encoder" and model.millions and model.millions >= DECAYED:
-        yield Setting("layer_decay", 0.9, decay)
-
-
-def _optim(task: str, model: Model, adapter: bool) -> Iterator[Setting]:
-    yield Setting("lr", *_rate(task, model, adapter))
-    if task == "image-classification":
-        yield Setting("schedule", "cosine")
-
-
-def _rate(task: str, model: Model, adapter: bool) -> tuple[float, str]:
-    if adapter:
-        return 2e-4, "usual for adapters"
-    if model.family == "conv":
-        return (1e-3 if model.size < 10 else 5e-4), "usual for convolutions"
-    if task == "image-classification":
-        return 2e-4, "usual with layer decay"
-    if model.family in ("t5", "mt5"):
-        return 3e-4, "usual for T5 and its kin"
-    if task in WRITING:
-        return (5e-4, "usual for models this small") if model.size < 20 else (3e-5, "usual for models of this kind")
-    if model.size < 40:
-        return (2e-4 if task == "token-classification" else 1e-4), "small models learn faster than the usual 2e-5"
-    return (5e-5, "usual for models of this size") if model.size < DECAYED else (2e-5, "usual for base-sized models")
 
 
 def _train(task: str, facts: Facts, model: Model) -> Iterator[Setting]:
-    rows = facts.train_rows
-    epochs = next(epochs for most, epochs in EPOCHS if rows < most) if rows else 3
-    epochs = epochs * 2 if task == "image-classification" and rows >= 10_000 else epochs
-    yield Setting("epochs", epochs, f"for {rows:,} rows" if rows else "how many rows there are is not known")
-    batch = 16 if rows < 2_000 else 32 if rows < 50_000 else 64
-    yield Setting("batch_size", batch, "rows an optimizer step, over all processes")
+    batch = batch_size_of(facts.train_rows)
     budget = TOKENS_AT_ONCE if model.size < LARGE else TOKENS_AT_ONCE // 4
     longest = max((_most(texts, model) for texts in facts.lengths.values()), default=0)
     length = math.ceil(longest * _windows(task, facts, model))
@@ -236,13 +199,10 @@ def _best(task: str, facts: Facts) -> tuple[str, str]:
 
 def next_steps(facts: Facts, sections: dict[str, list[Setting]]) -> Iterator[tuple[str, str]]:
     """What to try next: overrides, and why."""
-    rate = sections["optim"][0].value
-    yield f"optim.lr={number(3 * rate)}", "the learning rate decides most: try a third and three times of it"
     tuned = [setting.name for setting in sections["tune"]]
     if not tuned:
         yield "tune.freeze.blocks=50%", "the lower half of the model stays as it is: faster, often no worse"
-    if "layer_decay" in tuned:
-        yield "tune.layer_decay=1 tune.adapter.name=lora optim.lr=2e-4", "an adapter: less memory"
+        yield "tune.adapter.name=lora", "an adapter: less memory"
     if facts.problem == "single" and max(facts.labels.values()) > 5 * min(facts.labels.values()):
         yield "task.class_weights=balanced", "rare labels count as much as common ones"
     if 0 < facts.train_rows < 10_000:

@@ -157,7 +157,7 @@ def test_another_model_is_not_overwritten_unless_told(cli, server, run, trained,
     said = cli.ask("push", other, "me/other")
     assert said.code == 2
     assert said.err.startswith("Error: me/other holds a model of another recipe: ")
-    assert "train.keep_best is None, there 'accuracy'" in said.err
+    assert "train.keep_best is False, there 'accuracy'" in said.err
     assert len(server.titles("me/foreign")) == 1
     assert len(server.titles("me/other")) == 2
     elsewhere = tmp_path / "elsewhere"  # the same recipe, as others may have it, trained on other rows

@@ -56,7 +56,12 @@ def setting(recipe, key):
 def test_a_recipe_is_filled_in_and_named_after_its_file(load):
     recipe = load(BASE)
     assert (recipe.name, recipe.model.name, recipe.task.options) == ("sst2", "bert", {"text": "sentence"})
-    assert (recipe.optim.name, recipe.optim.lr, recipe.train.epochs, recipe.train.batch_size) == ("adamw", None, 3, 32)
+    assert (recipe.optim.name, recipe.optim.lr, recipe.train.epochs, recipe.train.batch_size) == (
+        "adamw",
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_recipe_does_not_change(load):
@@ -136,7 +141,9 @@ def test_a_value_of_an_override_that_is_no_yaml_is_refused(value):
         ("name: on", "name is True, but should be a text (quote it: YAML reads the bare word as true or false)."),
         ("eval: {metrics: [1]}", "line 4: eval.metrics.0 is 1, but should be a text."),
         ("train: {steps: 3, epochs: 2}", "line 4: train does not fit: 'epochs' and 'steps' both say how long"),
-        ("train: {epochs: null}", "give 'epochs' or 'steps'"),
+        ("train: {keep_best: 3}", "train.keep_best is 3, but should be "),
+        ("defaults: 2026-11", "line 4: defaults is '2026-11', but should be '2026-12'."),
+        ("defaults: {preset: fast}", "line 4: defaults.preset is 'fast', but should be 'quick' or 'best'."),
         ("train: {early_stop: 2}", "'early_stop' watches the metric of 'keep_best': name one"),
         ("train: {eval_every: 2.5}", "'eval_every' is 2.5: give whole steps, or a share of an epoch below 1"),
         ("train: {checkpoint_every: 1.5}", "'checkpoint_every' is 1.5: give whole steps"),

@@ -1,0 +1,220 @@
+"""What a recipe leaves open is chosen here, to suit its data and its model. Every number says where it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hfft.recipe import Recipe
+from hfft.recipe.defaults import VERSION
+from hfft.recipe.recipe import chose, is_open
+
+BASE_WIDTH, BASE_RATE = 768, 5e-5
+"""BERT-base's, of the four rates of Devlin et al. 2019, appendix A.3."""
+
+LEAST, MOST = 1e-5, 2e-4  # rates of whole transformers: of widths that were measured or published, 384 and above
+
+DECAY, WITH_DECAY = 0.8, 2.0
+"""Layer decay, and the top rate with it beside that without: ELECTRA (Clark et al. 2020, table 7), and our study."""
+
+ADAPTED = 10  # times the rate of the whole model: Schulman et al. 2025, "LoRA Without Regret"
+
+T5_KIN = ("t5", "mt5", "umt5", "longt5", "switch_transformers")
+
+HEAD, CONVOLUTIONS, T5, NEW = 3e-3, 1e-3, 3e-4, 5e-4  # rates
+
+BATCH_SIZE, SMALL_BATCH, FEW = 32, 16, 1_000  # below so many rows the small one
+
+MOST_EPOCHS = 100
+
+OFTEN = 10  # epochs, above which a run is scored and saved so often rather than after each
+
+SURE = 500  # rows of eval, of which an accuracy has an interval of about 4 points each way at most
+
+CUT_FROM = 100  # rows
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a preset changes: the least epochs and steps of a run, those for each label, and `train.soup`."""
+
+    epochs: int
+    steps: int
+    steps_a_label: int
+    soup: int | None = None
+
+
+PACES = {None: Pace(3, 100, 5), "quick": Pace(1, 60, 2), "best": Pace(6, 600, 10, soup=5)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the choices go by.
+
+    Attributes:
+        strategy: What learns: full, adapter, head, biases or norms.
+        images: Whether the inputs of the task are images.
+        writes: Whether its answers are texts that are written.
+        group_by_length: How the task groups its batches.
+        rows: Training examples.
+        labels: How many labels they have; 0 where there are none.
+        eval_rows: Examples of the eval split; 0 where there is none.
+        config: The model's configuration.
+    """
+
+    strategy: str
+    images: bool
+    writes: bool
+    group_by_length: bool | str
+    rows: int
+    labels: int
+    eval_rows: int
+    config: Any
+
+    @property
+    def width(self) -> int | None:
+        """The size of a transformer's hidden states; None where the model is none, or its configuration tells none."""
+        named = (getattr(self.config, name, None) for name in ("vision_config", "encoder", "text_config"))
+        part = next((part for part in named if hasattr(part, "model_type")), self.config)
+        width = getattr(part, "hidden_size", None)
+        return width if isinstance(width, int) and hasattr(part, "num_attention_heads") else None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value for a setting, and why it was chosen."""
+
+    value: Any
+    why: str
+
+
+def choose(recipe: Recipe, case: Case, held_out: Choice | None) -> Recipe:
+    """The recipe with a value for each setting that it leaves open; `defaults.chosen` says which, and why.
+
+    What a recipe gives stays as it is, and decides what goes with it.
+
+    Args:
+        recipe: The recipe.
+        case: What the choices go by. Of a stream, whose rows nobody knows, it has the first; `train.steps` is given.
+        held_out: The share that was held out, where the recipe leaves that open.
+    """
+    if held_out is not None:
+        recipe = chose(recipe, "data.holdout", held_out.value, held_out.why)
+    for key, chooser in CHOOSERS.items():
+        choice = chooser(recipe, case) if is_open(recipe, key) else None
+        if choice is not None:
+            recipe = chose(recipe, key, choice.value, choice.why)
+    return recipe.model_copy(update={"defaults": recipe.defaults.model_copy(update={"version": VERSION})})
+
+
+def chosen_for(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Each setting that was chosen, with its `value` and `why`."""
+    flat = recipe.flat()
+    return {key: {"value": flat[key], "why": why} for key, why in recipe.defaults.chosen.items()}
+
+
+def hold_out_share(recipe: Recipe, rows: int) -> Choice | None:
+    """A share of the training rows to score, where no rows are given for that and there are enough of them."""
+    data = recipe.data
+    has_test = data.test is not None or "test" in (data.local or {})
+    if data.holdout is not None or data.has_eval or has_test or data.streaming or rows < CUT_FROM:
+        return None
+    return Choice(share_of(rows), f"no rows are given to score; {rows:,} are there")
+
+
+def share_of(rows: int) -> float:
+    """The share of so many training rows that is held out to be scored."""
+    return 0.2 if rows < 500 else 0.1 if rows < 50_000 else 0.05 if rows < 500_000 else 0.01
+
+
+def batch_size_of(rows: int) -> int:
+    """The samples of a step for so many training rows."""
+    return SMALL_BATCH if rows < FEW else BATCH_SIZE
+
+
+def _layer_decay(recipe: Recipe, case: Case) -> Choice:
+    if recipe.optim.lr is not None:
+        return Choice(1.0, "optim.lr is given, which goes for all blocks")
+    if recipe.model.from_scratch or case.strategy == "head":
+        return Choice(1.0, "there are no pretrained blocks that learn")
+    if case.writes:
+        return Choice(1.0, "it was not measured for texts that are written")
+    if case.width is None:
+        return Choice(1.0, "this model is no transformer, as far as its configuration tells")
+    return Choice(DECAY, "lower blocks need less change (ELECTRA; measured)")
+
+
+def _rate(recipe: Recipe, case: Case) -> Choice:
+    if recipe.model.from_scratch:
+        return Choice(NEW, "all weights are new")
+    if case.strategy == "head":
+        return Choice(HEAD, "only the head learns (measured)")
+    if case.width is None:
+        rate, why = CONVOLUTIONS, "this model is no transformer, as far as its configuration tells (measured)"
+    elif case.config.model_type in T5_KIN:
+        rate, why = T5, "as Transformers advises for T5"
+    else:
+        rate = min(MOST, max(LEAST, BASE_RATE * (BASE_WIDTH / case.width) ** 2))
+        why = f"hidden states of {case.width}: {BASE_RATE:g} at {BASE_WIDTH}, by the square of the width"
+    decay = recipe.tune.layer_decay
+    if case.strategy != "full":
+        rate, why = ADAPTED * rate, f"{why}; {ADAPTED} times that, for not the weights themselves learn"
+    elif any(each != 1 for each in (decay.values() if isinstance(decay, dict) else [decay])):
+        rate, why = WITH_DECAY * rate, f"{why}; {WITH_DECAY:g} times that, for lower blocks learn slower"
+    return Choice(float(f"{rate:.2g}"), why)
+
+
+def _batch_size(recipe: Recipe, case: Case) -> Choice:
+    size = batch_size_of(case.rows)
+    less = ": smaller batches are more steps" if size < BATCH_SIZE else ""
+    return Choice(size, f"{case.rows:,} training rows{less}")
+
+
+def _epochs(recipe: Recipe, case: Case) -> Choice:
+    pace = PACES[recipe.defaults.preset]
+    least = max(pace.steps, pace.steps_a_label * case.labels)
+    steps = math.ceil(case.rows / (recipe.train.batch_size or 1))
+    epochs = min(max(pace.epochs, math.ceil(least / steps)), MOST_EPOCHS)
+    labels = f", for {case.labels} labels" if least > pace.steps else ""
+    return Choice(epochs, f"{epochs * steps:,} steps{labels}" if epochs > pace.epochs else f"{pace.epochs} are usual")
+
+
+def _each_tenth(recipe: Recipe, case: Case) -> Choice | None:
+    train = recipe.train
+    if "train.epochs" not in recipe.defaults.chosen or train.epochs is None or train.epochs <= OFTEN:
+        return None
+    steps = math.ceil(train.epochs * math.ceil(case.rows / (train.batch_size or 1)) / OFTEN)
+    return Choice(steps, f"{OFTEN} times in all, rather than after each of {train.epochs:g} short epochs")
+
+
+def _keep_best(recipe: Recipe, case: Case) -> Choice | None:
+    if not case.eval_rows or recipe.data.streaming:
+        return None
+    if case.eval_rows < SURE:
+        return Choice(False, f"eval has {case.eval_rows:,} rows: by so few the best evaluation is hardly told")
+    return Choice(True, f"eval has {case.eval_rows:,} rows")
+
+
+def _soup(recipe: Recipe, case: Case) -> Choice | None:
+    soup = PACES[recipe.defaults.preset].soup
+    return Choice(soup, "defaults.preset is best") if soup and recipe.train.keep_best else None
+
+
+def _grouping(recipe: Recipe, case: Case) -> Choice | None:
+    return None if case.images else Choice(case.group_by_length, "as the task has it")
+
+
+CHOOSERS: dict[str, Callable[[Recipe, Case], Choice | None]] = {
+    "tune.layer_decay": _layer_decay,
+    "optim.lr": _rate,
+    "train.batch_size": _batch_size,
+    "train.epochs": _epochs,
+    "train.eval_every": _each_tenth,
+    "train.checkpoint_every": _each_tenth,
+    "train.keep_best": _keep_best,
+    "train.soup": _soup,
+    "train.group_by_length": _grouping,
+}
+"""Each setting that is chosen, in the order in which it is: what goes with another comes behind it."""
