@@ -9,6 +9,8 @@ from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
 
+LETTER = 6.6  # units of a drawing that a letter takes, at most on average
+
 
 @dataclass(frozen=True)
 class Words:
@@ -64,6 +66,36 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """Maps the numbers of names, from 0, to places at even distances from `start` to `end`.
+
+    Names that have no room beside each other are shown by their numbers, from 1.
+    """
+
+    names: Sequence[str]
+    start: float
+    end: float
+
+    def __call__(self, number: float) -> float:
+        """The place of a name."""
+        return round(self.start + (number + 0.5) * (self.end - self.start) / max(len(self.names), 1), 1)
+
+    @property
+    def key(self) -> list[str]:
+        """What each number stands for; empty where the names themselves have room."""
+        room = abs(self.end - self.start) / max(len(self.names), 1)
+        crowded = max(map(len, self.names), default=0) * LETTER > room
+        return [f"{number}: {name}" for number, name in enumerate(self.names, 1)] if crowded else []
+
+    def marks(self, count: int) -> list[tuple[float, str]]:
+        """The places of the names, and what stands there: all names, or numbers, at most three times `count`."""
+        numbered = bool(self.key)
+        stride = math.ceil(len(self.names) / (3 * count)) if numbered else 1
+        shown = list(enumerate(self.names))[::stride]
+        return [(self(number), str(number + 1) if numbered else name) for number, name in shown]
+
+
+@dataclass(frozen=True)
 class Box:
     """Where the plot stands within the drawing, in units from its left and upper edge."""
 
@@ -79,7 +111,7 @@ class Plot:
 
     words: Words
     box: Box
-    x: Scale
+    x: Scale | Choices
     y: Scale
 
 
