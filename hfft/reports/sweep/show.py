@@ -11,7 +11,7 @@ from hfft.errors import shortened
 from hfft.reports.html.markup import filled
 from hfft.reports.html.numbers import NOTHING, axis_of, duration_text, entry_strip, range_text, score_text
 from hfft.reports.html.parts import Cell, Figure, Section, Table
-from hfft.reports.html.scores import headline
+from hfft.reports.html.scores import OF_SEEDS, headline
 from hfft.reports.sweep.figures import best_figures, importance_figure, parallel_figure, setting_figures
 from hfft.reports.sweep.trials import Sweep, Trial, entry_text, overrides, setting_text, settings_text
 
@@ -89,15 +89,24 @@ def _summary(sweep: Sweep) -> str:
 
 
 def _cards(sweep: Sweep) -> list[dict[str, Any]]:
-    """The scores of the best settings in large figures: test first, for nothing was chosen by it."""
-    if sweep.best is None:
+    """The scores of the best settings in large figures: test first, for nothing was chosen by it; eval last."""
+    best, metric, many = sweep.best, sweep.metric, len(sweep.ranked)
+    if best is None:
         return []
-    many, test, finalists = len(sweep.ranked), _entry(sweep, "test"), sweep.told.get("finalists")
-    on_eval = {**(_entry(sweep, "eval") or sweep.best.entry), "selected": many > 1}
-    first = {"split": "eval", **on_eval} if test is None else {"split": "test", **test}
-    facts = {"headline": {"metric": sweep.metric, **first}, "scores": {"eval": {sweep.metric: on_eval}}}
-    seeds = f"the best on average of {len(finalists)} finalists, of {many} trials" if finalists else ""
-    return headline({**facts, "best_by": f"eval {sweep.metric}", "weights": seeds or f"the best of {many} trials"})
+    tests = [split for split in sweep.chosen if split.partition("-")[0] == "test" and _entry(sweep, split)]
+    entries = {split: _entry(sweep, split) for split in tests}
+    entries["eval"] = {**(_entry(sweep, "eval") or best.entry), "selected": many > 1}
+    first, entry = next(iter(entries.items()))
+    facts = {
+        "headline": {"split": first, "metric": metric, **(entry or {})},
+        "scores": {split: {metric: found} for split, found in entries.items()},
+        "best_by": f"eval {metric}",
+        "weights": f"the best of {many} trials",
+    }
+    finalist, cards = sweep.finalist(best.number), headline(facts)
+    if finalist:
+        cards[-1]["under"] = f"mean of {len(finalist['seeds'])} seeds · {cards[-1]['under']} {OF_SEEDS}"
+    return cards
 
 
 def _figures(id_: str, title: str, figures: list[Figure]) -> Section | None:

@@ -47,6 +47,7 @@ def whole() -> Told:
         trial(5, None, "running", retry_of=4, steps=None, seconds=None),
     ]
     test = {"accuracy": {"value": 0.8, "low": 0.78, "high": 0.82}}
+    eval_ = {"accuracy": {"value": 0.815, "low": 0.8, "high": 0.83}}
     seeds = {"seeds": [0, 1], "spread": 0.01}
     return sweep(
         *trials,
@@ -71,7 +72,7 @@ def whole() -> Told:
                 **seeds,
             },
         ],
-        chosen={"number": 0, "settings": {}, "eval": {}, "test": test, "folder": "final/0", "recipe": "best.yaml"},
+        chosen={"number": 0, "settings": {}, "eval": eval_, "test": test, "folder": "final/0", "recipe": "best.yaml"},
         warnings=["The best optim.lr lies at the end of its range."],
     )
 
@@ -101,6 +102,19 @@ def test_the_findings_stand_first() -> None:
         "Trial 3 has 0.8300 on eval, but was not chosen." in words
     )
     assert "6 trials (3 complete, 1 pruned, 1 failed, 1 running); 1 min 39 s of training" in words
+
+
+def test_scores_stand_in_large_figures_test_first() -> None:
+    told = whole()
+    told["chosen"]["test-hard"] = {"accuracy": {"value": 0.6, "low": 0.5, "high": 0.7}}
+    cards = page(told).partition('<div class="headline">')[2].partition("</header>")[0]
+    assert re.findall(r'class="value">([^<]+)<', cards) == ["0.800", "0.600", "0.815"]
+    assert re.findall(r'class="range quiet">([^<]+)<', cards) == [
+        "95%: 0.780 to 0.820",
+        "95%: 0.500 to 0.700",
+        "mean of 2 seeds · 95%: 0.800 to 0.830 over seeds, not over examples",
+    ]
+    assert cards.count(">selected<") == 1
 
 
 def test_sections_stand_in_their_order() -> None:
