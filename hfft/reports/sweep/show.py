@@ -95,15 +95,12 @@ def _cards(sweep: Sweep) -> list[dict[str, Any]]:
         return []
     tests = [split for split in sweep.chosen if split.partition("-")[0] == "test" and _entry(sweep, split)]
     entries = {split: _entry(sweep, split) for split in tests}
-    entries["eval"] = {**(_entry(sweep, "eval") or best.entry), "selected": many > 1}
+    entries["eval"] = _entry(sweep, "eval") or best.entry
     first, entry = next(iter(entries.items()))
-    facts = {
-        "headline": {"split": first, "metric": metric, **(entry or {})},
-        "scores": {split: {metric: found} for split, found in entries.items()},
-        "best_by": f"eval {metric}",
-        "weights": f"the best of {many} trials",
-    }
-    finalist, cards = sweep.finalist(best.number), headline(facts)
+    scores = {split: {metric: found} for split, found in entries.items()}
+    cards = headline({"headline": {"split": first, "metric": metric, **(entry or {})}, "scores": scores})
+    cards[-1]["why_selected"] = f"of {many} trials by this very score, which flatters it" if many > 1 else ""
+    finalist = sweep.finalist(best.number)
     if finalist:
         cards[-1]["under"] = f"mean of {len(finalist['seeds'])} seeds · {cards[-1]['under']} {OF_SEEDS}"
     return cards

@@ -262,7 +262,7 @@ def test_a_sweep_without_a_complete_trial_says_so(trials: list[Told]) -> None:
 def test_the_best_of_several_is_said_to_run_high() -> None:
     words = text(page(sweep(trial(0, 0.5), trial(1, 0.6), trial(2, 0.4))))
     assert "accuracy 0.6000 (0.5900 to 0.6100) on eval, the best of 3 trials, which flatters it." in words
-    assert "selected: the weights kept (the best of 3 trials) are those with the best accuracy on eval" in words
+    assert "selected: of 3 trials by this very score, which flatters it." in words
 
 
 def test_trials_of_the_same_choice_stand_beside_each_other() -> None:
