@@ -35,7 +35,6 @@ from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
 from hfft.reports.compare import compare
 from hfft.reports.compare.result import Against, Side
 from hfft.reports.compare.show import counts_said
-from hfft.workflows.resolve import DEFAULT_LR
 
 FILES = ("train.csv", "validation.csv", "test.csv")
 RECIPE = "minilm_clinc150.yaml"
@@ -49,13 +48,11 @@ class Method:
     """A way of tuning.
 
     Attributes:
-        kind: By which hfft chooses its default learning rate: "full", "adapter" or "head".
         rates: Learning rates to choose from, rising.
         overrides: What it changes in the recipe, from the number of epochs.
         note: What a reader must know who compares it with the others.
     """
 
-    kind: str
     rates: tuple[float, ...]
     overrides: Callable[[float], tuple[str, ...]] = lambda _: ()
     note: str = ""
@@ -68,28 +65,25 @@ def soup(epochs: float) -> tuple[str, ...]:
 
 
 METHODS = {
-    "full": Method("full", FULL),
-    "head only": Method("head", (1e-3, 3e-3, 1e-2), lambda _: ("tune.freeze.blocks=all",)),
-    "freeze 3": Method("full", FULL, lambda _: ("tune.freeze.blocks=3",)),
-    "layer decay 0.9": Method("full", (3e-4, 7e-4, 1.5e-3), lambda _: ("tune.layer_decay=0.9",)),
-    "layer decay 0.8": Method("full", (4e-4, 1e-3, 2e-3), lambda _: ("tune.layer_decay=0.8",)),
-    "LoRA": Method("adapter", ADAPTED, lambda _: (LORA,)),
-    "LoRA + decay 0.9": Method("adapter", ADAPTED, lambda _: (LORA, "tune.layer_decay=0.9")),
+    "full": Method(FULL),
+    "head only": Method((1e-3, 3e-3, 1e-2), lambda _: ("tune.freeze.blocks=all",)),
+    "freeze 3": Method(FULL, lambda _: ("tune.freeze.blocks=3",)),
+    "layer decay 0.9": Method((3e-4, 7e-4, 1.5e-3), lambda _: ("tune.layer_decay=0.9",)),
+    "layer decay 0.8": Method((4e-4, 1e-3, 2e-3), lambda _: ("tune.layer_decay=0.8",)),
+    "LoRA": Method(ADAPTED, lambda _: (LORA,)),
+    "LoRA + decay 0.9": Method(ADAPTED, lambda _: (LORA, "tune.layer_decay=0.9")),
     "gradual unfreezing": Method(  # seven times something joins the head: all learns from half of the run on
-        "full",
         FULL,
         lambda epochs: (f"tune.unfreeze={{epochs: {epochs / 14:.4g}}}", "optim.schedule=slanted_triangular"),
         "its schedule is the slanted triangle that goes with it (Howard and Ruder 2018), that of the others the "
         "recipe's: what it gains or loses may be the schedule's. The pace of unfreezing was not searched.",
     ),
     "LP-FT": Method(
-        "full",
         FULL,
         lambda epochs: (f"tune.probe={{epochs: {0.3 * epochs:.4g}, lr: 3e-3}}",),
         "the learning rate of its probe, 3e-3, and the probe's share of the epochs, 30 %, were not searched.",
     ),
     "soup": Method(
-        "full",
         FULL,
         soup,
         "the validation rows choose its weights out of 10 evaluations, and so flatter its validation accuracy, by "
@@ -272,8 +266,8 @@ class Study:
             cells = [f"{rate:g}: {100 * value:.1f}" for rate, value in tried.items()]
             bold = [f"**{cell}**{star}" if rate == best else cell for rate, cell in zip(tried, cells, strict=True)]
             kept = validation(self.job("few", name, 0))
-            rows.append([name, " &nbsp; ".join(bold), f"{100 * kept:.1f}", f"{DEFAULT_LR[method.kind]:g}"])
-        columns = ("method", "rate: validation accuracy, %", "the chosen one, mean of the seeds", "hfft's default rate")
+            rows.append([name, " &nbsp; ".join(bold), f"{100 * kept:.1f}"])
+        columns = ("method", "rate: validation accuracy, %", "the chosen one, mean of the seeds")
         return markdown(columns, rows) + "\n\n\\*: an end of what was tried; a rate beyond it may be better."
 
 

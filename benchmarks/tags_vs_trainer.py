@@ -79,7 +79,7 @@ def in_pieces(recipe: Recipe, tokenizer: Any, rows: Any, names: list[str]) -> Da
     """Token ids, with the number of a word's tag at its first piece and IGNORED elsewhere, as run_ner.py has them."""
     options = recipe.task.options
     words, tags = ([row[options[column]] for row in rows] for column in ("tokens", "tags"))
-    encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=options["max_length"])
+    encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=options.get("max_length"))
     labels = []
     for index, told in enumerate(tags):
         places = encoded.word_ids(index)

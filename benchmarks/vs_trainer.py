@@ -47,14 +47,21 @@ PAIRS = (("hfft bf16", "Trainer defaults"), ("hfft bf16", "Trainer best"), ("hff
 def tokenized(recipe: Recipe, tokenizer: Any) -> Dataset:
     """The rows `data.train` names, as token ids and labels: read and tokenized at once, in memory."""
     options, rows = recipe.task.options, shared.rows_of(recipe)["train"]
-    encoded = tokenizer(rows[options["text"]][:], truncation=True, max_length=options["max_length"])
-    return Dataset.from_dict({**encoded, "labels": [int(label) for label in rows[options["label"]]]})
+    encoded = tokenizer(rows[options["text"]][:], truncation=True, max_length=options.get("max_length"))
+    names = labels_of(recipe)
+    return Dataset.from_dict({**encoded, "labels": [names.index(str(label)) for label in rows[options["label"]]]})
+
+
+def labels_of(recipe: Recipe) -> list[str]:
+    """The labels as they stand in the file, in order."""
+    return sorted({str(label) for label in shared.rows_of(recipe)["train"][recipe.task.options["label"]]})
 
 
 def text_trainer(recipe: Recipe, arguments: TrainingArguments) -> Trainer:
     tokenizer = shared.backbone_of(recipe).tokenizer()
     rows = tokenized(recipe, tokenizer)
-    model = shared.with_head(AutoModelForSequenceClassification, recipe, recipe.task.options["labels"])
+    names = recipe.task.options.get("labels") or labels_of(recipe)
+    model = shared.with_head(AutoModelForSequenceClassification, recipe, names)
     return Trainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
 
 
