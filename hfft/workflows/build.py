@@ -50,6 +50,7 @@ from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
 from hfft.workflows.defaults import Case, choose
+from hfft.workflows.environment import precision_warnings
 from hfft.workflows.no_effect import new_head, ungrouped, without_effect
 from hfft.workflows.resolve import ResolvedRecipe, strategy_of
 from hfft.workflows.splits import Data, read_splits
@@ -142,6 +143,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         rates=pretrained.rates,
         warnings=[
             *resolved.warnings,
+            *precision_warnings(accelerator),
             *warnings,
             *without_effect(recipe, evaluators, pretrained, length),
             *worker_warnings(recipe.data.workers),

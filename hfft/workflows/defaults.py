@@ -143,7 +143,7 @@ def _layer_decay(recipe: Recipe, case: Case) -> Choice:
         return Choice(1.0, "it was not measured for texts that are written")
     if case.width is None:
         return Choice(1.0, "this model is no transformer, as far as its configuration tells")
-    return Choice(DECAY, "lower blocks need less change (ELECTRA; measured)")
+    return Choice(DECAY, "lower blocks need less change (as ELECTRA; measured)")
 
 
 def _rate(recipe: Recipe, case: Case) -> Choice:
@@ -157,12 +157,12 @@ def _rate(recipe: Recipe, case: Case) -> Choice:
         rate, why = T5, "as Transformers advises for T5"
     else:
         rate = min(MOST, max(LEAST, BASE_RATE * (BASE_WIDTH / case.width) ** 2))
-        why = f"hidden states of {case.width}: {BASE_RATE:g} at {BASE_WIDTH}, by the square of the width"
+        why = f"{case.width} hidden units ({BASE_RATE:g} at {BASE_WIDTH}, by the inverse square, at most {MOST:g})"
     decay = recipe.tune.layer_decay
     if case.strategy != "full":
-        rate, why = ADAPTED * rate, f"{why}; {ADAPTED} times that, for not the weights themselves learn"
+        rate, why = ADAPTED * rate, f"{why}; ten times that, as what learns is not the weights themselves"
     elif any(each != 1 for each in (decay.values() if isinstance(decay, dict) else [decay])):
-        rate, why = WITH_DECAY * rate, f"{why}; {WITH_DECAY:g} times that, for lower blocks learn slower"
+        rate, why = WITH_DECAY * rate, f"{why}; twice that with layer decay"
     return Choice(float(f"{rate:.2g}"), why)
 
 
