@@ -38,15 +38,24 @@ CUT_FROM = 100  # rows
 
 @dataclass(frozen=True)
 class Pace:
-    """What a preset changes: the least epochs and steps of a run, those for each label, and `train.soup`."""
+    """What a preset changes.
+
+    Attributes:
+        epochs: Of a run, at least.
+        steps: Of a run, at least.
+        image_steps: The same of images.
+        steps_a_label: Of a run, at least, for each label.
+        soup: `train.soup`.
+    """
 
     epochs: int
     steps: int
+    image_steps: int
     steps_a_label: int
     soup: int | None = None
 
 
-PACES = {None: Pace(3, 100, 5), "quick": Pace(1, 60, 2), "best": Pace(6, 600, 10, soup=5)}
+PACES = {None: Pace(3, 100, 300, 5), "quick": Pace(1, 60, 100, 2), "best": Pace(5, 200, 900, 10, soup=5)}
 
 
 @dataclass(frozen=True)
@@ -174,11 +183,14 @@ def _batch_size(recipe: Recipe, case: Case) -> Choice:
 
 def _epochs(recipe: Recipe, case: Case) -> Choice:
     pace = PACES[recipe.defaults.preset]
-    least = max(pace.steps, pace.steps_a_label * case.labels)
+    of_run = pace.image_steps if case.images else pace.steps
+    least = max(of_run, pace.steps_a_label * case.labels)
     steps = math.ceil(case.rows / (recipe.train.batch_size or 1))
     epochs = min(max(pace.epochs, math.ceil(least / steps)), MOST_EPOCHS)
-    labels = f", for {case.labels} labels" if least > pace.steps else ""
-    return Choice(epochs, f"{epochs * steps:,} steps{labels}" if epochs > pace.epochs else f"{pace.epochs} are usual")
+    why = f"{epochs * steps:,} steps"
+    if epochs > pace.epochs:
+        why += f": at least {of_run} in all" if least == of_run else f": at least {pace.steps_a_label} a label"
+    return Choice(epochs, why)
 
 
 def _each_tenth(recipe: Recipe, case: Case) -> Choice | None:

@@ -74,7 +74,7 @@ class Plan:
     def _repr_html_(self) -> str:
         """What a notebook shows of it."""
         columns, rows = parameter_lines([_row(row) for row in self.parameters])
-        chosen = [(key, f"{told['value']}: {told['why']}") for key, told in self.chosen.items()]
+        chosen = [(key, f"{shown(told['value'])}: {told['why']}") for key, told in self.chosen.items()]
         sections = [
             Section("length", "", "facts", [("Length", self._length()), *chosen, *self._room()]),
             parameters_section({"parameters": {"columns": columns, "rows": rows}}),
@@ -210,7 +210,12 @@ def show_chosen(chosen: Mapping[str, Mapping[str, Any]], console: Console) -> No
     if chosen:
         console.say("Chosen, for the recipe leaves it open:")
     for key, told in chosen.items():
-        console.say(f"  {key}={told['value']}: {told['why']}")
+        console.say(f"  {key}={shown(told['value'])}: {told['why']}")
+
+
+def shown(value: Any) -> str:
+    """The value of a setting that was chosen, as a recipe may have it."""
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
 
 
 def show_parameters(rows: Sequence[ParameterRow], console: Console) -> None:

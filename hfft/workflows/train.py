@@ -26,7 +26,7 @@ from hfft.workflows.build import Callbacks, Setup, attach_callbacks, build
 from hfft.workflows.defaults import chosen_for
 from hfft.workflows.environment import describe, keep_freed_memory, versions
 from hfft.workflows.finish import closing_line, finish
-from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings
+from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings, shown
 from hfft.workflows.publish_best import PublishBest
 from hfft.workflows.resolve import ResolvedRecipe
 from hfft.workflows.resume import Start, check_beginning, check_length, extension, find_start, jumps
@@ -152,7 +152,7 @@ def _introduce(setup: Setup, console: Console) -> None:
         f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
         f"({setup.strategy})"
     )
-    chosen = ", ".join(f"{key}={told['value']}" for key, told in chosen_for(recipe).items())
+    chosen = ", ".join(f"{key}={shown(told['value'])}" for key, told in chosen_for(recipe).items())
     if chosen:
         console.say(f"Chosen where the recipe leaves it open (hfft plan says why): {chosen}")
     for line in setup.rates:

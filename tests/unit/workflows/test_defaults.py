@@ -73,6 +73,11 @@ def test_few_rows_are_seen_often(rows, labels, batch, epochs, every):
     assert found.get("train.eval_every") == found.get("train.checkpoint_every") == every
 
 
+def test_images_are_seen_oftener():
+    assert chosen(rows=500, labels=10)["train.epochs"] == 4  # 32 steps an epoch, 100 at least
+    assert chosen(rows=500, labels=10, images=True)["train.epochs"] == 10  # 300 at least
+
+
 def test_the_best_evaluation_is_kept_where_eval_has_rows_enough_to_tell_it():
     assert "train.keep_best" not in chosen()
     assert chosen(eval_rows=499)["train.keep_best"] is False
@@ -82,7 +87,7 @@ def test_the_best_evaluation_is_kept_where_eval_has_rows_enough_to_tell_it():
 
 def test_presets_change_the_length():
     quick, best = (chosen(f"defaults.preset={name}", eval_rows=500) for name in ("quick", "best"))
-    assert (quick["train.epochs"], best["train.epochs"]) == (1, 6)
+    assert (quick["train.epochs"], best["train.epochs"]) == (1, 5)
     assert (quick.get("train.soup"), best["train.soup"]) == (None, 5)
 
 
