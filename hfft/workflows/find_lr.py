@@ -34,7 +34,7 @@ BACK = 10  # how many times below the rate of the lowest loss the suggestion lie
 
 RULE = "a tenth of the rate at which the smoothed loss was lowest"
 
-ROWS, COLUMNS = 12, 72  # of the picture in a terminal
+ROWS, NARROW, WIDE, BESIDE = 12, 40, 86, 14  # of the picture in a terminal, and what stands beside it
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class RangeTest:
     def show(self, console: Console) -> None:
         """Prints the curve, and what comes of it."""
         console.say(f"{self.name}: {len(self.rates)} steps, {self.strategy}; the recipe has optim.lr={self.lr:.2g}")
-        for line in drawn(self.rates, self.losses, self.smoothed, self.suggestion):
+        columns = min(WIDE, max(NARROW, console.rich.width - BESIDE))
+        for line in drawn(self.rates, self.losses, self.smoothed, self.suggestion, columns):
             console.say(line)
         console.say(self.said)
 
@@ -158,17 +159,21 @@ def suggested(rates: Sequence[float], smoothed: Sequence[float]) -> float | None
 
 
 def drawn(
-    rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggestion: float | None
+    rates: Sequence[float],
+    losses: Sequence[float],
+    smoothed: Sequence[float],
+    suggestion: float | None,
+    columns: int,
 ) -> list[str]:
-    """The curve in letters: a dot for each loss, a ring for their mean, a line at the suggestion."""
+    """The curve in letters, so many wide: a dot for each loss, a ring for their mean, a line at the suggestion."""
     shown = [_cut(losses), _cut(smoothed)]
     known = [value for values in shown for value in values if value is not None]
     low, high = min(known), max(known)
     left, right = math.log10(LOWEST), math.log10(HIGHEST)
-    cells = [[" "] * COLUMNS for _ in range(ROWS)]
+    cells = [[" "] * columns for _ in range(ROWS)]
 
     def place(rate: float) -> int:
-        return round((math.log10(rate) - left) / (right - left) * (COLUMNS - 1))
+        return round((math.log10(rate) - left) / (right - left) * (columns - 1))
 
     if suggestion is not None:
         for row in cells:
@@ -180,10 +185,10 @@ def drawn(
                 cells[round(height * (ROWS - 1))][place(rate)] = letter
     names = [f"{high:.3g}", *[""] * (ROWS - 2), f"{low:.3g}"]
     lines = [f"{name:>8} {''.join(row).rstrip()}".rstrip() for name, row in zip(names, cells, strict=True)]
-    ticks = [" "] * (COLUMNS + 4)
+    ticks = [" "] * (columns + 4)
     for power in range(round(left), round(right) + 1):
         text = f"1e{power}"
-        at = min(place(10.0**power), COLUMNS)
+        at = min(place(10.0**power), columns)
         ticks[at : at + len(text)] = text
     return [*lines, f"{'':>8} {''.join(ticks).rstrip()}"]
 

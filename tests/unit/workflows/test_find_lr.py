@@ -66,11 +66,12 @@ def test_too_few_steps_are_refused(tiny):
 
 def test_the_picture_shows_what_was_measured():
     rates = [1e-6, 1e-4, 1e-2]
-    lines = drawn(rates, [2.0, 1.0, 9.0], [2.0, 1.5, 1.6], 1e-3)
+    lines = drawn(rates, [2.0, 1.0, 9.0], [2.0, 1.5, 1.6], 1e-3, 60)
     assert lines[0].startswith("       2 o")
     assert lines[-2].strip().startswith("1 ")
     assert "1e-3" in lines[-1]
     assert all("|" in line for line in lines[:-1])
+    assert max(map(len, lines)) <= 60 + 14
 
 
 def test_rows_of_memory_are_looked_at_too(tiny):
