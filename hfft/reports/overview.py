@@ -72,9 +72,9 @@ def facts_of(
 ) -> list[list[str]]:
     """Names and values of what people ask about a run, in order."""
     train, optim, total = recipe.train, recipe.optim, weight_count(parameters)
-    length = (
-        f"{train.epochs:g} epoch{'' if train.epochs == 1 else 's'}" if train.steps is None else f"{train.steps:,} steps"
-    )
+    length = "" if train.steps is None else f"{train.steps:,} steps"
+    if train.epochs is not None:
+        length = f"{train.epochs:g} epoch{'' if train.epochs == 1 else 's'}"
     learning = weight_count([row for row in parameters if row["trainable"]])
     facts = [
         ("Task", recipe.task.name),
@@ -83,7 +83,7 @@ def facts_of(
         ("Data", data_name(recipe)),
         *((f"Rows of {split}", _rows(told)) for split, told in data.get("splits", {}).items()),
         ("Length", f"{length}, {results['steps']:,} steps made" if "steps" in results else length),
-        ("Samples a step", f"{train.batch_size:,}"),
+        ("Samples a step", f"{train.batch_size:,}" if train.batch_size is not None else ""),
         ("Optimizer", f"{optim.name}, {optim.schedule} schedule, warm-up {optim.warmup:g}"),
         ("Peak learning rate", f"{optim.lr:g}" if optim.lr is not None else ""),
         ("Weight decay", f"{optim.weight_decay:g}"),
