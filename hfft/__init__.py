@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 warnings.filterwarnings("ignore", "IProgress not found")  # tqdm's, in notebooks: the bars of hfft need no ipywidgets
 
 if TYPE_CHECKING:
-    from hfft.api import Result, evaluate, find_lr, load, plan, predict, report, train
+    from hfft.api import Result, evaluate, find_lr, load, plan, predict, report, sweep, train
     from hfft.errors import DataError, HfftError, ModelError, RecipeError, SetupError, Stopped, TrainingError
     from hfft.hub import pull, push
     from hfft.recipe import Recipe
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hfft.workflows.model import Model
     from hfft.workflows.plan import Plan
     from hfft.workflows.predict import Evaluation
+    from hfft.workflows.sweep.result import Sweep
 
 __version__ = "0.1.0.dev0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "Result",
     "SetupError",
     "Stopped",
+    "Sweep",
     "TrainingError",
     "blocks",
     "compare",
@@ -51,6 +53,7 @@ __all__ = [
     "pull",
     "push",
     "report",
+    "sweep",
     "train",
 ]
 
@@ -69,6 +72,7 @@ _HOMES = {
     "Result": "hfft.api",
     "SetupError": "hfft.errors",
     "Stopped": "hfft.errors",
+    "Sweep": "hfft.workflows.sweep.result",
     "TrainingError": "hfft.errors",
     "blocks": "hfft.tuning.blocks",
     "compare": "hfft.reports.compare",
@@ -80,6 +84,7 @@ _HOMES = {
     "pull": "hfft.hub",
     "push": "hfft.hub",
     "report": "hfft.api",
+    "sweep": "hfft.api",
     "train": "hfft.api",
 }
 

@@ -1,4 +1,4 @@
-"""What Python users call: `train`, `plan`, `load`, `predict`, `evaluate`."""
+"""What Python users call: `train`, `plan`, `sweep`, `load`, `predict`, `evaluate`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in, next_free, scored_splits
 from hfft.recipe import Recipe
 from hfft.recipe.files import require_data
+from hfft.recipe.space import Space, with_space
+from hfft.registry import require
 from hfft.reports.facts import write_report
 from hfft.reports.notebook import run_html, run_text
 from hfft.training.processes import on_main
@@ -36,6 +38,7 @@ from hfft.workflows.resume import resume_warnings, what_is_whole
 from hfft.workflows.samples import require_pictures, write_samples
 from hfft.workflows.seeds import train_seeds
 from hfft.workflows.sizes import lack_of_room
+from hfft.workflows.sweep.result import Sweep
 from hfft.workflows.train import train_in
 
 
@@ -203,8 +206,58 @@ def find_lr(
     return find_rate(build(_resolved(recipe, data, trust), make_accelerator(accelerator)), steps)
 
 
+def sweep(
+    recipe: Settings,
+    space: Space | None = None,
+    output: str | os.PathLike[str] | None = None,
+    trust: bool = False,
+    accelerator: Accelerator | None = None,
+    quiet: bool = False,
+    data: Any = None,
+    sets: Sequence[str] = (),
+    **settings: Any,
+) -> Sweep:
+    """Looks for better settings: trains the recipe with many, and chooses by the eval split.
+
+    The test split is scored once, at the end, for the chosen one alone. The same call goes on where it was stopped;
+    several at once, with one folder or one storage, share the work. All processes of one call it.
+
+    Args:
+        recipe: As for `train`. It may have a `sweep` section.
+        space: The values to try by setting, such as `{"optim.lr": "log:1e-5..1e-3", "tune.layer_decay": [0.7, 0.8]}`,
+            or the name of a YAML file of such; more than the recipe's section has, or in its place.
+        output: The folder of the sweep; by default `runs/NAME-sweep`.
+        trust: As for `train`.
+        accelerator: As for `train`.
+        quiet: Print nothing.
+        data: As for `train`.
+        sets: More of the space, as `"optim.lr=log:1e-5..1e-3"`.
+        settings: Of the `sweep` section: `trials=20`, `method="random"`, `time_limit="2h"`, `pruner="hyperband"`, ...
+
+    Raises:
+        HfftError: As `train`; or the space is none.
+        Stopped: A signal came; the trial at work goes on with the next call.
+    """
+    require("optuna", "sweep", "hfft sweep")
+    from hfft.workflows.sweep.search import Sweeping  # which brings Optuna
+
+    quiet_libraries()
+    whole = with_space(_as_recipe(recipe, data), space, sets, settings)
+    accelerator = make_accelerator(accelerator)
+    main = accelerator.is_main_process
+    place = Path(output or Path("runs", f"{whole.name}-sweep"))
+    with progress_shown(False):
+        made = _given(whole, data, trust)
+        return Sweeping(place, whole, made, accelerator, Console(quiet=quiet or not main)).run()
+
+
 def _resolved(given: Settings, data: Any, trust: bool) -> ResolvedRecipe:
-    """The recipe, checked, with the tables that it is given."""
+    """The recipe of a run, checked, with the tables that it is given."""
+    return _given(_as_recipe(given, data).model_copy(update={"sweep": None}), data, trust)
+
+
+def _as_recipe(given: Settings, data: Any) -> Recipe:
+    """The recipe; where data are given it says so."""
     tables = _by_split(data)
     noted = [] if data is None else [f"data.memory={json.dumps({str(split): {} for split in tables})}"]
     if isinstance(given, Recipe) and noted:
@@ -214,6 +267,12 @@ def _resolved(given: Settings, data: Any, trust: bool) -> ResolvedRecipe:
     else:
         recipe = Recipe.from_dict(dict(given), *noted) if isinstance(given, Mapping) else Recipe.load(given, *noted)
     require_data(recipe, tables)
+    return recipe
+
+
+def _given(recipe: Recipe, data: Any, trust: bool) -> ResolvedRecipe:
+    """A recipe, resolved, with the tables that it is given."""
+    tables = _by_split(data)
     return with_tables(resolve(recipe, trust), tables) if tables else resolve(recipe, trust)
 
 

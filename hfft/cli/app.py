@@ -17,6 +17,10 @@ EXAMPLES = {
     "init": ("hfft init --data tickets.csv", "hfft init --data pairs.jsonl --source en --target de"),
     "plan": ("hfft plan tickets.yaml", "hfft plan tickets.yaml tune.adapter=lora --json"),
     "find-lr": ("hfft find-lr tickets.yaml", "hfft find-lr tickets.yaml tune.adapter=lora --html rates.html"),
+    "sweep": (
+        "hfft sweep tickets.yaml --set optim.lr=log:1e-5..1e-3 --trials 20",
+        "hfft sweep tickets.yaml train.epochs=2 --space space.yaml --time 2h",
+    ),
     "train": ("hfft train tickets.yaml", "hfft train tickets.yaml train.epochs=3 optim.lr=3e-5 --output auto"),
     "predict": ('hfft predict runs/tickets "the printer is on fire"', "hfft predict runs/tickets - < lines.txt"),
     "evaluate": ("hfft evaluate runs/tickets --data march.csv", "hfft evaluate runs/tickets --data march.csv --json"),

@@ -24,6 +24,7 @@ from hfft.recipe.sections import (
     TrackSection,
     TrainSection,
 )
+from hfft.recipe.sweep import SweepSection
 from hfft.section import Section
 from hfft.tuning.section import TuneSection
 
@@ -63,6 +64,7 @@ class Recipe(Section):
     track: TrackSection = TrackSection()
     publish: PublishSection = PublishSection()
     defaults: DefaultsSection = DefaultsSection()
+    sweep: SweepSection | None = Field(default=None, exclude_if=lambda sweep: sweep is None)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("recipe", {}))
 
@@ -97,6 +99,11 @@ class Recipe(Section):
         if self.publish.adapter and self.tune.adapter is None:
             raise ValueError("publish.adapter has no effect without tune.adapter: leave one out or give the other")
         return self
+
+    @property
+    def source(self) -> Source:
+        """Where it was written."""
+        return self._source
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *overrides: str) -> Recipe:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from hfft.section import Section, mended
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 Cadence = Annotated[float, Field(gt=0)]
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?) ?([smh]?)", value)
+    if found is None:
+        raise ValueError(f"'{value}' is no time: give seconds, or a text such as 90s, 45m or 2h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(gt=0)]
+"""A time in seconds, or as a text such as 90s, 45m or 2h."""
 
 
 class TaskSection(BaseModel):
@@ -246,7 +259,7 @@ class TrainSection(Section):
     ema: Share | None = Field(
         default=None, description="Decay of an average of the weights, which is then what is scored and kept: 0.999."
     )
-    time_limit: Annotated[float, Field(gt=0)] | None = Field(
+    time_limit: Duration | None = Field(
         default=None,
         description="Seconds of training, or 90s, 45m, 2h, after which the run ends, scored and saved as usual. The "
         "schedule stays that of all steps: the learning rate is not down yet.",
@@ -282,16 +295,6 @@ class TrainSection(Section):
         description="Steps between flushes of metrics.jsonl and news on the screen; where that goes to a file it has "
         "about 50 lines a run, with --verbose all.",
     )
-
-    @field_validator("time_limit", mode="before", json_schema_input_type=float | str | None)
-    @classmethod
-    def _seconds(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?) ?([smh]?)", value)
-        if found is None:
-            raise ValueError(f"'{value}' is no time: give seconds, or a text such as 90s, 45m or 2h")
-        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
     @model_validator(mode="before")
     @classmethod

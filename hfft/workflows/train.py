@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +17,12 @@ from hfft.io.run_folder import RunFolder, mib, write_json
 from hfft.recipe import Recipe
 from hfft.recipe.recipe import as_begun
 from hfft.reports.facts import Pictures, write_own_report
+from hfft.tasks.scores import Scored
 from hfft.training.callbacks.checkpoint import restore, tidy
 from hfft.training.callbacks.stop import StopOnSignal, listening
 from hfft.training.distributed import settle_buckets
 from hfft.training.evaluation import Interrupted
-from hfft.training.loop import fit
+from hfft.training.loop import Run, fit
 from hfft.training.processes import on_main
 from hfft.workflows.build import Callbacks, Setup, attach_callbacks, build
 from hfft.workflows.defaults import chosen_for
@@ -35,9 +37,22 @@ from hfft.workflows.sizes import checkpoint_bytes, require_room
 
 
 def train_in(
-    folder: RunFolder, resolved: ResolvedRecipe, accelerator: Accelerator, resume: str, console: Console
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    accelerator: Accelerator,
+    resume: str,
+    console: Console,
+    watch: Callable[[Run, Scored], None] | None = None,
 ) -> None:
     """Trains in a folder that is this run's alone, or goes on there. All processes call it.
+
+    Args:
+        folder: It is there.
+        resolved: What to learn.
+        accelerator: What to run on.
+        resume: As for `hfft.train`.
+        console: What people see.
+        watch: Is given each evaluation while training, in all processes; what it raises ends the run.
 
     Raises:
         HfftError: As `hfft.train`.
@@ -67,12 +82,16 @@ def train_in(
     on_main(accelerator, look)
     _introduce(setup, console)
     on_main(accelerator, lambda: _write_beginning(folder, setup, resolved.trust, extended))
-    _train(setup, folder, start, console)
+    _train(setup, folder, start, console, watch)
 
 
-def _train(setup: Setup, folder: RunFolder, start: Start, console: Console) -> None:
+def _train(
+    setup: Setup, folder: RunFolder, start: Start, console: Console, watch: Callable[[Run, Scored], None] | None
+) -> None:
     run = setup.run
     callbacks = attach_callbacks(setup, folder, console)
+    if callbacks.evaluate is not None:
+        callbacks.evaluate.watch = watch
     published = _publishing(setup, folder, callbacks, console)
     checkpoint = callbacks.checkpoint
     if start.checkpoint is not None:

@@ -63,6 +63,7 @@ class Evaluate:
         self.seconds_a_row: float | None = None
         log.seconds_ahead = self.seconds_ahead
         self.told: set[str] = set()
+        self.watch: Callable[[Run, Scored], None] | None = None
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Scores where it is due."""
@@ -99,6 +100,8 @@ class Evaluate:
             self.console.say(f"step {step}/{run.total_steps}  eval  {shown}{rank}")
             if kept:
                 self.save_best(run)
+            if self.watch is not None:
+                self.watch(run, scored)
 
     def seconds_ahead(self, run: Run) -> float | None:
         """How long the evaluations to come will take, those at the end of the run too; None before the first one."""
