@@ -239,7 +239,7 @@ def sweep(
         Stopped: A signal came; the trial at work goes on with the next call.
     """
     require("optuna", "sweep", "hfft sweep")
-    from hfft.workflows.sweep.search import Sweeping  # which brings Optuna
+    from hfft.workflows.sweep.search import sweep_in  # which brings Optuna
 
     quiet_libraries()
     whole = with_space(_as_recipe(recipe, data), space, sets, settings)
@@ -248,7 +248,7 @@ def sweep(
     place = Path(output or Path("runs", f"{whole.name}-sweep"))
     with progress_shown(False):
         made = _given(whole, data, trust)
-        return Sweeping(place, whole, made, accelerator, Console(quiet=quiet or not main)).run()
+        return sweep_in(place, whole, made, accelerator, Console(quiet=quiet or not main))
 
 
 def _resolved(given: Settings, data: Any, trust: bool) -> ResolvedRecipe:

@@ -97,7 +97,7 @@ def _settings() -> list[str]:
     """All settings of a recipe by their dotted keys, those of training first."""
     from hfft.recipe import Recipe
 
-    sections = ("train", "optim", "task", "model", "data", "tune", "eval", "track", "publish")
+    sections = ("train", "optim", "task", "model", "data", "tune", "eval", "track", "publish", "sweep")
     fields = ((name, getattr(Recipe.model_fields[name].annotation, "model_fields", {})) for name in sections)
     return [f"{section}.{field}" for section, names in fields for field in names]
 

@@ -214,14 +214,23 @@ def _field(schema: type[BaseModel], path: KeyPath, data: Any) -> FieldInfo | Non
 def _section(schema: type[BaseModel], path: KeyPath, data: Any) -> type[BaseModel] | None:
     """The section at `path` of a schema; `data` says which one of a tagged union is meant."""
     inner: type[BaseModel] | None = schema
+    by_name: type[BaseModel] | None = None
     for part in path:
         if isinstance(part, int) and isinstance(data, list):  # one of a list of sections
             data = data[part]
             continue
+        if by_name is not None:  # one of several sections, each under a name
+            inner, by_name = by_name, None
+            continue
         field = inner.model_fields.get(str(part)) if inner else None
         data = data.get(part) if isinstance(data, dict) else None
         inner = _model_of(field.annotation, data, field.metadata) if field else None
+        by_name = _model_of(typing.get_args(field.annotation)[-1], None) if field and _is_dict(field) else None
     return inner
+
+
+def _is_dict(field: FieldInfo) -> bool:
+    return typing.get_origin(field.annotation) is dict
 
 
 def _model_of(annotation: Any, data: Any, metadata: typing.Sequence[Any] = ()) -> type[BaseModel] | None:

@@ -123,7 +123,9 @@ def check_space(recipe: Recipe, check: Callable[[Recipe], Any]) -> None:
                 except RecipeError as error:
                     faults.append(error)
             else:
-                raise RecipeError(f"sweep.space: {key} cannot be {as_yaml(value)}.\n{faults[0]}")
+                whole = space[key].kind == "float" and "integer" in str(faults[0])
+                hint = f" Of whole numbers: int:{values[0]:g}..{values[1]:g}." if whole else ""
+                raise RecipeError(f"sweep.space: {key} cannot be {as_yaml(value)}.\n{faults[0]}{hint}")
 
 
 def first_settings(recipe: Recipe) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from hfft.recipe.sections import Duration
 from hfft.section import Section, mended
 
-NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+NUMBER = r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 
 RANGE = re.compile(rf"((?:(?:int|log):)*)({NUMBER})\.\.({NUMBER})(?:/({NUMBER}))?")
 

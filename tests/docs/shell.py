@@ -94,7 +94,7 @@ class Shell:
             answer = self.door().ask(*words)
             self.said = answer.out + answer.err
             return answer.code
-        quick = self.world.overrides(words[1], self.folder) if words[0] in ("train", "plan") else []
+        quick = self.world.overrides(words[1], self.folder) if words[0] in ("train", "plan", "sweep") else []
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as stop:
             main([*words, *quick])

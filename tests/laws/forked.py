@@ -26,19 +26,22 @@ class Forked:
     """A training of one or several processes, with the methods of `subprocess.Popen` that the laws use.
 
     Args:
-        arguments: Of `python -m hfft.run`.
+        arguments: Of the command.
         environments: The whole environment of each process.
         folder: Where they work, and where what they print is kept.
+        command: Of hfft.
     """
 
-    def __init__(self, arguments: Sequence[str], environments: Sequence[dict[str, str]], folder: Path):
+    def __init__(
+        self, arguments: Sequence[str], environments: Sequence[dict[str, str]], folder: Path, command: str = "train"
+    ):
         number = len(list(folder.glob("printed-*.out")))
         self.printed = folder / f"printed-{number}.out", folder / f"printed-{number}.err"
         for file in self.printed:
             file.touch()
         printed = [str(file) for file in self.printed]
         self.processes = [
-            FORKING.Process(target=_train, args=(list(arguments), environment, str(folder), printed))
+            FORKING.Process(target=_run, args=([command, *arguments], environment, str(folder), printed))
             for environment in environments
         ]
         for process in self.processes:
@@ -85,8 +88,8 @@ class Forked:
         return out, err
 
 
-def _train(arguments: list[str], environment: dict[str, str], folder: str, printed: list[str]) -> None:
-    """What the forked process does: `python -m hfft.run` with these arguments, there and with this environment."""
+def _run(arguments: list[str], environment: dict[str, str], folder: str, printed: list[str]) -> None:
+    """What the forked process does: `python -m hfft.cli` with these arguments, there and with this environment."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -98,7 +101,7 @@ def _train(arguments: list[str], environment: dict[str, str], folder: str, print
     # multiprocessing has set that of this process itself, for workers of its own too
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
     try:
-        main(["train", *arguments])
+        main(arguments)
     except Exception as error:
         sys.excepthook(type(error), error, error.__traceback__)  # else multiprocessing prints it its own way
         sys.exit(1)

@@ -145,15 +145,20 @@ def assembled(recipe: dict[str, Any], *overrides: str) -> Setup:
 
 
 def launch(
-    recipe: dict[str, Any], output: Path, *overrides: str, processes: int = 1, options: tuple[str, ...] = ()
+    recipe: dict[str, Any],
+    output: Path,
+    *overrides: str,
+    processes: int = 1,
+    options: tuple[str, ...] = (),
+    command: str = "train",
 ) -> Forked:
-    """Starts a training in processes of its own, with the environment that `torchrun` gives them."""
+    """Starts a training, or another command that takes a recipe, in processes of its own, as `torchrun` would."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     together = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), "ACCELERATE_USE_CPU": "true"}
     together |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     ranks = [{**together, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
     environments = [{**environment, **rank} for rank in ranks] if processes > 1 else [environment]
-    return Forked(_arguments(recipe, output, overrides, options), environments, output.parent)
+    return Forked(_arguments(recipe, output, overrides, options), environments, output.parent, command)
 
 
 def launch_as_users_do(

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from optuna.storages import BaseStorage
 
 from hfft.errors import RecipeError, SetupError
-from hfft.io.run_folder import RunFolder, write_text
+from hfft.io.run_folder import write_text
 from hfft.recipe import Recipe
 from hfft.recipe.recipe import differences
 from hfft.recipe.space import check_space, first_settings
@@ -104,7 +104,6 @@ def claim(place: Path, recipe: Recipe) -> None:
         SetupError: It holds something else, or another sweep.
     """
     file = place / "sweep.yaml"
-    RunFolder(place).create()
     foreign = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
     if foreign and not file.exists():
         raise SetupError(

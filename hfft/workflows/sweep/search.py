@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from filelock import FileLock
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from hfft.errors import HfftError, Stopped
@@ -28,44 +31,74 @@ AT_MOST = 3  # trials that fail before one has a score: then nothing is likely t
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-class Sweeping:
-    """What one worker does for a sweep. The main process speaks to the study; all of them train.
+def sweep_in(place: Path, recipe: Recipe, given: ResolvedRecipe, accelerator: Accelerator, console: Console) -> Sweep:
+    """Does what one worker does for a sweep: trials until the budget is spent, then the choice. All processes call it.
 
     Args:
-        place: The sweep's folder; no other worker need be in it, but may.
+        place: The sweep's folder; others may be at work in it.
         recipe: With its `sweep` section.
         given: The same, resolved, with tables in memory where it has such.
         accelerator: What to run on.
         console: Gets a line for each trial.
+
+    Raises:
+        Stopped: A signal came: the trial at work goes on, by whoever comes next.
+        HfftError: Nothing can be trained.
+    """
+    with ExitStack() as held:
+        return Sweeping(place, recipe, given, accelerator, console, held).run()
+
+
+class Sweeping:
+    """One worker: its main process speaks to the study, and all of them train. Arguments as for `sweep_in`.
+
+    Args:
+        place: The folder.
+        recipe: The recipe.
+        given: The same, resolved.
+        accelerator: What to run on.
+        console: What people see.
+        held: Closes the storage at the end.
     """
 
-    def __init__(self, place: Path, recipe: Recipe, given: ResolvedRecipe, accelerator: Accelerator, console: Console):
+    def __init__(
+        self,
+        place: Path,
+        recipe: Recipe,
+        given: ResolvedRecipe,
+        accelerator: Accelerator,
+        console: Console,
+        held: ExitStack,
+    ):
         self.place, self.recipe, self.given = place, recipe, given
         self.accelerator, self.console = accelerator, console
         self.section: SweepSection = recipe.sweep or SweepSection()
         self.trials: Trials | None = None  # of the main process
         on_main(accelerator, lambda: check(recipe, given))
-        self.measure = self._begin()
+        self.measure = self._begin(held)
 
-    def _begin(self) -> Measure:
-        opened: list[Any] = []
+    def _begin(self, held: ExitStack) -> Measure:
+        opened: list[BaseStorage] = []
+        lock = FileLock(self.place / ".lock")
 
         def look() -> Measure | None:
-            claim(self.place, self.recipe)
-            opened.append(open_storage(self.section, self.place / "study.log"))
-            return study_there(opened[0], self.recipe)
+            RunFolder(self.place).create()
+            with lock:
+                claim(self.place, self.recipe)
+                opened.append(held.enter_context(open_storage(self.section, self.place / "study.log")))
+                return study_there(opened[0], self.recipe)
 
         known = on_main(self.accelerator, look)
         measure, warnings = (known, []) if known else measure_of(self.recipe, self.given, self.accelerator)
 
         def start() -> None:
-            study = open_study(opened[0], self.recipe.name, measure.direction, self.section.pruner)
-            self.trials = Trials(self.place, self.section, study)
-            with self.trials.lock:
+            with lock:
+                study = open_study(opened[0], self.recipe.name, measure.direction, self.section.pruner)
                 note(study, self.recipe, measure, warnings)
+                self.trials = Trials(self.place, self.section, study, lock)
                 self.trials.mend()
-            if self.section.method == "grid":
-                self.trials.fill_grid(points(self.section))
+                if self.section.method == "grid":
+                    self.trials.fill_grid(points(self.section))
             self._introduce(measure, warnings)
 
         on_main(self.accelerator, start)
@@ -90,12 +123,7 @@ class Sweeping:
         return self.trials
 
     def run(self) -> Sweep:
-        """Runs trials until the budget is spent, and chooses. All processes call it.
-
-        Raises:
-            Stopped: A signal came: the trial at work goes on, by whoever comes next.
-            HfftError: Nothing can be trained.
-        """
+        """Runs trials until the budget is spent, and chooses."""
         while (taken := on_main(self.accelerator, self._next)) is not None:
             outcome = self._run(taken)
             on_main(self.accelerator, partial(self._end, taken, outcome))

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import optuna
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -46,8 +46,9 @@ class Begun:
     folder: str  # within the sweep's
 
 
-def open_storage(section: SweepSection, journal: Path) -> BaseStorage:
-    """Opens what keeps the study: a database, or a file in the sweep's folder.
+@contextmanager
+def open_storage(section: SweepSection, journal: Path) -> Iterator[BaseStorage]:
+    """Opens what keeps the study, while inside: a database, or a file in the sweep's folder.
 
     Raises:
         SetupError: The database cannot be reached.
@@ -56,16 +57,22 @@ def open_storage(section: SweepSection, journal: Path) -> BaseStorage:
         path = str(journal.absolute())
         lock = JournalFileOpenLock(path)
         _drop_half_a_line(journal, lock)
-        return JournalStorage(JournalFileBackend(path, lock_obj=lock))
+        yield JournalStorage(JournalFileBackend(path, lock_obj=lock))
+        return
     shown = without_password(section.storage)
     try:
-        return RDBStorage(section.storage, engine_kwargs={"pool_pre_ping": True})
+        storage = RDBStorage(section.storage, engine_kwargs={"pool_pre_ping": True})
     except Exception as error:  # whatever SQLAlchemy and the driver come up with
         cause = str(error.__cause__ or error).splitlines()[0].replace(section.storage, shown)
         raise SetupError(
             f"sweep.storage is {shown}, which cannot be opened: {cause}. Look whether its server runs, and whether its "
             "driver is installed: for postgresql+psycopg:// that is pip install 'psycopg[binary]'."
         ) from None
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _drop_half_a_line(journal: Path, lock: JournalFileOpenLock) -> None:
@@ -85,6 +92,7 @@ def open_study(
     storage: BaseStorage, name: str, direction: Literal["minimize", "maximize"], pruner: str
 ) -> optuna.Study:
     """Opens a study, or begins it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     made: BasePruner = {
         "none": NopPruner,
         "median": MedianPruner,
@@ -120,13 +128,14 @@ class Trials:
         place: The sweep's folder.
         section: What is tried.
         study: It may be shared with other workers.
+        lock: Of the folder, by which its workers take turns.
     """
 
-    def __init__(self, place: Path, section: SweepSection, study: optuna.Study):
+    def __init__(self, place: Path, section: SweepSection, study: optuna.Study, lock: BaseFileLock):
         self.place, self.section, self.study = place, section, study
         self.distributions = {key: distribution_of(values) for key, values in section.space.items()}
         self.worker = f"{socket.gethostname()}-{os.getpid()}"
-        self.lock = FileLock(place / ".lock")
+        self.lock = lock
         self.seen: dict[int, tuple[Any, float]] = {}
         self.holding = ExitStack()
         self.current: optuna.Trial | None = None
@@ -180,13 +189,12 @@ class Trials:
 
     def fill_grid(self, points: list[dict[str, Any]]) -> None:
         """Has all points of a grid wait that are not there yet."""
-        with self.lock:
-            known = [settings_of(trial, self.section.space) for trial in self.all()]
-            for point in points[: self.section.most_trials]:
-                if point not in known:
-                    kinds = self.section.space
-                    params = {key: json.dumps(v) if kinds[key].kind == "choice" else v for key, v in point.items()}
-                    self._enqueue(params, self.distributions, {}, {})
+        space = self.section.space
+        known = [settings_of(trial, space) for trial in self.all()]
+        for point in points[: self.section.most_trials]:
+            if point not in known:
+                params = {key: json.dumps(v) if space[key].kind == "choice" else v for key, v in point.items()}
+                self._enqueue(params, self.distributions, {}, {})
 
     def _take(self, count: int) -> Begun:
         self.study.sampler = self._sampler(count)
@@ -304,6 +312,7 @@ def _pulse(trial: optuna.Trial) -> Iterator[None]:
     def beat() -> None:
         while not over.wait(BEAT):
             note()
+        trial.storage.remove_session()  # of this thread
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
