@@ -239,16 +239,15 @@ def sweep(
         Stopped: A signal came; the trial at work goes on with the next call.
     """
     require("optuna", "sweep", "hfft sweep")
-    from hfft.workflows.sweep.search import sweep_in  # which brings Optuna
+    from hfft.workflows.sweep.search import Work, sweep_in  # which brings Optuna
 
     quiet_libraries()
     whole = with_space(_as_recipe(recipe, data), space, sets, settings)
     accelerator = make_accelerator(accelerator)
     main = accelerator.is_main_process
-    place = Path(output or Path("runs", f"{whole.name}-sweep"))
+    place, console = Path(output or Path("runs", f"{whole.name}-sweep")), Console(quiet=quiet or not main)
     with progress_shown(False):
-        made = _given(whole, data, trust)
-        return sweep_in(place, whole, made, accelerator, Console(quiet=quiet or not main))
+        return sweep_in(Work(place, whole, _given(whole, data, trust), accelerator, console))
 
 
 def _resolved(given: Settings, data: Any, trust: bool) -> ResolvedRecipe:

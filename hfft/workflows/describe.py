@@ -27,6 +27,8 @@ def recipe_schema() -> dict[str, Any]:
     shorthand = schema["properties"]["model"]
     schema["properties"]["model"] = {"anyOf": [{"type": "string"}, shorthand]}
     schema["$defs"]["TuneSection"]["properties"]["adapter"]["anyOf"].append({"enum": ["lora", "ia3", *PASSED]})
+    values = schema["$defs"]["SweepSection"]["properties"]["space"]
+    values["additionalProperties"] = {"anyOf": [{"type": "string"}, {"type": "array"}, values["additionalProperties"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

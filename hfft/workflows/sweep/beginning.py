@@ -9,7 +9,6 @@ from typing import Any
 
 import optuna
 import yaml
-from accelerate import Accelerator
 from optuna.storages import BaseStorage
 
 from hfft.errors import RecipeError, SetupError
@@ -22,9 +21,9 @@ from hfft.tasks.scores import headline_metric
 from hfft.training.callbacks.cadence import Cadence
 from hfft.training.processes import on_main
 from hfft.workflows.build import Setup, build
-from hfft.workflows.resolve import ResolvedRecipe, resolve
+from hfft.workflows.resolve import resolve
 from hfft.workflows.sweep.told import Measure
-from hfft.workflows.sweep.trial import of_trial
+from hfft.workflows.sweep.trial import Work, of_trial
 
 MAY_DIFFER = (
     "sweep.trials",
@@ -39,12 +38,13 @@ MAY_DIFFER = (
 OF_LENGTH = ("train.epochs", "train.steps", "train.eval_every", "train.batch_size")
 
 
-def check(recipe: Recipe, given: ResolvedRecipe) -> None:
+def check(work: Work) -> None:
     """Checks what can be checked without data and model.
 
     Raises:
         RecipeError: There is no eval split, or a value of the space fits no recipe.
     """
+    recipe, given = work.recipe, work.given
     if not given.recipe.data.has_eval:
         raise RecipeError(
             "hfft sweep chooses by the scores of the eval split, and the recipe has none: name one by data.eval or "
@@ -58,7 +58,7 @@ def check(recipe: Recipe, given: ResolvedRecipe) -> None:
     check_space(recipe, lambda tried: resolve(tried, given.trust))
 
 
-def measure_of(recipe: Recipe, given: ResolvedRecipe, accelerator: Accelerator) -> tuple[Measure, list[str]]:
+def measure_of(work: Work) -> tuple[Measure, list[str]]:
     """Reads data and model as the first trial will, and says by what trials are compared. All processes call it.
 
     Returns:
@@ -67,13 +67,13 @@ def measure_of(recipe: Recipe, given: ResolvedRecipe, accelerator: Accelerator) 
     Raises:
         HfftError: Data, model and recipe do not fit together, or pruning has nothing to go by.
     """
-    setup = build(of_trial(recipe, given, first_settings(recipe), recipe.name), accelerator)
-    return on_main(accelerator, lambda: (_measure(setup, accelerator), _one_evaluation(recipe, setup)))
+    setup = build(of_trial(work, first_settings(work.recipe), "first"), work.accelerator)
+    return on_main(work.accelerator, lambda: (_measure(setup), _one_evaluation(work.section, setup)))
 
 
-def _measure(setup: Setup, accelerator: Accelerator) -> Measure:
+def _measure(setup: Setup) -> Measure:
     evaluator, train, task = setup.evaluators["eval"], setup.recipe.train, setup.task
-    scores = evaluator.trial(setup.run.model, accelerator).scores
+    scores = evaluator.trial(setup.run.model, setup.run.accelerator).scores
     metric = headline_metric([name for name in scores if "/" not in name], train.best_metric, list(task.unranked))
     metric = train.best_metric or metric
     if metric is None:
@@ -82,9 +82,8 @@ def _measure(setup: Setup, accelerator: Accelerator) -> Measure:
     return Measure(metric, less, len(evaluator.examples), setup.fingerprints["eval"])
 
 
-def _one_evaluation(recipe: Recipe, setup: Setup) -> list[str]:
-    assert recipe.sweep is not None
-    run, pruner = setup.run, recipe.sweep.pruner
+def _one_evaluation(section: SweepSection, setup: Setup) -> list[str]:
+    run, pruner = setup.run, section.pruner
     cadence = Cadence(setup.recipe.train.eval_every, run.steps_per_epoch, run.total_steps)
     if pruner == "none" or cadence.left(0) > 1:
         return []
@@ -92,7 +91,7 @@ def _one_evaluation(recipe: Recipe, setup: Setup) -> list[str]:
         f"sweep.pruner is '{pruner}', but a trial of {run.total_steps} steps is evaluated once, at its end, where "
         f"nothing is left to save. Evaluate more often, such as train.eval_every={max(run.total_steps // 4, 1)}"
     )
-    if not any(key in recipe.sweep.space for key in OF_LENGTH):
+    if not any(key in section.space for key in OF_LENGTH):
         raise RecipeError(f"{said}, or leave the pruner out.")
     return [f"{said}; longer trials may end early."]
 

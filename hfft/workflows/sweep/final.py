@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
 from hfft.errors import TrainingError
-from hfft.io.console import Console
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in
-from hfft.recipe import Recipe
 from hfft.recipe.space import with_settings, without_test
 from hfft.recipe.sweep import SweepSection
 from hfft.training.processes import main_process_first, on_main
@@ -24,35 +21,10 @@ from hfft.workflows.predict import score
 from hfft.workflows.resolve import ResolvedRecipe, resolve
 from hfft.workflows.seeds import train_seeds
 from hfft.workflows.splits import read_splits
-from hfft.workflows.sweep.study import Trials, settings_of
+from hfft.workflows.sweep.storage import settings_of
+from hfft.workflows.sweep.study import Trials
 from hfft.workflows.sweep.told import Measure, best_first
-from hfft.workflows.sweep.trial import Silent, drop_weights, of_trial
-
-
-@dataclass(frozen=True)
-class Final:
-    """What is trained and scored at the end.
-
-    Attributes:
-        place: The sweep's folder.
-        recipe: With its `sweep` section.
-        given: The same, resolved.
-        measure: What trials are compared by.
-        accelerator: What to run on.
-        console: What people see.
-    """
-
-    place: Path
-    recipe: Recipe
-    given: ResolvedRecipe
-    measure: Measure
-    accelerator: Accelerator
-    console: Console
-
-    @property
-    def section(self) -> SweepSection:
-        """What is tried."""
-        return self.recipe.sweep or SweepSection()
+from hfft.workflows.sweep.trial import Silent, Work, drop_weights, of_trial
 
 
 @dataclass(frozen=True)
@@ -64,60 +36,60 @@ class Candidate:
     folder: str
 
 
-def choose(final: Final, trials: Trials | None) -> None:
+def choose(work: Work, measure: Measure, trials: Trials | None) -> None:
     """Chooses one of the best, unless that is done, and scores it on test. One worker does it; all its processes call.
 
     Raises:
         TrainingError: No trial has a score.
     """
     with ExitStack() as held:
-        candidates = on_main(final.accelerator, lambda: _candidates(final, trials, held))
+        candidates = on_main(work.accelerator, lambda: _candidates(work, measure, trials, held))
         if candidates is None:
             return
         chosen = candidates[0]
-        seeds, finalists = final.section.final_seeds, []
+        seeds, finalists = work.section.final_seeds, []
         if seeds is not None:
-            finalists = [found for each in candidates if (found := _with_seeds(final, each, seeds)) is not None]
+            finalists = [found for each in candidates if (found := _with_seeds(work, measure, each, seeds)) is not None]
         if finalists:
-            sign = 1 if final.measure.less else -1
+            sign = 1 if measure.less else -1
             winner = min(finalists, key=lambda entry: sign * entry["mean"])
             chosen = next(each for each in candidates if each.number == winner["number"])
             chosen = replace(chosen, folder=winner["folder"])
-        resolved = resolve(with_settings(final.recipe, chosen.settings), final.given.trust)
+        resolved = resolve(with_settings(work.recipe, chosen.settings), work.given.trust)
         resolved = replace(
             resolved,
-            recipe=resolved.recipe.model_copy(update={"data": final.given.recipe.data}),
-            tables=final.given.tables,
+            recipe=resolved.recipe.model_copy(update={"data": work.given.recipe.data}),
+            tables=work.given.tables,
         )
-        test = _test_scores(final, resolved, final.place / chosen.folder)
-        on_main(final.accelerator, lambda: _note(final, trials, resolved, chosen, candidates, finalists, test))
+        test = _test_scores(work, resolved, work.place / chosen.folder)
+        on_main(work.accelerator, lambda: _note(work, trials, resolved, chosen, candidates, finalists, test))
 
 
-def _candidates(final: Final, trials: Trials | None, held: ExitStack) -> list[Candidate] | None:
+def _candidates(work: Work, measure: Measure, trials: Trials | None, held: ExitStack) -> list[Candidate] | None:
     """The best trials, the best first; None where another worker has chosen, or has what there is to choose from."""
     assert trials is not None
-    lock = FileLock(final.place / ".final.lock")
+    lock = FileLock(work.place / ".final.lock")
     try:
         held.enter_context(lock.acquire(blocking=False))
     except Timeout:
-        final.console.say("Another worker trains the best and scores them. Waiting for it.")
+        work.console.say("Another worker trains the best and scores them. Waiting for it.")
         held.enter_context(lock.acquire())
-    ranked = best_first(trials.all(), final.measure)[: final.section.finalists]
+    ranked = best_first(trials.all(), measure)[: work.section.finalists]
     if not ranked:
         raise TrainingError(
-            f"No trial has a score. Either all have failed, and {final.place / 'sweep.json'} says why, or time was up "
+            f"No trial has a score. Either all have failed, and {work.place / 'sweep.json'} says why, or time was up "
             "before one was done (sweep.time_limit)."
         )
-    if trials.study.user_attrs.get("chosen_of") == _signature([each.number for each in ranked], final.section):
+    if trials.study.user_attrs.get("chosen_of") == _signature([each.number for each in ranked], work.section):
         return None
-    folder = RunFolder(final.place / ranked[0].user_attrs["folder"])
+    folder = RunFolder(work.place / ranked[0].user_attrs["folder"])
     if not folder.results.exists():
-        final.console.say(
+        work.console.say(
             f"The best trial, {ranked[0].number}, has its folder on the machine of its worker, "
             f"{ranked[0].user_attrs['worker']}, which scores it. Nothing is left to do here."
         )
         return None
-    space = final.section.space
+    space = work.section.space
     return [Candidate(each.number, settings_of(each, space), each.user_attrs["folder"]) for each in ranked]
 
 
@@ -126,49 +98,49 @@ def _signature(numbers: Sequence[int], section: SweepSection) -> dict[str, Any]:
     return {"trials": list(numbers), "seeds": section.final_seeds}
 
 
-def _with_seeds(final: Final, candidate: Candidate, seeds: list[int]) -> dict[str, Any] | None:
+def _with_seeds(work: Work, measure: Measure, candidate: Candidate, seeds: list[int]) -> dict[str, Any] | None:
     """Trains a finalist with several seeds; None where that fails."""
     name = Path(candidate.folder).name
-    place = RunFolder(final.place / "final" / name)
-    resolved = of_trial(final.recipe, final.given, candidate.settings, f"{final.recipe.name}-final-{name}")
+    place = RunFolder(work.place / "final" / name)
+    resolved = of_trial(work, candidate.settings, f"final-{name}")
     train = resolved.recipe.train.model_copy(update={"seed": 0, "seeds": seeds})
     resolved = replace(resolved, recipe=resolved.recipe.model_copy(update={"train": train}))
-    main = final.accelerator.is_main_process
+    main = work.accelerator.is_main_process
     try:
         with alone_in(place) if main else nullcontext():
-            train_seeds(place, resolved, final.accelerator, "auto", Silent())
+            train_seeds(place, resolved, work.accelerator, "auto", Silent())
     except TrainingError as error:
-        final.console.say(f"warning: trial {candidate.number} with seeds {seeds} failed, and is passed over: {error}")
+        work.console.say(f"warning: trial {candidate.number} with seeds {seeds} failed, and is passed over: {error}")
         return None
 
     def read() -> dict[str, Any]:
-        found = read_results(place.results)["eval"][final.measure.metric]
-        if final.section.keep == "best":
+        found = read_results(place.results)["eval"][measure.metric]
+        if work.section.keep == "best":
             for seed in seeds:
                 drop_weights(place.seed(seed).path)
-        final.console.say(
-            f"trial {candidate.number} with seeds {', '.join(map(str, seeds))}: mean {final.measure.metric} "
+        work.console.say(
+            f"trial {candidate.number} with seeds {', '.join(map(str, seeds))}: mean {measure.metric} "
             f"{found['value']:.4f}, spread {found['spread'] or 0:.4f}"
         )
         numbers = {"mean": found["value"], **{key: found[key] for key in ("spread", "low", "high", "values")}}
         return {"number": candidate.number, "seeds": seeds, **numbers, "folder": f"final/{name}"}
 
-    return on_main(final.accelerator, read)
+    return on_main(work.accelerator, read)
 
 
-def _test_scores(final: Final, resolved: ResolvedRecipe, folder: Path) -> dict[str, Any]:
+def _test_scores(work: Work, resolved: ResolvedRecipe, folder: Path) -> dict[str, Any]:
     """The scores of each test split, by metric. The only time that the test rows are looked at."""
     if without_test(resolved.recipe.data) == resolved.recipe.data:
         return {}
-    with main_process_first(final.accelerator):
+    with main_process_first(work.accelerator):
         read = read_splits(resolved.recipe, resolved.task, resolved.tables).splits
     rows = {split: found for split, found in read.items() if split.partition("-")[0] == "test"}
-    finished = open_finished(str(folder), (), None, resolved.trust, final.accelerator)
+    finished = open_finished(str(folder), (), None, resolved.trust, work.accelerator)
     return {split: score(finished, [found]).scores for split, found in rows.items()}
 
 
 def _note(
-    final: Final,
+    work: Work,
     trials: Trials | None,
     resolved: ResolvedRecipe,
     chosen: Candidate,
@@ -183,11 +155,11 @@ def _note(
     if before is not None and before.get("test") and before["number"] != chosen.number:
         text = f"The test split was scored before, for trial {before['number']}, which was the best then."
         study.set_user_attr("warnings", [*study.user_attrs.get("warnings", []), text])
-    resolved.recipe.save(final.place / "best.yaml")
+    resolved.recipe.save(work.place / "best.yaml")
     found = {
         "number": chosen.number,
         "settings": chosen.settings,
-        "eval": read_results(RunFolder(final.place / chosen.folder).results)["eval"],
+        "eval": read_results(RunFolder(work.place / chosen.folder).results)["eval"],
         "test": test.get("test"),
         **{split: scores for split, scores in test.items() if split != "test"},
         "folder": chosen.folder,
@@ -195,4 +167,4 @@ def _note(
     }
     study.set_user_attr("finalists", list(finalists))
     study.set_user_attr("chosen", found)
-    study.set_user_attr("chosen_of", _signature([each.number for each in candidates], final.section))
+    study.set_user_attr("chosen_of", _signature([each.number for each in candidates], work.section))

@@ -7,74 +7,55 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
 from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from hfft.errors import HfftError, Stopped
-from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
-from hfft.recipe import Recipe
-from hfft.recipe.sweep import SweepSection
 from hfft.training.processes import on_main
-from hfft.workflows.resolve import ResolvedRecipe
 from hfft.workflows.sweep.beginning import check, claim, measure_of, note, points, study_there
-from hfft.workflows.sweep.final import Final, choose
+from hfft.workflows.sweep.final import choose
 from hfft.workflows.sweep.result import Sweep, closing_lines, shown
-from hfft.workflows.sweep.study import Begun, Trials, begun, open_storage, open_study
+from hfft.workflows.sweep.storage import open_storage, open_study
+from hfft.workflows.sweep.study import Begun, Trials, begun, is_interrupted
 from hfft.workflows.sweep.told import Measure, best_first, told_of, write_page, write_told
-from hfft.workflows.sweep.trial import Outcome, drop_weights, of_trial, run_trial
+from hfft.workflows.sweep.trial import Outcome, Work, drop_weights, of_trial, run_trial
 
 AT_MOST = 3  # trials that fail before one has a score: then nothing is likely to help
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-def sweep_in(place: Path, recipe: Recipe, given: ResolvedRecipe, accelerator: Accelerator, console: Console) -> Sweep:
-    """Does what one worker does for a sweep: trials until the budget is spent, then the choice. All processes call it.
-
-    Args:
-        place: The sweep's folder; others may be at work in it.
-        recipe: With its `sweep` section.
-        given: The same, resolved, with tables in memory where it has such.
-        accelerator: What to run on.
-        console: Gets a line for each trial.
+def sweep_in(work: Work) -> Sweep:
+    """Runs trials until the budget is spent, and then chooses, as one worker of a sweep. All processes call it.
 
     Raises:
         Stopped: A signal came: the trial at work goes on, by whoever comes next.
         HfftError: Nothing can be trained.
     """
     with ExitStack() as held:
-        return Sweeping(place, recipe, given, accelerator, console, held).run()
+        return Sweeping(work, held).run()
 
 
 class Sweeping:
-    """One worker: its main process speaks to the study, and all of them train. Arguments as for `sweep_in`.
+    """One worker: its main process speaks to the study, and all of them train.
 
     Args:
-        place: The folder.
-        recipe: The recipe.
-        given: The same, resolved.
-        accelerator: What to run on.
-        console: What people see.
+        work: What is to do.
         held: Closes the storage at the end.
     """
 
-    def __init__(
-        self,
-        place: Path,
-        recipe: Recipe,
-        given: ResolvedRecipe,
-        accelerator: Accelerator,
-        console: Console,
-        held: ExitStack,
-    ):
-        self.place, self.recipe, self.given = place, recipe, given
-        self.accelerator, self.console = accelerator, console
-        self.section: SweepSection = recipe.sweep or SweepSection()
+    def __init__(self, work: Work, held: ExitStack):
+        self.work, self.section = work, work.section
+        self.place, self.recipe, self.accelerator, self.console = (
+            work.place,
+            work.recipe,
+            work.accelerator,
+            work.console,
+        )
         self.trials: Trials | None = None  # of the main process
-        on_main(accelerator, lambda: check(recipe, given))
+        on_main(work.accelerator, lambda: check(work))
         self.measure = self._begin(held)
 
     def _begin(self, held: ExitStack) -> Measure:
@@ -89,7 +70,7 @@ class Sweeping:
                 return study_there(opened[0], self.recipe)
 
         known = on_main(self.accelerator, look)
-        measure, warnings = (known, []) if known else measure_of(self.recipe, self.given, self.accelerator)
+        measure, warnings = (known, []) if known else measure_of(self.work)
 
         def start() -> None:
             with lock:
@@ -128,8 +109,7 @@ class Sweeping:
             outcome = self._run(taken)
             on_main(self.accelerator, partial(self._end, taken, outcome))
             self._give_up_after(outcome)
-        final = Final(self.place, self.recipe, self.given, self.measure, self.accelerator, self.console)
-        choose(final, self.trials)
+        choose(self.work, self.measure, self.trials)
         made = Sweep(self.place, on_main(self.accelerator, lambda: self._write(page=True)))
         for line in closing_lines(made.told, self.place):
             self.console.say(line)
@@ -145,8 +125,7 @@ class Sweeping:
         folder = RunFolder(self.place / begun.folder)
         report = self.trials.report if self.trials is not None else lambda step, value, last: False
         try:
-            name = f"{self.recipe.name}-{Path(begun.folder).name}"
-            resolved = of_trial(self.recipe, self.given, begun.settings, name)
+            resolved = of_trial(self.work, begun.settings, Path(begun.folder).name)
         except Exception as error:
             return Outcome("failed", error=error)
         try:
@@ -165,10 +144,12 @@ class Sweeping:
 
     def _end(self, begun: Begun, outcome: Outcome) -> None:
         said = {} if outcome.error is None else {"error": _said(outcome.error)}
-        self._study.end(outcome.score, STATES[outcome.state], **outcome.told, **said)
-        with self._study.lock:
-            self._tidy(begun)
-        self.console.say(self._line(begun, outcome))
+        if self._study.end(outcome.score, STATES[outcome.state], **outcome.told, **said):
+            with self._study.lock:
+                self._tidy(begun)
+            self.console.say(self._line(begun, outcome))
+        else:
+            self.console.say(f"trial {begun.number}: another worker has taken it up, as if this one were gone.")
         self._write()
 
     def _tidy(self, ended: Begun) -> None:
@@ -193,22 +174,24 @@ class Sweeping:
     def _line(self, trial: Begun, outcome: Outcome) -> str:
         every = self._study.all()
         ended = [each for each in begun(every) if each.state.is_finished()]
-        most, seconds = self.section.most_trials or len(every), [each.user_attrs.get("seconds", 0.0) for each in ended]
+        most = self.section.most_trials or len([each for each in every if not is_interrupted(each)])
+        seconds = [each.user_attrs.get("seconds", 0.0) for each in ended]
         settings = "  ".join(f"{key}={shown(value)}" for key, value in trial.settings.items())
         came = f"{self.measure.metric} {outcome.score:.4f}" if outcome.score is not None else outcome.state
         if outcome.error is not None:
             came = f"failed: {_said(outcome.error).splitlines()[0]}"
-        best = best_first(self._study.all(), self.measure)[:1]
+        own = every[trial.number].user_attrs.get("seconds", 0.0)
+        best = best_first(every, self.measure)[:1]
         far = "".join(f"  best {each.value:.4f} (trial {each.number})" for each in best if each.value is not None)
         left = max(most - len(ended), 0) * sum(seconds) / len(seconds)
         if self.section.time_limit is not None:
             left = min(left or self.section.time_limit, max(self.section.time_limit - sum(seconds), 0))
         ahead = f", about {_minutes(left)} left" if left else ""
-        return f"trial {trial.number} ({len(ended)}/{most})  {settings}  {came}{far}  {seconds[-1]:.0f} s{ahead}"
+        return f"trial {trial.number} ({len(ended)}/{most})  {settings}  {came}{far}  {own:.0f} s{ahead}"
 
     def _write(self, page: bool = False) -> dict[str, Any]:
         with self._study.lock:
-            told = told_of(self.recipe, self.given.recipe, self.measure, self._study)
+            told = told_of(self.recipe, self.work.given.recipe, self.measure, self._study)
             write_told(self.place, told)
             if page:
                 write_page(self.place, told)

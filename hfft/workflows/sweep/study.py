@@ -10,31 +10,28 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
 from filelock import BaseFileLock, FileLock, Timeout
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from hfft.errors import SetupError
 from hfft.io.run_folder import RunFolder, alone_in
-from hfft.recipe.sweep import SweepSection, Values, without_password
+from hfft.recipe.sweep import SweepSection
+from hfft.workflows.sweep.storage import distribution_of, settings_of
 
 BEAT = 20.0  # seconds after which a worker shows again that it lives
 
 GRACE = 120.0  # seconds without such a sign after which a worker of another machine counts as gone
 
-DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+TAKEN_UP = (ValueError, optuna.exceptions.UpdateFinishedTrialError)  # what Optuna raises where another was faster
 
 
 @dataclass(frozen=True)
@@ -44,81 +41,6 @@ class Begun:
     number: int
     settings: dict[str, Any]
     folder: str  # within the sweep's
-
-
-@contextmanager
-def open_storage(section: SweepSection, journal: Path) -> Iterator[BaseStorage]:
-    """Opens what keeps the study, while inside: a database, or a file in the sweep's folder.
-
-    Raises:
-        SetupError: The database cannot be reached.
-    """
-    if section.storage is None:
-        path = str(journal.absolute())
-        lock = JournalFileOpenLock(path)
-        _drop_half_a_line(journal, lock)
-        yield JournalStorage(JournalFileBackend(path, lock_obj=lock))
-        return
-    shown = without_password(section.storage)
-    try:
-        storage = RDBStorage(section.storage, engine_kwargs={"pool_pre_ping": True})
-    except Exception as error:  # whatever SQLAlchemy and the driver come up with
-        cause = str(error.__cause__ or error).splitlines()[0].replace(section.storage, shown)
-        raise SetupError(
-            f"sweep.storage is {shown}, which cannot be opened: {cause}. Look whether its server runs, and whether its "
-            "driver is installed: for postgresql+psycopg:// that is pip install 'psycopg[binary]'."
-        ) from None
-    try:
-        yield storage
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def _drop_half_a_line(journal: Path, lock: JournalFileOpenLock) -> None:
-    """Cuts off what a machine that went down has left behind the last whole line of the journal."""
-    if not journal.exists():
-        return
-    lock.acquire()
-    try:
-        content = journal.read_bytes()
-        if content and not content.endswith(b"\n"):
-            os.truncate(journal, content.rfind(b"\n") + 1)
-    finally:
-        lock.release()
-
-
-def open_study(
-    storage: BaseStorage, name: str, direction: Literal["minimize", "maximize"], pruner: str
-) -> optuna.Study:
-    """Opens a study, or begins it."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    made: BasePruner = {
-        "none": NopPruner,
-        "median": MedianPruner,
-        "asha": lambda: SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
-        "hyperband": lambda: HyperbandPruner(min_resource=1, reduction_factor=3),
-    }[pruner]()
-    return optuna.create_study(study_name=name, storage=storage, direction=direction, pruner=made, load_if_exists=True)
-
-
-def distribution_of(values: Values) -> BaseDistribution:
-    """What Optuna draws from. Choices are written as JSON: it takes plain values alone."""
-    if values.kind == "choice":
-        return CategoricalDistribution([json.dumps(choice) for choice in values.choices or []])
-    low, high = values.low or 0, values.high or 0
-    if values.kind == "int":
-        return IntDistribution(int(low), int(high), log=values.log, step=int(values.step or 1))
-    return FloatDistribution(float(low), float(high), log=values.log, step=values.step)
-
-
-def settings_of(trial: FrozenTrial, space: Mapping[str, Values]) -> dict[str, Any]:
-    """The settings of a trial, as a recipe has them; those that were drawn before its worker ended."""
-    return {
-        key: json.loads(trial.params[key]) if values.kind == "choice" else trial.params[key]
-        for key, values in space.items()
-        if key in trial.params
-    }
 
 
 class Trials:
@@ -223,15 +145,19 @@ class Trials:
             self.current.report(value, len(known))
         return not last and self.current.should_prune()
 
-    def end(self, value: float | None, state: TrialState, **told: Any) -> None:
-        """Says what came of the trial at work, and lets go of it."""
+    def end(self, value: float | None, state: TrialState, **told: Any) -> bool:
+        """Says what came of the trial at work, and lets go of it; False where another worker has taken it up."""
         assert self.current is not None
+        trial, self.current = self.current, None
         with self.lock:
             self.holding.close()
-            for key, item in told.items():
-                self.current.set_user_attr(key, item)
-            self.study.tell(self.current, value, state=state)
-        self.current = None
+            try:
+                for key, item in told.items():
+                    trial.set_user_attr(key, item)
+                self.study.tell(trial, value, state=state)
+            except TAKEN_UP:
+                return False
+        return True
 
     def let_go(self) -> None:
         """Puts the trial at work back, for whoever is next."""
@@ -245,7 +171,7 @@ class Trials:
         """Has the trial of a worker that is gone wait once more, under another number; it goes on in its folder."""
         try:
             self.study.tell(trial.number, state=TrialState.FAIL)
-        except (ValueError, optuna.exceptions.UpdateFinishedTrialError):  # another worker was faster
+        except TAKEN_UP:
             return
         self._enqueue_again(trial)
 
@@ -272,11 +198,13 @@ class Trials:
         )
 
     def _lives(self, trial: FrozenTrial) -> bool:
-        """Whether the worker of a running trial is still there: on this machine by the lock of the folder."""
-        if worker_of(trial).rpartition("-")[0] == socket.gethostname():
-            held = _is_held(self.place / trial.user_attrs.get("folder", ""))
-            if held is not None:
-                return held
+        """Whether the worker of a running trial is still there: by the lock of its folder, on other machines by beats.
+
+        Not every disk that machines share has locks that hold over them.
+        """
+        held = _is_held(self.place / trial.user_attrs["folder"]) if "folder" in trial.user_attrs else None
+        if held or (held is False and worker_of(trial).rpartition("-")[0] == socket.gethostname()):
+            return held
         beat, now = trial.user_attrs.get("seconds"), time.monotonic()
         before, since = self.seen.get(trial.number, (None, now))
         if trial.number not in self.seen or before != beat:

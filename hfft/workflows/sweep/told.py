@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,7 +16,8 @@ from hfft.io.run_folder import write_json, write_text
 from hfft.recipe import Recipe
 from hfft.recipe.sweep import SweepSection, Values
 from hfft.workflows.sweep.result import page_of
-from hfft.workflows.sweep.study import Trials, is_interrupted, settings_of, worker_of
+from hfft.workflows.sweep.storage import settings_of
+from hfft.workflows.sweep.study import Trials, is_interrupted, worker_of
 
 STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}
 
@@ -70,7 +72,7 @@ def told_of(recipe: Recipe, complete: Recipe, measure: Measure, trials: Trials) 
         "method": section.method,
         "pruner": None if section.pruner == "none" else section.pruner,
         "space": {key: _values(values) for key, values in section.space.items()},
-        "budget": {"trials": section.most_trials or _grid_size(section), "seconds": section.time_limit},
+        "budget": {"trials": _most(section), "seconds": section.time_limit},
         "eval_examples": measure.examples,
         "recipe_values": {key: _value_at(flat, key) for key in section.space},
         "trials": [_trial(trial, section.space) for trial in every if trial.state != TrialState.WAITING],
@@ -127,11 +129,11 @@ def _values(values: Values) -> dict[str, Any]:
     return {"kind": values.kind, "low": values.low, "high": values.high, "log": values.log, **stepped}
 
 
-def _grid_size(section: SweepSection) -> int | None:
-    size = 1
-    for values in section.space.values():
-        size *= len(values.few or [])
-    return size if section.method == "grid" else None
+def _most(section: SweepSection) -> int | None:
+    if section.method != "grid":
+        return section.most_trials
+    size = math.prod(len(values.few or []) for values in section.space.values())
+    return min(section.trials or size, size)
 
 
 def _value_at(values: Any, key: str) -> Any:

@@ -16,6 +16,7 @@ from hfft.io.run_files import read_environment, read_results
 from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
 from hfft.recipe.space import with_settings, without_test
+from hfft.recipe.sweep import SweepSection
 from hfft.tasks.scores import Scored
 from hfft.training.loop import Run
 from hfft.training.processes import on_main
@@ -25,6 +26,30 @@ from hfft.workflows.train import train_in
 
 Report = Callable[[int, float, bool], bool]
 """Given a step, its score and whether it is the last, says whether the trial is to end."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker has to do, and with what.
+
+    Attributes:
+        place: The sweep's folder; others may be at work in it.
+        recipe: With its `sweep` section.
+        given: The same, resolved, with tables in memory where it has such.
+        accelerator: What to run on.
+        console: What people see.
+    """
+
+    place: Path
+    recipe: Recipe
+    given: ResolvedRecipe
+    accelerator: Accelerator
+    console: Console
+
+    @property
+    def section(self) -> SweepSection:
+        """What is tried."""
+        return self.recipe.sweep or SweepSection()
 
 
 class Pruned(Exception):
@@ -58,20 +83,13 @@ class Silent(Console):
         """Nothing."""
 
 
-def of_trial(recipe: Recipe, given: ResolvedRecipe, settings: Mapping[str, Any], name: str) -> ResolvedRecipe:
-    """The recipe of a trial, resolved: nothing is published, and no test split is there to be scored.
-
-    Args:
-        recipe: As it was given.
-        given: The same, resolved, with tables in memory where it has such.
-        settings: Of the trial.
-        name: Of the run.
-    """
-    data = without_test(given.recipe.data)
+def of_trial(work: Work, settings: Mapping[str, Any], name: str) -> ResolvedRecipe:
+    """The recipe of a trial, resolved: nothing is published, and no test split is there to be scored."""
+    given, data = work.given, without_test(work.given.recipe.data)
     tables = {split: table for split, table in given.tables.items() if split in (data.local or {})}
-    made = resolve(with_settings(recipe, settings), given.trust)
-    alone = {"data": data, "publish": made.recipe.publish.only_card, "name": name}
-    if recipe.sweep is not None and recipe.sweep.keep == "best":
+    made = resolve(with_settings(work.recipe, settings), given.trust)
+    alone = {"data": data, "publish": made.recipe.publish.only_card, "name": f"{work.recipe.name}-{name}"}
+    if work.section.keep == "best":
         alone["train"] = made.recipe.train.model_copy(update={"keep_checkpoints": 0})
     return replace(made, recipe=made.recipe.model_copy(update=alone), tables=tables)
 
@@ -102,7 +120,8 @@ def run_trial(
     except Exception as error:
         if accelerator.num_processes > 1 and not isinstance(error, HfftError):
             raise  # the others know nothing of it, and wait
-        return Outcome("failed", error=error)
+        error.__context__ = error.__cause__ = None
+        return Outcome("failed", error=error.with_traceback(None))  # whose frames would hold the model
     finally:
         accelerator.free_memory()
 
@@ -122,8 +141,8 @@ def _outcome(folder: RunFolder, measure: Measure) -> Outcome:
     return Outcome("complete", found["value"], {**told, "low": found["low"], "high": found["high"]})
 
 
-def drop_weights(folder: Path, models: bool = True) -> None:
+def drop_weights(folder: Path) -> None:
     """Deletes what a trial leaves that takes room: checkpoints, and its model."""
     run = RunFolder(folder)
-    for place in [run.checkpoints, *([run.model, run.adapter] if models else [])]:
+    for place in (run.checkpoints, run.model, run.adapter):
         shutil.rmtree(place, ignore_errors=True)

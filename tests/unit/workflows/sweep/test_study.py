@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 from hfft.recipe.sweep import SweepSection, without_password
 from hfft.workflows.sweep import study as studies
 from hfft.workflows.sweep.beginning import points
-from hfft.workflows.sweep.study import Trials, is_interrupted, open_storage, open_study, settings_of
+from hfft.workflows.sweep.storage import open_storage, open_study, settings_of
+from hfft.workflows.sweep.study import Trials, is_interrupted
 
 
 @pytest.fixture
