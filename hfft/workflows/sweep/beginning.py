@@ -74,11 +74,11 @@ def measure_of(work: Work) -> tuple[Measure, list[str]]:
 def _measure(setup: Setup) -> Measure:
     evaluator, train, task = setup.evaluators["eval"], setup.recipe.train, setup.task
     scores = evaluator.trial(setup.run.model, setup.run.accelerator).scores
-    metric = headline_metric([name for name in scores if "/" not in name], train.best_metric, list(task.unranked))
-    metric = train.best_metric or metric
+    plain = [name for name in scores if "/" not in name]
+    metric = train.best_metric or headline_metric(plain, unranked=list(task.unranked))
     if metric is None:
         raise RecipeError("The eval split has no scores: no row of it has a label.")
-    less = train.less_is_better(task.lower_is_better) if train.keep_best else metric in task.lower_is_better
+    less = train.less_is_better(task.lower_is_better) if train.best_metric else metric in task.lower_is_better
     return Measure(metric, less, len(evaluator.examples), setup.fingerprints["eval"])
 
 

@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
 from filelock import FileLock, Timeout
 
 from hfft.errors import TrainingError
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, alone_in
-from hfft.recipe.space import with_settings, without_test
+from hfft.recipe import Recipe
+from hfft.recipe.space import without_test
 from hfft.recipe.sweep import SweepSection
 from hfft.training.processes import main_process_first, on_main
 from hfft.workflows.finished import open_finished
 from hfft.workflows.predict import score
-from hfft.workflows.resolve import ResolvedRecipe, resolve
 from hfft.workflows.seeds import train_seeds
 from hfft.workflows.splits import read_splits
 from hfft.workflows.sweep.storage import settings_of
@@ -46,23 +47,18 @@ def choose(work: Work, measure: Measure, trials: Trials | None) -> None:
         candidates = on_main(work.accelerator, lambda: _candidates(work, measure, trials, held))
         if candidates is None:
             return
-        chosen = candidates[0]
         seeds, finalists = work.section.final_seeds, []
         if seeds is not None:
             finalists = [found for each in candidates if (found := _with_seeds(work, measure, each, seeds)) is not None]
+        best, folder = candidates[0], candidates[0].folder
         if finalists:
-            sign = 1 if measure.less else -1
-            winner = min(finalists, key=lambda entry: sign * entry["mean"])
-            chosen = next(each for each in candidates if each.number == winner["number"])
-            chosen = replace(chosen, folder=winner["folder"])
-        resolved = resolve(with_settings(work.recipe, chosen.settings), work.given.trust)
-        resolved = replace(
-            resolved,
-            recipe=resolved.recipe.model_copy(update={"data": work.given.recipe.data}),
-            tables=work.given.tables,
-        )
-        test = _test_scores(work, resolved, work.place / chosen.folder)
-        on_main(work.accelerator, lambda: _note(work, trials, resolved, chosen, candidates, finalists, test))
+            winner = min(finalists, key=lambda entry: entry["mean"] * (1 if measure.less else -1))
+            best, folder = next(each for each in candidates if each.number == winner["number"]), winner["folder"]
+        recipe = on_main(work.accelerator, lambda: _recipe_of(work, best))
+        test = _test_scores(work, recipe, work.place / folder)
+        chosen = {"number": best.number, "settings": best.settings, "folder": folder, "recipe": "best.yaml", **test}
+        numbers = [each.number for each in candidates]
+        on_main(work.accelerator, lambda: _note(work, trials, recipe, chosen, numbers, finalists))
 
 
 def _candidates(work: Work, measure: Measure, trials: Trials | None, held: ExitStack) -> list[Candidate] | None:
@@ -128,43 +124,42 @@ def _with_seeds(work: Work, measure: Measure, candidate: Candidate, seeds: list[
     return on_main(work.accelerator, read)
 
 
-def _test_scores(work: Work, resolved: ResolvedRecipe, folder: Path) -> dict[str, Any]:
+def _recipe_of(work: Work, candidate: Candidate) -> Recipe:
+    """The recipe of a trial, what was chosen for it too, with all that was taken away from it."""
+    trial, given = Recipe.load(RunFolder(work.place / candidate.folder).recipe), work.recipe
+    train = trial.train.model_copy(update={"keep_checkpoints": given.train.keep_checkpoints})
+    back = {"data": work.given.recipe.data, "publish": given.publish, "name": given.name, "train": train}
+    return trial.model_copy(update=back)
+
+
+def _test_scores(work: Work, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """The scores of each test split, by metric. The only time that the test rows are looked at."""
-    if without_test(resolved.recipe.data) == resolved.recipe.data:
-        return {}
-    with main_process_first(work.accelerator):
-        read = read_splits(resolved.recipe, resolved.task, resolved.tables).splits
-    rows = {split: found for split, found in read.items() if split.partition("-")[0] == "test"}
-    finished = open_finished(str(folder), (), None, resolved.trust, work.accelerator)
-    return {split: score(finished, [found]).scores for split, found in rows.items()}
+    rows: dict[str, Dataset] = {}
+    if without_test(recipe.data) != recipe.data:
+        with main_process_first(work.accelerator):
+            read = read_splits(recipe, work.given.task, work.given.tables).splits
+        rows = {split: found for split, found in read.items() if split.partition("-")[0] == "test"}
+    finished = open_finished(str(folder), (), None, work.given.trust, work.accelerator) if rows else None
+    return {"test": None, **{split: score(finished, [found]).scores for split, found in rows.items() if finished}}
 
 
 def _note(
     work: Work,
     trials: Trials | None,
-    resolved: ResolvedRecipe,
-    chosen: Candidate,
-    candidates: Sequence[Candidate],
+    recipe: Recipe,
+    chosen: dict[str, Any],
+    numbers: Sequence[int],
     finalists: Sequence[Mapping[str, Any]],
-    test: Mapping[str, Any],
 ) -> None:
     """Writes best.yaml, and what was chosen into the study."""
     assert trials is not None
     study = trials.study
     before = study.user_attrs.get("chosen")
-    if before is not None and before.get("test") and before["number"] != chosen.number:
+    if before is not None and before.get("test") and before["number"] != chosen["number"]:
         text = f"The test split was scored before, for trial {before['number']}, which was the best then."
         study.set_user_attr("warnings", [*study.user_attrs.get("warnings", []), text])
-    resolved.recipe.save(work.place / "best.yaml")
-    found = {
-        "number": chosen.number,
-        "settings": chosen.settings,
-        "eval": read_results(RunFolder(work.place / chosen.folder).results)["eval"],
-        "test": test.get("test"),
-        **{split: scores for split, scores in test.items() if split != "test"},
-        "folder": chosen.folder,
-        "recipe": "best.yaml",
-    }
+    recipe.save(work.place / "best.yaml")
     study.set_user_attr("finalists", list(finalists))
-    study.set_user_attr("chosen", found)
-    study.set_user_attr("chosen_of", _signature([each.number for each in candidates], work.section))
+    scores = read_results(RunFolder(work.place / chosen["folder"]).results)["eval"]
+    study.set_user_attr("chosen", {**chosen, "eval": scores})
+    study.set_user_attr("chosen_of", _signature(numbers, work.section))

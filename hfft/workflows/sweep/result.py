@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import importlib
-import importlib.util
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hfft.recipe.space import as_yaml
+from hfft.reports.sweep import page
 from hfft.tasks.scores import interval_text
 
 STATES = ("complete", "pruned", "failed", "interrupted", "running")
@@ -53,18 +52,9 @@ class Sweep:
     def __repr__(self) -> str:
         return "\n".join(closing_lines(self.told, self.folder))
 
-    def _repr_html_(self) -> str | None:
+    def _repr_html_(self) -> str:
         """What a notebook shows of it: its page."""
-        page = page_of(self.told)
-        shown = "width:100%;height:48em;border:0"
-        return None if page is None else f'<iframe srcdoc="{html.escape(page)}" style="{shown}"></iframe>'
-
-
-def page_of(told: Mapping[str, Any]) -> str | None:
-    """The page of a sweep."""
-    if importlib.util.find_spec("hfft.reports.sweep") is None:
-        return None
-    return importlib.import_module("hfft.reports.sweep").page(told)
+        return f'<iframe srcdoc="{html.escape(page(self.told))}" style="width:100%;height:48em;border:0"></iframe>'
 
 
 def closing_lines(told: Mapping[str, Any], folder: Path) -> list[str]:

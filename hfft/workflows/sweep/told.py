@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hfft.io.run_folder import write_json, write_text
 from hfft.recipe import Recipe
 from hfft.recipe.sweep import SweepSection, Values
-from hfft.workflows.sweep.result import page_of
+from hfft.reports.sweep import page
 from hfft.workflows.sweep.storage import settings_of
 from hfft.workflows.sweep.study import Trials, is_interrupted, worker_of
 
@@ -90,9 +90,7 @@ def write_told(place: Path, told: dict[str, Any]) -> None:
 
 def write_page(place: Path, told: dict[str, Any]) -> None:
     """Writes sweep.html."""
-    page = page_of(told)
-    if page is not None:
-        write_text(place / "sweep.html", page)
+    write_text(place / "sweep.html", page(told))
 
 
 def best_first(trials: Sequence[FrozenTrial], measure: Measure) -> list[FrozenTrial]:
