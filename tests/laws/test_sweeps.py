@@ -42,6 +42,19 @@ def cut(sweep: Forked | subprocess.Popen[str], place: Path, trial: int, number: 
     sweep.send_signal(number)
 
 
+def kill_amid_a_trial(worker: Forked, place: Path) -> None:
+    """Kills a worker early in a trial of its own, after a checkpoint of it, when another worker has begun too."""
+
+    def amid() -> bool:
+        trials = told_of(place)["trials"] if (place / "sweep.json").exists() else []
+        mine = [trial for trial in trials if trial["worker"].endswith(f"-{worker.pid}") and trial["state"] == "running"]
+        saved = [file.name for trial in mine for file in (place / trial["folder"]).glob("checkpoints/step-*")]
+        return len({trial["worker"] for trial in trials}) > 1 and "0" < max(saved, default="") < "step-00000013"
+
+    wait_for(amid)
+    worker.kill()
+
+
 def told_of(place: Path) -> dict[str, Any]:
     return json.loads((place / "sweep.json").read_text())
 
@@ -60,7 +73,7 @@ def require_each_once(told: dict[str, Any], trials: int) -> None:
     assert told["chosen"]["test"]["accuracy"]["value"] >= 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.wide)])
 def test_a_sweep_goes_on_where_it_was_cut(tiny, tmp_path, number):
     recipe, place = tiny("text-classification"), tmp_path / "sweep"
     sweep = launch(recipe, place, *OFTEN, options=OPTIONS, command="sweep")
@@ -85,13 +98,9 @@ def test_a_sweep_goes_on_where_it_was_cut(tiny, tmp_path, number):
 def test_two_workers_share_a_sweep_and_one_takes_up_what_the_other_left(tiny, tmp_path):
     recipe, place = tiny("text-classification"), tmp_path / "sweep"
     first = launch(recipe, place, *OFTEN, options=OPTIONS, command="sweep")
-    cut_trial = lambda: [  # noqa: E731
-        trial for trial in told_of(place)["trials"] if trial["worker"].endswith(f"-{first.pid}") and trial["number"] > 0
-    ]
     wait_for(lambda: (place / "trials" / "0000").is_dir())
     second = launch(recipe, place, *OFTEN, options=OPTIONS, command="sweep")
-    wait_for(lambda: cut_trial() and list((place / cut_trial()[0]["folder"]).glob("checkpoints/step-*")))
-    first.kill()
+    kill_amid_a_trial(first, place)
     finished(second)
     told = told_of(place)
     require_each_once(told, 4)
@@ -144,17 +153,15 @@ def postgres(place: Path) -> Iterator[str]:
         server.wait(60)
 
 
+@pytest.mark.wide
 def test_two_workers_share_a_study_on_postgresql(tiny, tmp_path):
     with postgres(tmp_path / "server") as address:
         recipe, place = tiny("text-classification"), tmp_path / "sweep"
         options = (*OPTIONS, "--storage", address)
         first = launch(recipe, place, *OFTEN, options=options, command="sweep")
-        wait_for(lambda: list(place.glob("trials/0000/checkpoints/step-*")) or first.poll() is not None)
+        wait_for(lambda: (place / "trials" / "0000").is_dir())
         second = launch(recipe, place, *OFTEN, options=options, command="sweep")
-        wait_for(lambda: (place / "trials" / "0001").is_dir())
-        mine = [t for t in told_of(place)["trials"] if t["state"] == "running"]
-        assert mine
-        first.kill()
+        kill_amid_a_trial(first, place)
         out = finished(second)
         told = told_of(place)
         require_each_once(told, 4)

@@ -54,7 +54,7 @@ def choose(work: Work, measure: Measure, trials: Trials | None) -> None:
         if finalists:
             winner = min(finalists, key=lambda entry: entry["mean"] * (1 if measure.less else -1))
             best, folder = next(each for each in candidates if each.number == winner["number"]), winner["folder"]
-        recipe = on_main(work.accelerator, lambda: _recipe_of(work, best))
+        recipe = on_main(work.accelerator, lambda: _recipe_of(work, folder))
         test = _test_scores(work, recipe, work.place / folder)
         chosen = {"number": best.number, "settings": best.settings, "folder": folder, "recipe": "best.yaml", **test}
         numbers = [each.number for each in candidates]
@@ -124,12 +124,13 @@ def _with_seeds(work: Work, measure: Measure, candidate: Candidate, seeds: list[
     return on_main(work.accelerator, read)
 
 
-def _recipe_of(work: Work, candidate: Candidate) -> Recipe:
-    """The recipe of a trial, what was chosen for it too, with all that was taken away from it."""
-    trial, given = Recipe.load(RunFolder(work.place / candidate.folder).recipe), work.recipe
-    train = trial.train.model_copy(update={"keep_checkpoints": given.train.keep_checkpoints})
+def _recipe_of(work: Work, folder: str) -> Recipe:
+    """The recipe of a trial, or of a finalist, what was chosen for it too, with all that was taken away from it."""
+    run, given = Recipe.load(RunFolder(work.place / folder).recipe), work.recipe
+    kept = {key: getattr(given.train, key) for key in ("keep_checkpoints", "seed", "seeds")}
+    train = run.train.model_copy(update=kept)
     back = {"data": work.given.recipe.data, "publish": given.publish, "name": given.name, "train": train}
-    return trial.model_copy(update=back)
+    return run.model_copy(update=back)
 
 
 def _test_scores(work: Work, recipe: Recipe, folder: Path) -> dict[str, Any]:
