@@ -186,12 +186,13 @@ def _named(row: dict[str, Any]) -> str:
     return f" {row['input']!r:.60}" if isinstance(row.get("input"), str) else ""
 
 
-def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
+def score(finished: Finished, data: Sequence[Any], quiet: bool = False) -> Evaluation:
     """Answers labelled rows and scores the answers.
 
     Args:
         finished: The model.
         data: Names of files, or one table: a Dataset, a DataFrame or rows as dicts.
+        quiet: Do not show how far it is.
 
     Raises:
         DataError: A file cannot be read, its rows do not fit the model, or none of them can be scored.
@@ -209,7 +210,7 @@ def score(finished: Finished, data: Sequence[Any]) -> Evaluation:
     if in_files and task.file_columns and any(Path(file).is_dir() for file in data):
         rows = _with_own_names(rows, task)
     asked = questions_of(task, rows, inputs_of(task, rows), faults, read)
-    with progress_shown(finished.accelerator.process_index == 0):
+    with progress_shown(finished.accelerator.process_index == 0 and not quiet):
         scored, findings, faults = _scored(finished, asked, answered=True)
     if not scored.ids:
         raise DataError(

@@ -141,7 +141,12 @@ def _test_scores(work: Work, recipe: Recipe, folder: Path) -> dict[str, Any]:
             read = read_splits(recipe, work.given.task, work.given.tables).splits
         rows = {split: found for split, found in read.items() if split.partition("-")[0] == "test"}
     finished = open_finished(str(folder), (), None, work.given.trust, work.accelerator) if rows else None
-    return {"test": None, **{split: score(finished, [found]).scores for split, found in rows.items() if finished}}
+    return {
+        "test": None,
+        **{
+            split: score(finished, [found], work.console.rich.quiet).scores for split, found in rows.items() if finished
+        },
+    }
 
 
 def _note(
