@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from hfft.errors import RecipeError
 from hfft.recipe import Recipe
 from hfft.recipe.space import first_settings, with_settings, with_space, without_test
 from hfft.recipe.sweep import Values
+from hfft.workflows.describe import recipe_schema
 
 BASE: dict[str, Any] = {
     "task": {"name": "text-classification"},
@@ -154,3 +156,10 @@ def test_the_test_split_is_taken_away(data, left):
     made = without_test(Recipe.from_dict({**BASE, "data": data}).data)
     assert made.test is None
     assert list(made.files or {}) == left
+
+
+def test_editors_take_what_is_short_for_values():
+    space = {"optim.lr": "log:1e-5..1e-3", "tune.layer_decay": [0.7, 0.8], "train.epochs": {"low": 1, "high": 3}}
+    check = Draft202012Validator(recipe_schema())
+    assert not list(check.iter_errors({**BASE, "sweep": {"space": space}}))
+    assert list(check.iter_errors({**BASE, "sweep": {"space": {"optim.lr": {"lwo": 1}}}}))
