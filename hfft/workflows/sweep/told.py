@@ -74,7 +74,7 @@ def told_of(recipe: Recipe, complete: Recipe, measure: Measure, trials: Trials) 
         "space": {key: _values(values) for key, values in section.space.items()},
         "budget": {"trials": _most(section), "seconds": section.time_limit},
         "eval_examples": measure.examples,
-        "recipe_values": {key: _value_at(flat, key) for key in section.space},
+        "recipe_values": {key: value for key in section.space if (value := _value_at(flat, key)) is not None},
         "trials": [_trial(trial, section.space) for trial in every if trial.state != TrialState.WAITING],
         "importance": _importance(trials.study, every, section),
         "finalists": attributes.get("finalists", []),
