@@ -23,11 +23,6 @@ STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialSta
 
 FEWEST = 6  # complete trials of which importance is told
 
-FLATTERS = (
-    "The score of the best of many trials on the rows that chose it flatters: on other rows it is likely lower. The "
-    "test score, of rows that chose nothing, is the one to quote."
-)
-
 
 @dataclass(frozen=True)
 class Measure:
@@ -79,7 +74,7 @@ def told_of(recipe: Recipe, complete: Recipe, measure: Measure, trials: Trials) 
         "importance": _importance(trials.study, every, section),
         "finalists": attributes.get("finalists", []),
         "chosen": attributes.get("chosen"),
-        "warnings": [*attributes.get("warnings", []), *([FLATTERS] if attributes.get("chosen") else [])],
+        "warnings": attributes.get("warnings", []),
     }
 
 
