@@ -16,6 +16,13 @@ VERSION: Version = "2026-12"
 Preset = Literal["quick", "best"]
 
 
+class Chosen(Section):
+    """A value that was chosen for a setting, and why."""
+
+    value: Any = None
+    why: str = ""
+
+
 class DefaultsSection(Section):
     """`defaults`: how the settings that a recipe leaves open are chosen. A plain text is its `version`."""
 
@@ -23,9 +30,9 @@ class DefaultsSection(Section):
     preset: Preset | None = Field(
         default=None, description="What is more important than usual: quick, a short time; best, the score."
     )
-    chosen: dict[str, str] = Field(
+    chosen: dict[str, Chosen] = Field(
         default_factory=dict,
-        description="Written by a run: each setting that was chosen, and why. In a recipe it has no effect.",
+        description="Written by a run: each setting that was chosen, its value, and why. It changes nothing.",
     )
 
     @model_validator(mode="before")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_valid
 
 from hfft.errors import RecipeError
 from hfft.io.run_folder import write_text
-from hfft.recipe.defaults import DefaultsSection
+from hfft.recipe.defaults import Chosen, DefaultsSection
 from hfft.recipe.parsing import Source, explain, override, read_source
 from hfft.recipe.publish import PublishSection
 from hfft.recipe.sections import (
@@ -197,7 +197,8 @@ def is_open(recipe: Recipe, key: str) -> bool:
 def chose(recipe: Recipe, key: str, value: Any, why: str) -> Recipe:
     """The recipe with a setting that was chosen, and why it was."""
     section, name = key.split(".")
-    defaults = recipe.defaults.model_copy(update={"chosen": {**recipe.defaults.chosen, key: why}})
+    chosen = {**recipe.defaults.chosen, key: Chosen(value=value, why=why)}
+    defaults = recipe.defaults.model_copy(update={"chosen": chosen})
     changed = getattr(recipe, section).model_copy(update={name: value})
     return recipe.model_copy(update={section: changed, "defaults": defaults})
 
@@ -216,11 +217,17 @@ def as_begun(recipe: Recipe, begun: Recipe) -> Recipe:
     if train.keep_best is True:  # the one that counts most, which the run has found
         update["train"] = train.model_copy(update={"keep_best": begun.train.keep_best})
     recipe = recipe.model_copy(update=update)
-    for key, why in begun.defaults.chosen.items():
-        section, name = key.split(".")
+    for key, choice in begun.defaults.chosen.items():
         if is_open(recipe, key):
-            recipe = chose(recipe, key, getattr(getattr(begun, section), name), why)
+            recipe = chose(recipe, key, choice.value, choice.why)
     return recipe
+
+
+def still_chosen(recipe: Recipe) -> DefaultsSection:
+    """Its `defaults` with what was chosen as far as the recipe still has it: a setting may have been changed since."""
+    flat = recipe.flat()
+    kept = {key: choice for key, choice in recipe.defaults.chosen.items() if flat.get(key) == choice.value}
+    return recipe.defaults.model_copy(update={"chosen": kept})
 
 
 def flattened(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,7 @@ from hfft.models.encoder_decoder import EncoderDecoder
 from hfft.models.origin import origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
 from hfft.recipe import Recipe
+from hfft.recipe.recipe import chose
 from hfft.recipe.sections import ModelSection
 from hfft.tasks.prepare import Prepared, prepare
 from hfft.tasks.slices import check_columns
@@ -160,6 +161,9 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     setup.warnings += warnings
     if train.keep_best is True:
         setup.recipe = recipe.model_copy(update={"train": train.model_copy(update={"keep_best": best})})
+        choice = recipe.defaults.chosen.get("train.keep_best")
+        if choice is not None:
+            setup.recipe = chose(setup.recipe, "train.keep_best", best, choice.why)
     return setup
 
 

@@ -118,12 +118,6 @@ def choose(recipe: Recipe, case: Case, held_out: Choice | None) -> Recipe:
     return recipe.model_copy(update={"defaults": recipe.defaults.model_copy(update={"version": VERSION})})
 
 
-def chosen_for(recipe: Recipe) -> dict[str, dict[str, Any]]:
-    """Each setting that was chosen, with its `value` and `why`."""
-    flat = recipe.flat()
-    return {key: {"value": flat[key], "why": why} for key, why in recipe.defaults.chosen.items()}
-
-
 def hold_out_share(recipe: Recipe, rows: int) -> Choice | None:
     """A share of the training rows to score, where no rows are given for that and there are enough of them."""
     data = recipe.data

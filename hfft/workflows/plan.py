@@ -14,7 +14,6 @@ from hfft.training.callbacks.cadence import Cadence
 from hfft.training.optim import numbers_of
 from hfft.tuning.parameter_table import ParameterRow, count, parameter_lines
 from hfft.workflows.build import Setup, part_ahead
-from hfft.workflows.defaults import chosen_for
 from hfft.workflows.sizes import checkpoint_bytes, disk_bytes, memory, memory_saved
 
 PROBLEMS = {"single": "one label a row", "multi": "any number of labels a row", "regression": "numbers to predict"}
@@ -142,7 +141,7 @@ def make_plan(setup: Setup) -> Plan:
         trainable_parameters=count(row for row in rows if row.trainable),
         total_parameters=count(rows),
         phases=_phases(setup),
-        chosen=chosen_for(recipe),
+        chosen={key: choice.model_dump() for key, choice in recipe.defaults.chosen.items()},
         lr=recipe.optim.lr or 0.0,
         optimizer=f"{recipe.optim.name}, {numbers_of(run.optimizer.optimizer)}".removesuffix(", "),
         steps=run.total_steps,

@@ -10,6 +10,7 @@ from hfft.data.fingerprint import fingerprint
 from hfft.data.table import Table
 from hfft.metrics.custom import find_metric
 from hfft.recipe import Recipe
+from hfft.recipe.recipe import still_chosen
 from hfft.recipe.sections import MemoryTable
 from hfft.registry import find, require
 from hfft.tasks import find_task
@@ -48,7 +49,7 @@ def resolve(recipe: Recipe, trust: bool) -> ResolvedRecipe:
     complete = _with_adapter(recipe.complete(options))
     update = {
         "eval": complete.eval.with_defaults(**vars(kind.scoring)),
-        "defaults": complete.defaults.model_copy(update={"chosen": {}}),
+        "defaults": still_chosen(recipe),
     }
     complete = complete.model_copy(update=update)
     warnings = []

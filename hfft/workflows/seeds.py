@@ -68,9 +68,7 @@ def _of_seed(resolved: ResolvedRecipe, seed: int) -> ResolvedRecipe:
     recipe = resolved.recipe
     train = recipe.train.model_copy(update={"seed": seed, "seeds": None})
     alone = recipe.model_copy(update={"train": train, "publish": recipe.publish.only_card})  # the best one is published
-    fresh = resolve(alone, resolved.trust)
-    told = fresh.recipe.model_copy(update={"defaults": recipe.defaults})  # with the reasons of what was chosen
-    return replace(fresh, recipe=told, tables=resolved.tables)
+    return replace(resolve(alone, resolved.trust), tables=resolved.tables)
 
 
 def _settled(folder: RunFolder, resolved: ResolvedRecipe, start: Start, accelerator: Accelerator) -> Recipe:

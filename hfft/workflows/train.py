@@ -25,7 +25,6 @@ from hfft.training.evaluation import Interrupted
 from hfft.training.loop import Run, fit
 from hfft.training.processes import on_main
 from hfft.workflows.build import Callbacks, Setup, attach_callbacks, build
-from hfft.workflows.defaults import chosen_for
 from hfft.workflows.environment import describe, keep_freed_memory, versions
 from hfft.workflows.finish import closing_line, finish
 from hfft.workflows.plan import SHOWN, show_parameters, show_splits, show_warnings, shown
@@ -171,7 +170,7 @@ def _introduce(setup: Setup, console: Console) -> None:
         f"{run.total_steps} steps of {recipe.train.batch_size} samples; peak learning rate {recipe.optim.lr:g} "
         f"({setup.strategy})"
     )
-    chosen = ", ".join(f"{key}={shown(told['value'])}" for key, told in chosen_for(recipe).items())
+    chosen = ", ".join(f"{key}={shown(choice.value)}" for key, choice in recipe.defaults.chosen.items())
     if chosen:
         console.say(f"Chosen where the recipe leaves it open (hfft plan says why): {chosen}")
     for line in setup.rates:

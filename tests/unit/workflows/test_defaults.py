@@ -134,8 +134,10 @@ def test_a_recipe_that_sets_nothing_trains_and_its_run_has_all_written_out(begun
     assert (saved["optim"]["lr"], saved["train"]["epochs"], saved["train"]["batch_size"]) == (4e-4, 17, 16)
     assert set(saved["defaults"]["chosen"]) >= {"data.holdout", "optim.lr", "train.epochs", "tune.layer_decay"}
     again = hfft.plan(Recipe.load(run / "recipe.yaml"))
-    assert (again.lr, again.steps, again.chosen) == (4e-4, 17 * 6, {})
+    assert (again.lr, again.steps, again.chosen) == (4e-4, 17 * 6, saved["defaults"]["chosen"])
     assert hfft.plan(recipe).chosen["optim.lr"]["value"] == 4e-4
+    changed = hfft.plan(Recipe.load(run / "recipe.yaml", "optim.lr=1e-3")).chosen
+    assert set(again.chosen) - set(changed) == {"optim.lr"}
 
 
 def test_a_run_goes_on_with_what_was_chosen_for_it(begun, tmp_path):
