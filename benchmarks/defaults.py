@@ -269,7 +269,8 @@ class Study:
         """The whole page, in Markdown, of what has ended."""
         parts = [HEAD.format(note=self.options.note)]
         for case in self.options.cases:
-            parts += [f"## {case[0]}, {case[1]:,} rows", *self.section(case)]
+            said = [*self.section(case)]
+            parts += [f"## {case[0]}, {case[1]:,} rows", *said] if said else []
         return "\n\n".join([*parts, "## Batches of like length", *self.purity()]) + "\n"
 
     def section(self, case: tuple[str, int]) -> Iterator[str]:
@@ -390,7 +391,9 @@ def of_length(rows: pandas.DataFrame, count: int) -> pandas.DataFrame:
 HEAD = """# The defaults, measured
 
 Written by `benchmarks/defaults.py`; do not edit. `hfft compare` says what differs: intervals are over seeds and test
-rows. {note}
+rows.
+
+{note}
 
 `nothing set` gives task, data and model alone (image_size 96 for images). `Trainer's` are the settings that
 `transformers.Trainer` has by default, `example scripts` those of the commands in the READMEs of run_glue.py, run_ner.py
