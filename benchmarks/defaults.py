@@ -262,7 +262,8 @@ class Study:
             recipe = Recipe.from_dict(self.recipe(case), *TRAINERS, f"train.seed={seed}")
             inner = folder.seed(seed)
             shutil.rmtree(inner.path, ignore_errors=True)
-            scored(tool, recipe, inner, recipe.data.files["test"], apart(measured, tool, recipe, inner))
+            test = f"{case[0]}_test.{KINDS[case[0]][2]}"
+            scored(tool, recipe, inner, test, apart(measured, tool, recipe, inner))
         gather(folder, SEEDS)
 
     def page(self) -> str:
@@ -382,7 +383,7 @@ def of_length(rows: pandas.DataFrame, count: int) -> pandas.DataFrame:
     words = rows["text"].str.split().str.len()
     agrees = (words > words.median()) == (rows["label"] == rows["label"].max())
     parts = [
-        drawn(rows[agrees == agreeing], share, seed=0)
+        drawn(rows.loc[agrees == agreeing], share, seed=0)
         for agreeing, share in ((True, count * 9 // 10), (False, count // 10))
     ]
     return pandas.concat(parts).sort_index()

@@ -74,7 +74,9 @@ def test_texts_are_taken_however_python_holds_them(trained):
         ({"text": text, "label": 3} for text in texts),
     ):
         assert hfft.predict(run, given) == told
-    assert hfft.predict(run, {"text": texts[1]}) == [{**told[1], "id": 0}]
+    (alone,) = hfft.predict(run, {"text": texts[1]})
+    assert alone.pop("probabilities") == pytest.approx(told[1]["probabilities"])  # some CPUs add up one row otherwise
+    assert alone == pytest.approx({key: told[1][key] for key in alone} | {"id": 0})
     renamed = hfft.predict(run, frame.rename(columns={"text": "body"}), overrides=["task.text=body"])
     assert _answers(renamed) == _answers(told)
 
