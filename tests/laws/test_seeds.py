@@ -72,7 +72,7 @@ def test_seeds_go_on_where_they_were_stopped_and_more_can_be_added(tiny, tmp_pat
     timing = ("train_seconds", "samples_per_second")
     one, other = ({k: v for k, v in results(tmp_path / name).items() if k not in timing} for name in ("run", "whole"))
     assert one == other
-    with pytest.raises(SetupError, match=r"another recipe: train\.seeds is None, there \[0, 7, 3\]"):
+    with pytest.raises(SetupError, match=r"another recipe: train\.seeds is not given, there \[0, 7, 3\]"):
         train(recipe, tmp_path / "run", *SEEDS[1:])
     train(recipe, tmp_path / "one", *SEEDS[1:])
     with pytest.raises(SetupError, match=r"another recipe: train\.seeds"):
