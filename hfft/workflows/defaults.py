@@ -115,7 +115,8 @@ def choose(recipe: Recipe, case: Case, held_out: Choice | None) -> Recipe:
         choice = chooser(recipe, case) if is_open(recipe, key) else None
         if choice is not None:
             recipe = chose(recipe, key, choice.value, choice.why)
-    return recipe.model_copy(update={"defaults": recipe.defaults.model_copy(update={"version": VERSION})})
+    version = recipe.defaults.version or VERSION
+    return recipe.model_copy(update={"defaults": recipe.defaults.model_copy(update={"version": version})})
 
 
 def hold_out_share(recipe: Recipe, rows: int) -> Choice | None:
