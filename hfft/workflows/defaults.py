@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hfft.data.sampling import steps_per_epoch
 from hfft.recipe import Recipe
 from hfft.recipe.defaults import VERSION
 from hfft.recipe.recipe import chose, is_open
@@ -180,7 +181,7 @@ def _epochs(recipe: Recipe, case: Case) -> Choice:
     pace = PACES[recipe.defaults.preset]
     of_run = pace.image_steps if case.images else pace.steps
     least = max(of_run, pace.steps_a_label * case.labels)
-    steps = math.ceil(case.rows / (recipe.train.batch_size or 1))
+    steps = steps_per_epoch(case.rows, recipe.train.rows_a_step)
     epochs = min(max(pace.epochs, math.ceil(least / steps)), MOST_EPOCHS)
     why = f"{epochs * steps:,} steps"
     if epochs > pace.epochs:
@@ -192,7 +193,7 @@ def _each_tenth(recipe: Recipe, case: Case) -> Choice | None:
     train = recipe.train
     if "train.epochs" not in recipe.defaults.chosen or train.epochs is None or train.epochs <= OFTEN:
         return None
-    steps = math.ceil(train.epochs * math.ceil(case.rows / (train.batch_size or 1)) / OFTEN)
+    steps = math.ceil(train.epochs * steps_per_epoch(case.rows, train.rows_a_step) / OFTEN)
     return Choice(steps, f"{OFTEN} times in all, rather than after each of {train.epochs:g} short epochs")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,8 +99,7 @@ class Sweep:
     @property
     def counts(self) -> str:
         """How many trials there are, by state."""
-        found = Counter(trial.state for trial in self.trials)
-        states = ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
+        states = states_text(trial.state for trial in self.trials)
         return f"{len(self.trials)} trial{'' if len(self.trials) == 1 else 's'}{f' ({states})' if states else ''}"
 
     @property
@@ -120,6 +119,16 @@ class Sweep:
     def finalist(self, number: int) -> Mapping[str, Any] | None:
         """What several seeds gave with the settings of a trial; None where it is not among the best few."""
         return next((one for one in self.told.get("finalists") or () if one["number"] == number), None)
+
+
+def states_text(states: Iterable[str]) -> str:
+    """How many trials are in each state.
+
+    >>> states_text(["failed", "complete", "complete"])
+    '2 complete, 1 failed'
+    """
+    found = Counter(states)
+    return ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
 
 
 def _score(told: Mapping[str, Any]) -> float | None:

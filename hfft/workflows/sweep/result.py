@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,7 @@ from typing import Any
 
 from hfft.recipe.space import as_yaml
 from hfft.reports.sweep import page
-from hfft.tasks.scores import interval_text
-
-STATES = ("complete", "pruned", "failed", "interrupted", "running")
+from hfft.reports.sweep.trials import entry_text, states_text
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,7 @@ class Sweep:
 
 def closing_lines(told: Mapping[str, Any], folder: Path) -> list[str]:
     """What has come of a sweep: trials by state, the chosen settings, their scores and what each is worth."""
-    counts = Counter(trial["state"] for trial in told["trials"])
-    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    states = states_text(trial["state"] for trial in told["trials"])
     chosen, metric = told["chosen"], told["metric"]
     first = f"Sweep '{told['name']}': {states or 'no trials yet'}"
     if chosen is None:
@@ -86,5 +82,4 @@ def shown(value: Any) -> str:
 
 
 def _score(metric: str, entry: Mapping[str, Any]) -> str:
-    interval = interval_text(entry)
-    return f"{metric} {entry['value']:.4f}{f' ({interval})' if interval else ''}"
+    return f"{metric} {entry_text(entry)}"
