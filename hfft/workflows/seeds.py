@@ -19,7 +19,6 @@ from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, scored_splits, whole_folder, write_json, write_text
 from hfft.metrics import OTHER_AVERAGES
 from hfft.recipe import Recipe
-from hfft.recipe.recipe import as_begun
 from hfft.tasks.scores import headline, headline_metric, interval_text
 from hfft.training.processes import on_main
 from hfft.workflows.build import build
@@ -44,9 +43,8 @@ def train_seeds(
             on_main(accelerator, partial(tidy_up, folder.seed(seed), recipe, console))
         return
     seeds = recipe.train.seeds or []
-    if start.recipe is not None:
-        resolved = replace(resolved, recipe=as_begun(recipe, start.recipe))
-    resolved = replace(resolved, recipe=_settled(folder, resolved, start, accelerator))
+    resolved = replace(resolved, recipe=start.settled(recipe))
+    resolved = replace(resolved, recipe=_chosen_for_all(folder, resolved, start, accelerator))
     recipe = resolved.recipe
     accelerator.free_memory()
     if main:
@@ -71,7 +69,7 @@ def _of_seed(resolved: ResolvedRecipe, seed: int) -> ResolvedRecipe:
     return replace(resolve(alone, resolved.trust), tables=resolved.tables)
 
 
-def _settled(folder: RunFolder, resolved: ResolvedRecipe, start: Start, accelerator: Accelerator) -> Recipe:
+def _chosen_for_all(folder: RunFolder, resolved: ResolvedRecipe, start: Start, accelerator: Accelerator) -> Recipe:
     """The recipe of all seeds with what it leaves open, chosen once; faults show before results of a run go."""
     recipe = resolved.recipe
     seeds = recipe.train.seeds or []

@@ -15,7 +15,6 @@ from hfft.io.console import Console
 from hfft.io.run_files import read_results
 from hfft.io.run_folder import RunFolder, mib, write_json
 from hfft.recipe import Recipe
-from hfft.recipe.recipe import as_begun
 from hfft.reports.facts import Pictures, write_own_report
 from hfft.tasks.scores import Scored
 from hfft.training.callbacks.checkpoint import restore, tidy
@@ -63,8 +62,7 @@ def train_in(
         console.say(f"The run in {folder.path} is finished already. {how}")
         on_main(accelerator, lambda: tidy_up(folder, resolved.recipe, console))
         return
-    if start.recipe is not None:
-        resolved = replace(resolved, recipe=as_begun(resolved.recipe, start.recipe))
+    resolved = replace(resolved, recipe=start.settled(resolved.recipe))
     if accelerator.device.type == "cpu":
         keep_freed_memory()
     setup = build(resolved, accelerator)

@@ -10,7 +10,8 @@ from typing import Any
 
 from hfft.recipe.space import as_yaml
 from hfft.reports.sweep import page
-from hfft.reports.sweep.trials import entry_text, states_text
+from hfft.reports.sweep.trials import states_text
+from hfft.tasks.scores import interval_text
 
 
 @dataclass(frozen=True)
@@ -82,4 +83,5 @@ def shown(value: Any) -> str:
 
 
 def _score(metric: str, entry: Mapping[str, Any]) -> str:
-    return f"{metric} {entry_text(entry)}"
+    interval = interval_text(entry)
+    return f"{metric} {entry['value']:.4f}{f' ({interval})' if interval else ''}"
