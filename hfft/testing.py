@@ -143,10 +143,12 @@ def check_answers(run: Path, file: Path, trust: bool = False) -> None:
     found = api.evaluate(run, file, trust=trust)
     assert_alike(found.rows, told)
     assert set(found.scores) == set(scores)
+    # Answers of numbers that are nearly equal differ by rounding in batches of another size, and so their ranks: two
+    # neighbours that change places move Spearman's correlation by so much. A count of some dozens moves by more.
+    places = 12 / (len(told) * (len(told) + 1))
     for name, entry in found.scores.items():
-        # Answers of numbers that are nearly equal differ by rounding in batches of another size, and so their ranks;
-        # a count of some dozens cannot move by so little.
-        for bound, tolerance in (("value", 1e-3), ("low", 1e-2), ("high", 1e-2)):
+        ranks = places if name.startswith("spearman") else 0
+        for bound, tolerance in (("value", max(1e-3, ranks)), ("low", max(1e-2, ranks)), ("high", max(1e-2, ranks))):
             near = _nan_for_none(entry[bound]), _nan_for_none(scores[name][bound])
             np.testing.assert_allclose(*near, tolerance / 10, tolerance, err_msg=f"{name}, {bound}")
 

@@ -32,6 +32,10 @@ MOST_EPOCHS = 100
 
 OFTEN = 10  # epochs, above which a run is scored and saved so often rather than after each
 
+SCORED = (
+    1.5  # rows are scored for each that is trained on, at most: half of the time, as a step takes three times as long
+)
+
 SURE = 500  # rows of eval, of which an accuracy has an interval of about 4 points each way at most
 
 CUT_FROM = 100  # rows
@@ -189,12 +193,33 @@ def _epochs(recipe: Recipe, case: Case) -> Choice:
     return Choice(epochs, why)
 
 
-def _each_tenth(recipe: Recipe, case: Case) -> Choice | None:
-    train = recipe.train
-    if "train.epochs" not in recipe.defaults.chosen or train.epochs is None or train.epochs <= OFTEN:
+def _eval_every(recipe: Recipe, case: Case) -> Choice | None:
+    epochs = _chosen_epochs(recipe)
+    if epochs is None or not case.eval_rows:
         return None
-    steps = math.ceil(train.epochs * steps_per_epoch(case.rows, train.rows_a_step) / OFTEN)
-    return Choice(steps, f"{OFTEN} times in all, rather than after each of {train.epochs:g} short epochs")
+    often = max(1, min(epochs, OFTEN, int(SCORED * epochs * case.rows / case.eval_rows)))
+    if often == epochs:
+        return None
+    why = f"{case.eval_rows:,} rows of eval beside {case.rows:,} of train" if often < min(epochs, OFTEN) else ""
+    return _times(often, epochs, recipe, case, why or f"rather than after each of {epochs} short epochs")
+
+
+def _checkpoint_every(recipe: Recipe, case: Case) -> Choice | None:
+    epochs = _chosen_epochs(recipe)
+    if epochs is None or epochs <= OFTEN:
+        return None
+    return _times(OFTEN, epochs, recipe, case, f"rather than after each of {epochs} short epochs")
+
+
+def _chosen_epochs(recipe: Recipe) -> int | None:
+    """The epochs of a run; None where the recipe gives its length, and with it how long an epoch is."""
+    return recipe.train.epochs if "train.epochs" in recipe.defaults.chosen else None
+
+
+def _times(often: int, epochs: int, recipe: Recipe, case: Case, why: str) -> Choice:
+    """The steps between what comes so often in a run."""
+    steps = math.ceil(epochs * steps_per_epoch(case.rows, recipe.train.rows_a_step) / often)
+    return Choice(steps, f"{often} times in all: {why}")
 
 
 def _keep_best(recipe: Recipe, case: Case) -> Choice | None:
@@ -219,8 +244,8 @@ CHOOSERS: dict[str, Callable[[Recipe, Case], Choice | None]] = {
     "optim.lr": _rate,
     "train.batch_size": _batch_size,
     "train.epochs": _epochs,
-    "train.eval_every": _each_tenth,
-    "train.checkpoint_every": _each_tenth,
+    "train.eval_every": _eval_every,
+    "train.checkpoint_every": _checkpoint_every,
     "train.keep_best": _keep_best,
     "train.soup": _soup,
     "train.group_by_length": _grouping,

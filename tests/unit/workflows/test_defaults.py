@@ -68,9 +68,25 @@ def test_what_is_given_stays_and_decides_what_goes_with_it():
     ],
 )
 def test_few_rows_are_seen_often(rows, labels, batch, epochs, every):
-    found = chosen(rows=rows, labels=labels)
+    found = chosen(rows=rows, labels=labels, eval_rows=30)
     assert (found["train.batch_size"], found["train.epochs"]) == (batch, epochs)
     assert found.get("train.eval_every") == found.get("train.checkpoint_every") == every
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "eval_rows", "every"),
+    [
+        (200, 2, 150, None),  # 8 epochs of 13 steps: 1,600 examples are trained on, 1,200 are scored
+        (200, 2, 1_000, 52),  # twice
+        (200, 2, 10_000, 104),  # at the end alone
+        (1_500, 150, 3_000, 76),  # 16 epochs, ten times 3,000 rows beside 24,000 trained on
+        (1_500, 150, 6_000, 126),  # six times
+        (10_000, 2, 5_000, None),
+    ],
+)
+def test_many_rows_are_scored_less_often_than_few(rows, labels, eval_rows, every):
+    found = chosen(rows=rows, labels=labels, eval_rows=eval_rows)
+    assert found.get("train.eval_every") == every
 
 
 def test_images_are_seen_oftener():
