@@ -54,6 +54,8 @@ def check_task(recipe: Recipe, trust: bool = False) -> None:
         check_micro_batches(with_settings(recipe, "train.log_every=1"), place / "micro_batches", trust=trust)
         check_batch_size(recipe, place / "batch_size", trust)
         check_frozen(with_settings(recipe, "tune.freeze.blocks=1"), place / "frozen", trust)
+        twice = ("tune.freeze.blocks=1", "train.steps=null", "train.epochs=2")
+        check_cache(with_settings(recipe, *twice), place / "cache", trust)
         check_resume(recipe, place / "resume", trust=trust)
         check_repeats(recipe, place / "repeats", trust)
         assert recipe.data.files is not None
@@ -185,6 +187,19 @@ def check_groups(made: Setup) -> Start:
         assert parameter.requires_grad <= told[name].trainable, name
     named = [*model.named_parameters(), *model.named_buffers()]
     return {name: tensor.detach().clone() for name, tensor in named}
+
+
+def check_cache(recipe: Recipe, folder: Path, trust: bool = False) -> None:
+    """A run for which what frozen blocks make of its examples is kept learns what one does that computes it each time.
+
+    Args:
+        recipe: Freezes blocks; over several epochs.
+        folder: Where its runs are made.
+        trust: Whether code that the recipe names may run.
+    """
+    logged = with_settings(recipe, "train.log_every=1")
+    kept, anew = (_train(with_settings(logged, f"tune.cache={how}"), folder / how, trust) for how in ("auto", "off"))
+    np.testing.assert_allclose(losses(kept), losses(anew), TOLERANCE * 10, TOLERANCE * 10, err_msg="losses")
 
 
 def check_moves(start: Start, run: Path) -> int:

@@ -19,11 +19,13 @@ from datasets import Dataset
 from torch.utils.data import DataLoader, get_worker_info
 
 from hfft.data.sampling import Grouping, Part, epoch_batches, parts, steps_per_epoch
+from hfft.data.states import Batch, States
 from hfft.errors import HfftError, SetupError
 
-Batch = dict[str, torch.Tensor]
-
 Collate = Callable[[list[dict[str, Any]]], Batch]
+
+TRUNK = "trunk"
+"""In a batch, what the model's frozen trunk makes of its rows; in a row, that its inputs are not needed for that."""
 
 SHARED = Path("/dev/shm")  # where Linux has the memory that processes share
 
@@ -36,9 +38,11 @@ class Views:
 
     Attributes:
         mixed: Another row of the global batch stands in it as `partner`, with a `draw` of its own.
+        count: How many views there are of an example, which the epochs show in turn; None for one of each epoch.
     """
 
     mixed: bool = False
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Examples:
         views: How training sees the examples; None for as they are.
         labels: The right answers as plain values, one an example; None where there is none. Empty where nobody asks.
         inputs: What was asked, a Dataset as the task's `read` gives it, a row an example; None where nobody asks.
+        states: What the model's frozen trunk makes of the examples; one for each view of them that is kept. Empty where
+            it is computed.
     """
 
     rows: Dataset
@@ -60,6 +66,7 @@ class Examples:
     views: Views | None = None
     labels: Sequence[Any] = ()
     inputs: Any = None
+    states: Sequence[States] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,6 +80,7 @@ class Examples:
             lengths=None if self.lengths is None else self.lengths[places],
             labels=[self.labels[place] for place in places] if self.labels else (),
             inputs=None if self.inputs is None else self.inputs.select(places),
+            states=(),
         )
 
 
@@ -253,6 +261,8 @@ class _Rows:
 
     def _batch(self, part: Part, drawn: tuple[int, int] | None) -> tuple[Batch, list[int]]:
         views = self.examples.views if drawn is not None else None
+        if drawn is not None and views is not None and views.count is not None:
+            drawn = (drawn[0], drawn[1] % views.count)
         partners = part.partners.tolist() if views is not None and views.mixed and part.partners is not None else []
         numbers = list(dict.fromkeys([*part.rows.tolist(), *partners]))
         columns = self.examples.rows[numbers]
@@ -266,7 +276,12 @@ class _Rows:
         items = [dict(found[number]) for number in part.rows.tolist()]
         for item, partner in zip(items, partners, strict=False):
             item["partner"] = found[partner]
-        return self.collate(items), self.examples.ids[part.rows].tolist()
+        ids = self.examples.ids[part.rows].tolist()
+        if not self.examples.states:
+            return self.collate(items), ids
+        states = self.examples.states[drawn[1] if drawn is not None and views is not None else 0]
+        batch = self.collate([{**item, TRUNK: True} for item in items] if states.for_inputs else items)
+        return {**batch, TRUNK: states.batch(part.rows, batch.get("attention_mask"))}, ids
 
 
 def _as_it_is(fetched: Any) -> Any:

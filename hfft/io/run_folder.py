@@ -181,7 +181,7 @@ def write_text(path: Path, text: str) -> None:
             path.write_text(text, encoding="utf-8", newline="\n")
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _own_name(path)
+        temporary = own_name(path)
         try:
             with open(temporary, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
@@ -249,7 +249,7 @@ def _room_said(path: Path, number: int) -> str:
     return f" On the disk of {place} {mib(free)} are free."
 
 
-def _own_name(path: Path) -> Path:
+def own_name(path: Path) -> Path:
     """A name beside `path` that no other writer has. What others began under such names long ago is deleted."""
     for leftover in path.parent.glob(f"{UNFINISHED}{glob.escape(path.name)}-*"):
         with contextlib.suppress(OSError):  # another is faster
@@ -293,7 +293,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         DiskError: The disk is full, or cannot be written to.
     """
-    temporary, old = _own_name(path), _own_name(path)
+    temporary, old = own_name(path), own_name(path)
     with writing(path):
         try:
             temporary.mkdir(parents=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from hfft.data.loaders import Examples, MicroBatch, load
+from hfft.data.loaders import Batch, Examples, MicroBatch, load
 from hfft.data.sampling import Budget, Part, scoring_parts
 from hfft.errors import ModelError
 from hfft.tasks.scores import ExtraMetric, Scored
@@ -62,6 +62,7 @@ class Evaluator:
         workers: Processes that load batches.
         extra: Further metrics, functions of (answers, truths).
         tunes_threshold: Whether the task chooses on this split what answers depend on beside the weights.
+        known: As `Run.known`.
     """
 
     task: Task
@@ -70,6 +71,7 @@ class Evaluator:
     workers: int = 0
     extra: Sequence[ExtraMetric] = ()
     tunes_threshold: bool = False
+    known: Callable[[Batch], AbstractContextManager[Any]] = nullcontext
 
     def __call__(
         self,
@@ -106,7 +108,9 @@ class Evaluator:
                 tell(number, len(parts))
                 if number % STOP_CHECK_BATCHES == 0 and asked_to_stop():
                     raise Interrupted
-                answers = map(_sound, self.task.predict(model, on_device(part.batch, accelerator)))
+                batch = on_device(part.batch, accelerator)
+                with self.known(batch):
+                    answers = [*map(_sound, self.task.predict(model, batch))]
                 if part.counts:
                     found += zip(part.ids, answers, strict=True)
         tell(len(parts), len(parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -80,6 +80,7 @@ class Run:
     seed: int
     counts_epochs: bool = True  # False for a stream, whose length nobody knows
     penalty: Callable[[], Tensor] | None = None  # of the weights alone, which each step adds to the loss
+    known: Callable[[Batch], AbstractContextManager[Any]] = nullcontext  # gives the model what a batch holds of it
     callbacks: list[Callable[[Run, StepReport], None]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     signal: int = 0  # the number of a signal that asks this process to stop
@@ -150,8 +151,10 @@ def train_step(run: Run, batches: StepBatches) -> StepReport:
     for number, (part, weight) in enumerate(zip(micro_batches, weights, strict=True), start=1):
         last = number == len(micro_batches)
         with nullcontext() if last else accelerator.no_sync(run.model):
-            share = run.task.loss(run.model, on_device(part.batch, accelerator)) * (weight / total).float()
-            accelerator.backward(share * accelerator.num_processes)  # DDP takes the mean over processes
+            batch = on_device(part.batch, accelerator)
+            with run.known(batch):
+                share = run.task.loss(run.model, batch) * (weight / total).float()
+                accelerator.backward(share * accelerator.num_processes)  # DDP takes the mean over processes
         loss += share.detach()
     norm = _clipped_norm(run)
     lr = max(group["lr"] for group in run.optimizer.param_groups if any(p.requires_grad for p in group["params"]))

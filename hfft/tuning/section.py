@@ -169,6 +169,12 @@ class TuneSection(Section):
         "learnt does not depend on how a batch is cut. 'train': it uses those of each micro-batch.",
     )
 
+    cache: Literal["auto", False] = Field(
+        default="auto",
+        description="'auto': what the lowest blocks make of each example is computed once and kept on disk, where they "
+        "are frozen and that pays; the plan says so. 'off': it is computed each time.",
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> TuneSection:
         if self.unfreeze is not None and self.probe is not None:

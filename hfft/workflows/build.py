@@ -55,6 +55,7 @@ from hfft.workflows.environment import precision_warnings
 from hfft.workflows.no_effect import new_head, ungrouped, without_effect
 from hfft.workflows.resolve import ResolvedRecipe, strategy_of
 from hfft.workflows.splits import Data, read_splits
+from hfft.workflows.trunk import KeptTrunk, keep_trunk
 
 
 @dataclass
@@ -74,6 +75,8 @@ class Setup:
     base: str | None  # the name under which others find the pretrained model too
     origin: dict[str, str]  # what its files are known by; in the main process alone
     rates: list[str] = field(default_factory=list)  # what model.dropout and model.drop_path do to this model
+    trunk: KeptTrunk | None = None
+    trunk_said: str | None = None  # what is said of it, or of why there is none
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -126,7 +129,9 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
     hasty, still = slow_down(model), recipe.tune.batch_norm == "eval"
     smallest = _smallest_part(recipe, source, length, accelerator.num_processes)
     warnings += batch_norm_warnings(model, hasty, still, rows_at_once, smallest, recipe.train.rows_a_step)
-    run = _run(resolved, accelerator, made, source, length, smallest)
+    cut = _cut(recipe, accelerator)
+    run = _run(resolved, accelerator, made, source, cut, length, smallest)
+    trunk, trunk_said = keep_trunk(recipe, run, made, source, cut, _budget(recipe, accelerator))
     evaluators = _evaluators(resolved, prepared, accelerator)
     setup = Setup(
         recipe=recipe,
@@ -142,6 +147,8 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         base=pretrained.public_name,
         origin=origin_of(pretrained) if accelerator.is_main_process else {},
         rates=pretrained.rates,
+        trunk=trunk,
+        trunk_said=trunk_said,
         warnings=[
             *resolved.warnings,
             *precision_warnings(accelerator),
@@ -271,11 +278,25 @@ def _smallest_part(recipe: Recipe, source: Examples | Stream, length: Length, pr
     return smallest_part(count, train.rows_a_step, train.micro_batch_size, processes)
 
 
+def _cut(recipe: Recipe, accelerator: Accelerator) -> Cut:
+    train = recipe.train
+    return Cut(
+        batch_size=train.rows_a_step,
+        micro_batch_size=train.micro_batch_size,
+        seed=train.seed,
+        rank=accelerator.process_index,
+        processes=accelerator.num_processes,
+        workers=recipe.data.workers,
+        group_by_length=train.group_by_length or False,
+    )
+
+
 def _run(
     resolved: ResolvedRecipe,
     accelerator: Accelerator,
     made: Tuned,
     source: Examples | Stream,
+    cut: Cut,
     length: Length,
     smallest: int,
 ) -> Run:
@@ -287,15 +308,6 @@ def _run(
     groups = parameter_groups(model, made.rows)
     optimizer = make_optimizer(recipe.optim.name, groups, accelerator.device, recipe.optim.options, resolved.trust)
     schedule = make_schedule(recipe.optim.schedule, optimizer, recipe.optim.warmup, total, ahead)
-    cut = Cut(
-        batch_size=train.rows_a_step,
-        micro_batch_size=train.micro_batch_size,
-        seed=train.seed,
-        rank=accelerator.process_index,
-        processes=accelerator.num_processes,
-        workers=recipe.data.workers,
-        group_by_length=train.group_by_length or False,
-    )
     if isinstance(source, Stream):
         batches = partial(stream_batches, source, cut)
     else:

@@ -28,7 +28,8 @@ class Plan:
     `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
     `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
     gradients and the optimizer would take beyond that if everything learnt. `disk` is in bytes too: one checkpoint, and
-    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model. `chosen`
+    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model, `cache`
+    that what frozen blocks make of the examples is kept, or why not; None where there is nothing to keep. `chosen`
     has each setting that the recipe leaves open, with its `value`, and `why` it was chosen.
     """
 
@@ -57,6 +58,7 @@ class Plan:
     memory_saved: int | None
     disk: dict[str, int]
     rates: list[str]
+    cache: str | None
     warnings: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class Plan:
         show_chosen(self.chosen, console)
         if len(self.seeds) > 1:
             console.say(f"All of it {len(self.seeds)} times, with the seeds {', '.join(map(str, self.seeds))}")
-        for line in self.rates:
+        for line in (*self.rates, *([self.cache] if self.cache else [])):
             console.say(line)
         for name, told in self._room():
             console.say(f"{name}: {told}")
@@ -154,6 +156,7 @@ def make_plan(setup: Setup) -> Plan:
         memory_saved=memory_saved(run, rows),
         disk={"checkpoint": checkpoint_bytes(setup), "total": disk_bytes(setup)},
         rates=setup.rates,
+        cache=setup.trunk_said,
         warnings=setup.warnings,
     )
 

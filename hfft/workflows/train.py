@@ -106,6 +106,8 @@ def _train(
         console.say(f"warning: {warning}")
     with listening(run), told_of_workers():
         try:
+            if setup.trunk is not None:
+                setup.trunk.attach(setup.fingerprints, callbacks.evaluate)
             if callbacks.evaluate is not None:
                 callbacks.evaluate.catch_up(run)
             if published is not None:
@@ -171,7 +173,7 @@ def _introduce(setup: Setup, console: Console) -> None:
     chosen = ", ".join(f"{key}={shown(choice.value)}" for key, choice in recipe.defaults.chosen.items())
     if chosen:
         console.say(f"Chosen where the recipe leaves it open (hfft plan says why): {chosen}")
-    for line in setup.rates:
+    for line in (*setup.rates, *([setup.trunk_said] if setup.trunk_said else [])):
         console.say(line)
     show_warnings(setup.warnings, console)
     if console.verbose:

@@ -15,7 +15,7 @@ from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from hfft.data import checks
 from hfft.data.images import Looked, as_images, image_findings, look_at, none_left, open_image, repeated_images
-from hfft.data.loaders import Batch, Examples, Views
+from hfft.data.loaders import TRUNK, Batch, Examples, Views
 from hfft.errors import DataError
 from hfft.models.image_size import for_size, require_colours, require_fit, seen_size, set_size
 from hfft.models.pretrained import Pretrained
@@ -114,7 +114,8 @@ class ImageClassification(Classification):
         return None
 
     def views(self) -> Views | None:
-        return None if self.options.augment is None else Views(self.options.augment.mixes)
+        augment = self.options.augment
+        return None if augment is None else Views(augment.mixes, augment.views)
 
     def model(self, pretrained: Pretrained) -> tuple[PreTrainedModel, list[str]]:
         model, new = super().model(pretrained)
@@ -124,6 +125,8 @@ class ImageClassification(Classification):
 
     def collate(self, rows: list[dict[str, Any]]) -> Batch:
         batch = {"labels": self.problem.tensor([row["labels"] for row in rows])}
+        if TRUNK in rows[0]:
+            return {"pixel_values": torch.zeros(()).expand(len(rows), 3, *self.size), **batch}
         if "draw" not in rows[0]:
             images = [open_image(row["image"]) for row in rows]
             return {"pixel_values": _by_pixel(self.processor(images, return_tensors="pt")["pixel_values"]), **batch}

@@ -216,6 +216,11 @@ class AugmentOptions(BaseModel):
         "0: off. With mixup on too, each image draws which of the two, half and half.",
     )
     mix_share: Share = Field(default=1.0, description="Share of the images that are mixed, with mixup or cutmix on.")
+    views: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="How many views of an image the epochs show in turn: so many that what frozen blocks make of them "
+        "can be kept (`tune.cache`). Default: a new one in each epoch.",
+    )
 
     @property
     def mixes(self) -> bool:

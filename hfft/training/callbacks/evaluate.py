@@ -64,6 +64,7 @@ class Evaluate:
         log.seconds_ahead = self.seconds_ahead
         self.told: set[str] = set()
         self.watch: Callable[[Run, Scored], None] | None = None
+        self.meanwhile: tuple[int, Evaluator] | None = None  # scores the same rows, up to a step
 
     def __call__(self, run: Run, report: StepReport) -> None:
         """Scores where it is due."""
@@ -82,7 +83,9 @@ class Evaluate:
             return
         with run.paused(), averaged(run):
             began = time.monotonic()
-            scored = self.evaluator(run.model, run.accelerator, run.asked_to_stop, self.log.line.scoring("eval"))
+            until, evaluator = self.meanwhile or (0, self.evaluator)
+            evaluator = evaluator if step <= until else self.evaluator
+            scored = evaluator(run.model, run.accelerator, run.asked_to_stop, self.log.line.scoring("eval"))
             self.seconds_a_row = (time.monotonic() - began) / max(len(scored.ids), 1)
             self.latest = step, scored
             run.progress.evaluated_step = step
