@@ -150,7 +150,7 @@ def as_yaml(value: Any) -> str:
     >>> as_yaml(1e-5), as_yaml([1, None]), as_yaml("linear")
     ('1.0e-05', '[1, null]', 'linear')
     """
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=sys.maxsize)
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=sys.maxsize)
     return text.removesuffix("...\n").strip()
 
 

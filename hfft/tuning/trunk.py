@@ -93,7 +93,7 @@ class Trunk:
 
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             calls[module] += 1
-            outputs.pop(module, None)  # so that it stands where it ended, not where it began
+            outputs.pop(module, None)  # so that they stand in the order in which they ended
             outputs[module] = output
 
         def enter(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -104,12 +104,15 @@ class Trunk:
                 hooks.callback(module.register_forward_hook(keep).remove)
             hooks.callback(self.blocks[0].register_forward_pre_hook(enter, with_kwargs=True).remove)
             call()
-        if any(calls[block] != 1 for block in self.blocks):
-            return f"a block runs {max(calls[block] for block in self.blocks)} times in a forward pass"
+            if any(calls[block] != 1 for block in self.blocks):
+                return f"a block runs {max(calls[block] for block in self.blocks)} times in a forward pass"
+            call()
+        if not torch.equal(*entries):
+            return "their input is another each time, by dropout in front of them (model.dropout)"
         forms = [outputs[block] for block in self.blocks]
         if not all(isinstance(_first(form), Tensor) for form in forms):
             return f"a block gives a {type(forms[0]).__name__}"
-        stems = [module for module in outputs if module not in self.blocks and _first(outputs[module]) is entries[0]]
+        stems = [module for module in outputs if module not in self.blocks and _first(outputs[module]) is entries[1]]
         self.stem = stems[-1] if stems else None  # the outermost of them ends last
         modules = [*self.blocks, *([self.stem] if self.stem is not None else [])]
         self._beside = {module: _without_tensors(outputs[module]) for module in modules}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hfft.io.console import Console
+from hfft.recipe.space import as_yaml
 from hfft.reports.html.page import checks_section, parameters_section, top_of
 from hfft.reports.html.parts import Section
 from hfft.reports.notebook import fragment, screenful, warning_lines
@@ -217,7 +218,7 @@ def show_chosen(chosen: Mapping[str, Mapping[str, Any]], console: Console) -> No
 
 def shown(value: Any) -> str:
     """The value of a setting that was chosen, as a recipe may have it."""
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else as_yaml(value)
 
 
 def show_parameters(rows: Sequence[ParameterRow], console: Console) -> None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import yaml
-
+from hfft.recipe.space import as_yaml
 from hfft.reports.html.charts import tick_text
 from hfft.reports.html.numbers import range_text, score_text
 
@@ -147,7 +146,7 @@ def setting_text(value: Any) -> str:
     """
     if isinstance(value, float) and math.isfinite(value):
         return tick_text(float(f"{value:.{3 if abs(value) >= 1e-3 else 2}g}"))
-    return value if isinstance(value, str) else _as_yaml(value)
+    return value if isinstance(value, str) else as_yaml(value)
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -161,13 +160,7 @@ def overrides(settings: Mapping[str, Any]) -> list[str]:
     >>> print(*overrides({"optim.lr": 0.00021449, "model.head": {"dropout": None}, "model.revision": "12"}))
     optim.lr=0.00021449 'model.head={dropout: null}' 'model.revision='"'"'12'"'"''
     """
-    return [shlex.quote(f"{key}={_as_yaml(value)}") for key, value in settings.items()]
-
-
-def _as_yaml(value: Any) -> str:
-    """A value in one line of YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=math.inf)
-    return text.removesuffix("...\n").strip()
+    return [shlex.quote(f"{key}={as_yaml(value)}") for key, value in settings.items()]
 
 
 def entry_text(entry: Mapping[str, Any]) -> str:
