@@ -65,7 +65,7 @@ class KeptTrunk:
         blocks = (
             "all blocks" if len(trunk.blocks) == trunk.of else f"the lowest {len(trunk.blocks)} of {trunk.of} blocks"
         )
-        passes = f"{self.until / self.run.steps_per_epoch:.3g} times"
+        passes = f"{self.until / self.run.steps_per_epoch / len(self.views):.3g} times"
         until = f" up to step {self.until}" if self.until < self.run.total_steps else ""
         size = mib(self.cache.bytes_of(self.examples) * len(self.views))
         kind = str(self.cache.dtype).removeprefix("torch.")
@@ -87,7 +87,7 @@ class KeptTrunk:
             DiskError: There is no room.
         """
         run, task = self.run, self.run.task
-        if run.progress.step >= self.until:
+        if run.progress.step >= self.until or run.progress.ended is not None:
             return
         kept = [self._states("train", self.examples, view, raw, task.loss) for view in self.views]
         states = [each for each in kept if each is not None]
