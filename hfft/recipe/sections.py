@@ -169,6 +169,10 @@ class ModelSection(Section):
         description="Sets the dropout of what layers give, and of attention, activations and heads where the "
         "checkpoint has it on; 0 turns off all dropout and layer drop. The plan says which rates it sets.",
     )
+    attention: Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] | None = Field(
+        default=None,
+        description="The implementation of attention: `attn_implementation` of transformers. Default: its choice.",
+    )
     drop_path: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="Sets the rate of stochastic depth (Huang et al. 2016) in the model's configuration."
     )
@@ -247,6 +251,16 @@ class TrainSection(Section):
         description="Whether batches hold texts of like length, which leaves little padding: true; false for random "
         "batches; micro for random ones whose micro-batches are of like length. Default: true; of tags micro; of "
         "images false.",
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Computes what blocks hold once more in the backward pass: the same gradients with less memory, in "
+        "more time.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compiles the model by torch.compile: the first steps take long, the others less. It wants a C++ "
+        "compiler.",
     )
     seed: int = Field(
         default=0, ge=0, description="Of new weights, of the order of the samples, of dropout and of augmentation."

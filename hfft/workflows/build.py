@@ -6,6 +6,7 @@ In order: task, data, model, tuning (adapter, freeze, groups: always in this ord
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from hfft.errors import RecipeError
 from hfft.io.console import Console
 from hfft.io.run_folder import RunFolder
 from hfft.metrics.custom import load_modules, number_labels
+from hfft.models.computing import recompute_activations, set_attention
 from hfft.models.encoder_decoder import EncoderDecoder
 from hfft.models.origin import origin_of
 from hfft.models.pretrained import Pretrained, PretrainedSource
@@ -51,7 +53,7 @@ from hfft.tuning.param_groups import parameter_groups
 from hfft.tuning.parameter_table import ParameterRow
 from hfft.tuning.train_mode import batch_norm_warnings, moving_norms, slow_down
 from hfft.workflows.defaults import Case, choose
-from hfft.workflows.environment import precision_warnings
+from hfft.workflows.environment import precision_warnings, require_compiler
 from hfft.workflows.no_effect import new_head, ungrouped, without_effect
 from hfft.workflows.resolve import ResolvedRecipe, strategy_of
 from hfft.workflows.splits import Data, read_splits
@@ -74,7 +76,7 @@ class Setup:
     strategy: str
     base: str | None  # the name under which others find the pretrained model too
     origin: dict[str, str]  # what its files are known by; in the main process alone
-    rates: list[str] = field(default_factory=list)  # what model.dropout and model.drop_path do to this model
+    rates: list[str] = field(default_factory=list)  # what settings of dropout and of computing do to this model
     trunk: KeptTrunk | None = None
     trunk_said: str | None = None  # what is said of it, or of why there is none
     warnings: list[str] = field(default_factory=list)
@@ -113,6 +115,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
             prepared = prepare(task, splits, pretrained)
         head = pretrained.labels
         model, new = task.model(pretrained)
+    told = [*pretrained.rates, *_computing(recipe, model)]
     scored_rows = {split: rows for split, rows in splits.items() if split != "train"}
     check_columns(scored_rows, recipe.eval.slices)
     prepared.findings[:0] = read.findings
@@ -146,7 +149,7 @@ def build(resolved: ResolvedRecipe, accelerator: Accelerator) -> Setup:
         strategy=strategy_of(recipe),
         base=pretrained.public_name,
         origin=origin_of(pretrained) if accelerator.is_main_process else {},
-        rates=pretrained.rates,
+        rates=told,
         trunk=trunk,
         trunk_said=trunk_said,
         warnings=[
@@ -189,6 +192,17 @@ def case_of(recipe: Recipe, task: Task, prepared: Prepared, config: Any) -> Case
     )
 
 
+def _computing(recipe: Recipe, model: Any) -> Iterator[str]:
+    """Sets how the model computes, as the recipe says, and yields what people are told of it."""
+    if recipe.model.attention is not None:
+        yield set_attention(model, recipe.model.attention)
+    if recipe.train.gradient_checkpointing:
+        yield recompute_activations(model)
+    if recipe.train.compile:
+        require_compiler()
+        yield "Compiled by torch.compile (train.compile): the first steps take longer"
+
+
 def _fingerprints(read: Data, task: Task) -> dict[str, str]:
     return {
         split: fingerprint_of_first(rows)
@@ -200,7 +214,7 @@ def _fingerprints(read: Data, task: Task) -> dict[str, str]:
 
 def open_pretrained(section: ModelSection, trust: bool) -> Pretrained:
     """The weights that `model` names: one checkpoint, or a pair of two."""
-    given = section.model_dump(exclude={"name", "encoder", "decoder"})
+    given = section.model_dump(exclude={"name", "encoder", "decoder", "attention"})
     if section.name is not None:
         return PretrainedSource(section.name, **given, trust=trust)
     assert section.encoder is not None  # the recipe has seen to it
@@ -319,6 +333,8 @@ def _run(
         part = next(iter(batches(0, 1))).micro_batches[0]
         let_some_go_unreached(resolved.task, model, on_device(part.batch, accelerator), accelerator)
     model, prepared_optimizer = accelerator.prepare(model, optimizer)
+    if train.compile:
+        plain_model(model, accelerator).compile(dynamic=True)  # in place: its weights keep their names
     return Run(
         task=resolved.task,
         model=model,

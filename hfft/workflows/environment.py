@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -67,6 +68,16 @@ def precision_warnings(accelerator: Accelerator) -> list[str]:
     if not slow or not torch.backends.mkldnn.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return []
     return ["This CPU has no instructions for bfloat16: mixed_precision 'bf16' is many times slower here than 'no'."]
+
+
+def require_compiler() -> None:
+    """Raises SetupError where there is no C++ compiler, which torch.compile calls."""
+    names = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++", "c++", "cl"]
+    if not any(map(shutil.which, names)):
+        raise SetupError(
+            f"train.compile needs a C++ compiler, and there is none here ({', '.join(names)}): install one (apt-get "
+            "install g++), or leave train.compile out."
+        )
 
 
 def keep_freed_memory() -> None:

@@ -29,9 +29,9 @@ class Plan:
     `phases` tells what learns from which step on: `first_step`, `parameters` (how many) and `lr` (the peak rate).
     `memory` is in bytes, for one process; its parts are None where they cannot be known. `memory_saved` is what the
     gradients and the optimizer would take beyond that if everything learnt. `disk` is in bytes too: one checkpoint, and
-    all files of the run at their most. `rates` says what model.dropout and model.drop_path do to this model, `cache`
-    that what frozen blocks make of the examples is kept, or why not; None where there is nothing to keep. `chosen`
-    has each setting that the recipe leaves open, with its `value`, and `why` it was chosen.
+    all files of the run at their most. `rates` says what settings of dropout, attention, checkpointing and compilation
+    do to this model; `cache` that what frozen blocks make of the examples is kept, or why not, if any are frozen.
+    `chosen` has each setting that the recipe leaves open, with its `value`, and `why` it was chosen.
     """
 
     name: str

@@ -168,8 +168,8 @@ def keep_trunk(
         cut: How they become batches.
         budget: How many are computed at once.
     """
-    if recipe.tune.cache is False or not isinstance(examples, Examples):
-        return None, None
+    if recipe.tune.cache is False or recipe.train.compile or not isinstance(examples, Examples):
+        return None, None  # a compiled model runs whole
     trunk = frozen_trunk(made.model, made.block_of, made.learning - made.phases[0].closed)
     until = _until(made, run.total_steps)
     views = examples.views

@@ -40,6 +40,8 @@ STRATEGIES: dict[str, list[str]] = {
     "reinit": ["tune.reinit.blocks=1"],
     "l2_sp": ["tune.l2_sp=0.1"],
     "soup": ["train.soup=3"],
+    "checkpointing": ["train.gradient_checkpointing=true"],
+    "attention": ["model.attention=eager"],
     "chosen": ["optim.lr=null", "tune.layer_decay=null", "train.batch_size=null", "train.group_by_length=null"],
     "lora": ["tune.adapter={rank: 4, alpha: 8, dropout: 0.1}", "optim.lr=1e-2"],
     "rslora, lora+": ["tune.adapter={rank: 4, rslora: true, lr_ratio: 4, blocks: 1}", "optim.lr=1e-2"],
@@ -60,7 +62,8 @@ ARCHITECTURES = {
     "conv": "ResNet",
 }
 """The tasks and variants on which every strategy is tried."""
-NOT_FOR = {"conv": ("pissa",)}  # which takes linear layers apart
+NOT_FOR = {"conv": ("pissa", "checkpointing", "attention")}
+"""Where there are no linear layers to take apart, no attention, and transformers has no checkpointing."""
 LAWFUL = [*TASKS, "outside"]
 """The tasks that the laws hold for: all that hfft knows, and one from outside, by its dotted path."""
 NO_DROPOUT_RATE = ("conv",)  # nor has a ResNet any dropout
