@@ -8,15 +8,17 @@ Names with a slash belong to one label: `f1/positive`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from hfft.metrics.ranking import Ranking, area, levels_of, ranked
 from hfft.metrics.weighing import Share, Weighted, adding
 
 TOP = 5
+
+ROWS = 1000  # looked at once
 
 BY_LABEL = ("precision", "recall", "f1")
 
@@ -49,11 +51,10 @@ def classification_weighted(
     rankings = []
     if probabilities is not None and len(np.unique(true)) == len(labels):  # one against the rest needs every label
         columns = [1] if len(labels) == 2 else range(len(labels))
-        rankings = [by_level(true == column, probabilities[:, column]) for column in columns]
+        rankings = [ranked(true == column, probabilities[:, column]) for column in columns]
     among = None
     if probabilities is not None and len(labels) > TOP:
-        likeliest = np.argsort(probabilities, axis=1, kind="stable")[:, -TOP:]
-        among = (likeliest == true[:, None]).any(1)
+        among = _among_likeliest(probabilities, true)
     values = partial(_scores, sums=sums, rankings=rankings, labels=names, among=among)
     counts = (np.asarray(matrix.sum(1))[: len(names)] for matrix in sums)
     shares = shares_by_label(names, *counts)
@@ -63,6 +64,17 @@ def classification_weighted(
     if among is not None:
         shares[f"top{TOP}_accuracy"] = Share(among.sum(), len(true))
     return Weighted(len(true), values, shares, {"mcc": (-1, 1)}, (0, 1))
+
+
+def _among_likeliest(probabilities: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """`(examples,)`, whether the truth is among the TOP likeliest labels; of equally likely ones the last are."""
+    found = []
+    for start in range(0, len(true), ROWS):
+        rows, wanted = probabilities[start : start + ROWS], true[start : start + ROWS, None]
+        own = np.take_along_axis(rows, wanted, axis=1)
+        above = (rows > own) | ((rows == own) & (np.arange(rows.shape[1]) > wanted))
+        found.append(above.sum(1) < TOP)
+    return np.concatenate(found)
 
 
 def shares_by_label(
@@ -87,7 +99,7 @@ def shares_by_label(
 def _scores(
     counts: np.ndarray,
     sums: Sequence[csr_array],
-    rankings: Sequence[csr_array],
+    rankings: Sequence[Ranking],
     labels: Sequence[str],
     among: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
@@ -96,7 +108,7 @@ def _scores(
     Args:
         counts: The weights.
         sums: Add up, by label, the examples that are right, those answered so and those that truly are so.
-        rankings: From `by_level`, of each label that has an area.
+        rankings: Of each label that has an area.
         labels: The names of those that occur.
         among: `(examples,)`, whether the truth is among the likeliest few; None where nobody asks.
     """
@@ -107,7 +119,7 @@ def _scores(
     if among is not None:
         scores[f"top{TOP}_accuracy"] = among @ counts / total
     if rankings:  # a resample without some label is averaged over the others
-        scores["roc_auc"] = mean_of_defined(np.stack([area(levels(matrix, counts)) for matrix in rankings]))
+        scores["roc_auc"] = mean_of_defined(np.stack([*map(area, levels_of(rankings, counts))]))
     by_label = precision_recall_f1_by_label(right, answered, true)
     for name, values in by_label.items():
         scores[name] = mean_of_defined(values)
@@ -151,57 +163,3 @@ def mean_of_defined(values: np.ndarray) -> np.ndarray:
     defined = ~np.isnan(values)
     number = defined.sum(0)
     return np.where(number > 0, quotient(np.where(defined, values, 0).sum(0), number), np.nan)
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Weights at each distinct score of a positive example, the lowest first.
-
-    Attributes:
-        winners: Positive examples with this score, `(levels, resamples)`.
-        tied: Negative examples with this score, `(levels, resamples)`.
-        reached: Negative examples with this or a lower score, `(levels, resamples)`.
-        losers: All negative examples, `(resamples,)`.
-    """
-
-    winners: np.ndarray
-    tied: np.ndarray
-    reached: np.ndarray
-    losers: np.ndarray
-
-
-def by_level(positive: np.ndarray, score: np.ndarray) -> csr_array:
-    """Sorts examples by score, once for all resamples: the matrix that `levels` takes.
-
-    The areas of 150 labels over 4,500 examples and 1,000 resamples take half a second on one core, for where few
-    examples are positive there are few levels.
-
-    Args:
-        positive: Booleans, `(examples,)`; one at least is true.
-        score: `(examples,)`.
-    """
-    values = np.unique(score[positive])
-    lower = np.searchsorted(values, score, "left")  # how many levels lie below the example
-    tied = np.searchsorted(values, score, "right") > lower
-    # Three groups a level: negative examples between the level below and this one, those tied, the positive ones; and
-    # the negative examples above all levels.
-    return adding(3 * lower + np.where(positive, 2, tied), 3 * len(values) + 1)
-
-
-def levels(matrix: csr_array, counts: np.ndarray) -> Levels:
-    """The levels of `by_level` for weights of `(examples, resamples)`."""
-    sums = matrix @ counts
-    between, tied, winners = sums[:-1:3], sums[1::3], sums[2::3]
-    reached = np.cumsum(between + tied, axis=0)
-    return Levels(winners, tied, reached, reached[-1] + sums[-1])
-
-
-def area(levels: Levels) -> np.ndarray:
-    """Chance that a positive example scores above a negative one, ties as a half (Mann-Whitney): ROC-AUC.
-
-    NaN in resamples that have examples of one kind only.
-    """
-    above, ties = (np.einsum("lr,lr->r", levels.winners, which) for which in (levels.reached, levels.tied))
-    won = above - ties / 2
-    pairs = levels.winners.sum(0) * levels.losers
-    return np.where(pairs > 0, quotient(won, pairs), np.nan)

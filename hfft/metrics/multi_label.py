@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import scipy.sparse
 from scipy.sparse import csr_array
 
-from hfft.metrics.classification import Levels, area, by_level, levels, mean_of_defined, quotient, shares_by_label
+from hfft.metrics.classification import mean_of_defined, quotient, shares_by_label
+from hfft.metrics.ranking import Levels, Ranking, area, average_precision, levels_of, ranked
 from hfft.metrics.weighing import Share, Weighted
 
 TIE = 1e-9  # F1 that differ by less are equal: their running sum is rounded
@@ -55,14 +57,11 @@ def multi_label_weighted(
     }
     rankings, of_rankings = [], {}
     if probabilities is not None and truths.any(0).all():
-        rankings = [
-            by_level(truths[:, label], probabilities[:, label]).multiply(known[:, label]).tocsr()
-            for label in range(len(labels))
-        ]
+        rankings = [ranked(truths[:, label], probabilities[:, label], known[:, label]) for label in range(len(labels))]
         of_rankings = {"average_precision": average_precision}
         if not (truths | ~known).all(0).any():
             of_rankings["roc_auc"] = area
-    sums = csr_array(np.concatenate([right, answers, truths], axis=1).T, dtype=np.float64)
+    sums = scipy.sparse.vstack([csr_array(table.T, dtype=np.float64) for table in (right, answers, truths)], "csr")
     values = partial(_scores, _Prepared(labels, sums, of_examples, rankings, of_rankings))
     shares = shares_by_label(labels, right.sum(0), answers.sum(0), truths.sum(0))
     shares["accuracy"] = Share(of_examples["accuracy"].sum(), len(truths))
@@ -105,18 +104,6 @@ def best_threshold(probabilities: np.ndarray, truths: np.ndarray, known: np.ndar
     return float(best[np.argmin(abs(best - 0.5))])
 
 
-def average_precision(levels: Levels) -> np.ndarray:
-    """The precision at each score of a positive example, weighted by how many have it, `(resamples,)`.
-
-    NaN in resamples without a positive example.
-    """
-    winners = levels.winners.sum(0)
-    won = winners - np.cumsum(levels.winners, axis=0) + levels.winners  # with this or a higher score
-    lost = levels.losers - levels.reached + levels.tied
-    precision = quotient(won, won + lost)
-    return np.where(winners > 0, quotient((levels.winners * precision).sum(0), winners), np.nan)
-
-
 @dataclass(frozen=True)
 class _Prepared:
     """What the scores of all resamples have in common.
@@ -125,14 +112,14 @@ class _Prepared:
         labels: The label names.
         sums: Adds up, by label, the examples that are right, those answered so and those that truly are so.
         of_examples: Scores that are means over the examples: `(examples,)` by name.
-        rankings: From `by_level`, of each label.
+        rankings: Of each label.
         of_rankings: Scores that are means over the labels: functions of their levels by name.
     """
 
     labels: Sequence[str]
     sums: csr_array
     of_examples: Mapping[str, np.ndarray]
-    rankings: Sequence[csr_array]
+    rankings: Sequence[Ranking]
     of_rankings: Mapping[str, Callable[[Levels], np.ndarray]]
 
 
@@ -149,7 +136,7 @@ def _scores(prepared: _Prepared, counts: np.ndarray) -> dict[str, np.ndarray]:
         scores[f"{name}_weighted"] = quotient((by_label * true).sum(0), true.sum(0))
         scores |= {f"{name}/{label}": row for label, row in zip(prepared.labels, by_label, strict=True)}
     if prepared.of_rankings:
-        found = (levels(matrix, counts) for matrix in prepared.rankings)  # large: one label after the other
+        found = levels_of(prepared.rankings, counts)
         by_label = np.array([[score(each) for score in prepared.of_rankings.values()] for each in found])
         scores |= dict(zip(prepared.of_rankings, mean_of_defined(by_label), strict=True))
     return scores

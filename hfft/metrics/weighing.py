@@ -133,7 +133,7 @@ def groups_of(count: int) -> np.ndarray:
 def without_groups(count: int) -> Iterator[np.ndarray]:
     """Yields weights that leave out one group of `groups_of` after the other: arrays of `(count, groups)`."""
     group = groups_of(count)
-    columns = max(1, CELLS // max(count, 1))
+    columns = max(1, 4 * CELLS // max(count, 1))  # as many as may be: what a block costs beside its sums is large
     for start in range(0, min(count, GROUPS), columns):
         yield group[:, None] != np.arange(start, min(start + columns, count, GROUPS))
 
