@@ -125,18 +125,18 @@ class KeptTrunk:
         ]
         mine = scoring_parts(examples.lengths, len(examples), self.budget, rank, accelerator.num_processes)
         lacking = rows_in(files[rank]) != sum(len(part.rows) for part in mine if part.counts)
-        if self._any(lacking):
+        if self.any_process(lacking):
             on_main(accelerator, lambda: make_room(_folder(), self.cache.bytes_of(examples), MOST))
             with progress(f"Computing what frozen blocks make of {split}", "batches") as tell:
                 self.cache.fill(
                     examples, files[rank], drawn, self.budget, self.cut.workers, call, run.asked_to_stop, tell
                 )
         accelerator.wait_for_everyone()
-        if self._any(not all(file.is_file() for file in files)):
+        if self.any_process(not all(file.is_file() for file in files)):
             return None
         return States(files, self.cache.shape, self.cache.dtype, for_inputs=self.cache.trunk.stem is not None)
 
-    def _any(self, here: bool) -> bool:
+    def any_process(self, here: bool) -> bool:
         """Whether it is so in any process."""
         return bool(over_processes(torch.tensor(float(here), device=self.run.accelerator.device), self.run.accelerator))
 
@@ -186,7 +186,9 @@ def keep_trunk(
     cache = TrunkCache(trunk, run.task, run.model, run.accelerator, dtype)
     kept = KeptTrunk(cache, run, examples, cut, budget, drawn, until)
     reason = cache.trial(examples, drawn[0]) or _lack_of_room(kept)
-    return (None, f"Frozen blocks are computed anew in each epoch: {reason}.") if reason else (kept, kept.said)
+    if kept.any_process(reason is not None):
+        return None, f"Frozen blocks are computed anew in each epoch: {reason or 'another process cannot keep them'}."
+    return kept, kept.said
 
 
 def _until(made: Tuned, total: int) -> int:
