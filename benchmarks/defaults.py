@@ -412,7 +412,7 @@ def parsed() -> argparse.Namespace:
 
 
 def processes(at_once: int) -> Executor:
-    return ProcessPoolExecutor(at_once, get_context("spawn"), max_tasks_per_child=4)
+    return ProcessPoolExecutor(at_once, get_context("spawn"))
 
 
 def main(pool: Callable[[int], Executor] = processes) -> None:

@@ -156,7 +156,8 @@ class TrunkCache:
             given = self._learnt(batch)
         if any((one is None) != (other is None) for one, other in zip(plain, given, strict=True)):
             return "weights that learn stand below it"
-        pairs = [(one.float(), other.float()) for one, other in zip(plain, given, strict=True) if one is not None]
+        both = zip(plain, given, strict=True)
+        pairs = [(one.float(), other.float()) for one, other in both if one is not None and other is not None]
         whole = torch.stack([one.norm() for one, _ in pairs[1:]]).norm()
         floors = [pairs[0][0].abs(), *(one.norm() + 0.01 * whole for one, _ in pairs[1:])]
         share = max(float((one - other).norm() / floor) for (one, other), floor in zip(pairs, floors, strict=True))

@@ -213,7 +213,8 @@ def _checkpoint_every(recipe: Recipe, case: Case) -> Choice | None:
 
 def _chosen_epochs(recipe: Recipe) -> int | None:
     """The epochs of a run; None where the recipe gives its length, and with it how long an epoch is."""
-    return recipe.train.epochs if "train.epochs" in recipe.defaults.chosen else None
+    chosen = recipe.train.epochs if "train.epochs" in recipe.defaults.chosen else None
+    return None if chosen is None else int(chosen)
 
 
 def _times(often: int, epochs: int, recipe: Recipe, case: Case, why: str) -> Choice:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from hfft.data.fingerprint import fingerprint
@@ -145,7 +144,7 @@ class KeptTrunk:
         task, accelerator = self.run.task, self.run.accelerator
         if isinstance(task, Pictured):
             settings = [task.processor.to_json_string(), task.preprocess_settings(), drawn]
-            rows = [raw, hashlib.sha256(np.ascontiguousarray(examples.ids)).hexdigest()]
+            rows = [raw, hashlib.sha256(examples.ids.tobytes()).hexdigest()]
         else:
             rows, settings = [fingerprint(examples.rows)], [drawn]
         weights = {name: digest(tensor) for name, tensor in self.cache.trunk.weights.items()}
