@@ -64,7 +64,8 @@ def test_a_file_that_is_not_finished_is_not_there(tmp_path):
 def test_what_was_used_longest_ago_makes_room(tmp_path):
     for name, age in (("a", 30), ("b", 10), ("c", 20)):
         (tmp_path / f"{name}.arrow").write_bytes(bytes(100))
-        os.utime(tmp_path / f"{name}.arrow", (time.time() - age,) * 2)
+        then = time.time() - age
+        os.utime(tmp_path / f"{name}.arrow", (then, then))
     make_room(tmp_path, 100, 300)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["b.arrow", "c.arrow"]
     make_room(tmp_path / "absent", 100, 300)
