@@ -61,7 +61,8 @@ def multi_label_weighted(
         of_rankings = {"average_precision": average_precision}
         if not (truths | ~known).all(0).any():
             of_rankings["roc_auc"] = area
-    sums = scipy.sparse.vstack([csr_array(table.T, dtype=np.float64) for table in (right, answers, truths)], "csr")
+    tables = [csr_array(table.T, dtype=np.float64) for table in (right, answers, truths)]
+    sums = csr_array(scipy.sparse.vstack(tables, "csr"))
     values = partial(_scores, _Prepared(labels, sums, of_examples, rankings, of_rankings))
     shares = shares_by_label(labels, right.sum(0), answers.sum(0), truths.sum(0))
     shares["accuracy"] = Share(of_examples["accuracy"].sum(), len(truths))
