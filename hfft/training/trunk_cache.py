@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hfft.data.states import States, cut, writer
 from hfft.tasks.task import Task
 from hfft.training.evaluation import STOP_CHECK_BATCHES, Interrupted, evaluating
 from hfft.training.loop import on_device, plain_model, seed_everything
+from hfft.training.weights import digest
 from hfft.tuning.train_mode import StatisticsBefore
 from hfft.tuning.trunk import Trunk
 
@@ -96,6 +98,11 @@ class TrunkCache:
         finally:
             self.model.zero_grad()
             statistics.put_back_unless(torch.tensor(False, device=self.accelerator.device))
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of all weights that states depend on, by name."""
+        return {name: digest(tensor) for name, tensor in self.trunk.weights.items()}
 
     def bytes_of(self, examples: Examples) -> int:
         """About how many bytes the states of a split take."""

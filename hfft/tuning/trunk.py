@@ -144,11 +144,11 @@ def frozen_trunk(model: nn.Module, block_of: BlockMap, learning: Collection[str]
     blocks = [named[block.name] for block in lowest]
     stems = [module for module in named.values() if len(own_ids := _ids(module)) > 0 and own_ids <= of_stem]
     weights = {
-        f"{number}.{name}": tensor
+        id(tensor): (f"{number}.{name}", tensor)  # stems lie in each other, and have what is in them too
         for number, module in enumerate((*blocks, *stems))
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     }
-    return Trunk(lowest[0].stack, blocks, len(own), stems, weights)
+    return Trunk(lowest[0].stack, blocks, len(own), stems, dict(weights.values()))
 
 
 def _ids(module: nn.Module) -> set[int]:

@@ -32,9 +32,8 @@ MOST_EPOCHS = 100
 
 OFTEN = 10  # epochs, above which a run is scored and saved so often rather than after each
 
-SCORED = (
-    1.5  # rows are scored for each that is trained on, at most: half of the time, as a step takes three times as long
-)
+SCORED = 1.5
+"""Rows that are scored for each that is trained on, at most: half of the time, for a step takes three times as long."""
 
 SURE = 500  # rows of eval, of which an accuracy has an interval of about 4 points each way at most
 

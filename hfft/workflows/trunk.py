@@ -25,7 +25,6 @@ from hfft.training.callbacks.evaluate import Evaluate
 from hfft.training.loop import Run, over_processes
 from hfft.training.processes import on_main
 from hfft.training.trunk_cache import Drawn, TrunkCache
-from hfft.training.weights import digest
 from hfft.tuning.apply import Tuned
 from hfft.tuning.trunk import frozen_trunk
 from hfft.workflows.environment import versions
@@ -147,7 +146,7 @@ class KeptTrunk:
             rows = [raw, hashlib.sha256(examples.ids.tobytes()).hexdigest()]
         else:
             rows, settings = [fingerprint(examples.rows)], [drawn]
-        weights = {name: digest(tensor) for name, tensor in self.cache.trunk.weights.items()}
+        weights = self.cache.digests
         model = self.cache.model.config.to_json_string()
         how = [str(self.cache.dtype), accelerator.mixed_precision, accelerator.device.type, repr(self.budget)]
         described = json.dumps([type(task).__qualname__, rows, settings, weights, model, how, versions()], default=str)
