@@ -40,9 +40,9 @@ site: .venv/docs.done  ## the pages as a site, in build/site; a link that leads 
 dev: .venv/dev.done  ## what a developer needs
 	$(BIN)/pre-commit install
 
-bench: .venv/bench.done  ## beside transformers.Trainer, in one run: make bench DATA=folder/of/sst2
-	$(BIN)/python benchmarks/vs_trainer.py --data "$(or $(DATA),$(error Say where SST-2 is: make bench DATA=folder))" \
-		--output runs/bench/vs_trainer.json --plot runs/bench/vs_trainer.png
+bench: .venv/bench.done  ## the speed beside transformers' Trainer and pipeline, ten kinds of work: make bench DATA=folder
+	$(BIN)/python benchmarks/speed.py --data "$(or $(DATA),$(error Say where the data are: make bench DATA=folder))" \
+		--output runs/bench/speed.json --plot runs/bench/speed.png
 
 clean:
 	rm -rf .venv runs build dist .pytest_cache .ruff_cache

@@ -67,20 +67,20 @@ def image_trainer(recipe: Recipe, arguments: TrainingArguments, mended: bool = F
     model = shared.with_head(AutoModelForImageClassification, recipe, names)
     if mended:
         slow_down(model)
-    if recipe.tune.freeze is not None:
-        model.base_model.requires_grad_(False)
     rows = rows.cast_column(recipe.task.options["image"], Image(mode="RGB"))
     rows = rows.remove_columns(label).add_column("labels", [names.index(name) for name in shown])
     rows.set_transform(partial(views, recipe=recipe, processor=processor))
-    return Trainer(model, arguments, train_dataset=rows, processing_class=processor)
+    return Trainer(shared.as_tuned(model, recipe), arguments, train_dataset=rows, processing_class=processor)
 
 
 def views(rows: dict[str, list[Any]], recipe: Recipe, processor: Any) -> dict[str, Any]:
     """Training views of some rows, cropped and flipped as numpy's global state, which Trainer seeds, decides."""
-    options = recipe.task.options
+    options, images = recipe.task.options, rows[recipe.task.options["image"]]
+    if options["augment"] is None:
+        return {**processor(images, return_tensors="pt"), "labels": rows["labels"]}
     augment, size = AugmentOptions(**options["augment"]), seen_size(processor)
     generator = np.random.default_rng(np.random.randint(2**31))
-    seen = [training_view(image, size, augment, processor.resample, generator) for image in rows[options["image"]]]
+    seen = [training_view(image, size, augment, processor.resample, generator) for image in images]
     pixels = processor(seen, do_resize=False, do_center_crop=False, return_tensors="pt")["pixel_values"]
     return {"pixel_values": pixels, "labels": rows["labels"]}
 

@@ -27,6 +27,7 @@ import torch
 import transformers
 import yaml
 from accelerate import Accelerator
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModel, AutoProcessor, PrinterCallback, Trainer, TrainingArguments, set_seed
 
 import hfft
@@ -201,6 +202,20 @@ def with_head(auto_class: Any, recipe: Recipe, labels: Sequence[str]) -> Any:
     )
 
 
+def as_tuned(model: Any, recipe: Recipe) -> Any:
+    """The model with the blocks frozen that a recipe freezes, and with its LoRA, by plain transformers and PEFT."""
+    freeze, adapter = recipe.tune.freeze, recipe.tune.adapter
+    if freeze is not None and freeze.blocks == "all":
+        model.base_model.requires_grad_(False)
+    elif freeze is not None:
+        for part in (model.base_model.embeddings, *model.base_model.encoder.layer[: freeze.blocks]):
+            part.requires_grad_(False)
+    if adapter is None:
+        return model
+    lora = {"r": adapter.rank, "lora_alpha": adapter.alpha, "target_modules": adapter.targets}  # type: ignore[union-attr]
+    return get_peft_model(model, LoraConfig(task_type="SEQ_CLS", **lora))  # type: ignore[arg-type]
+
+
 def backbone_of(recipe: Recipe) -> Any:
     return open_pretrained(recipe.model, trust=False)
 
@@ -231,7 +246,9 @@ def train_trainer(
     runtime = trainer.train().metrics["train_runtime"]
     whole_seconds = time.perf_counter() - began
     evaluating = sum(entry.get("eval_runtime", 0.0) for entry in trainer.state.log_history)
-    trainer.save_model(str(folder.model))
+    learnt = trainer.model.merge_and_unload() if isinstance(trainer.model, PeftModel) else trainer.model
+    learnt.save_pretrained(folder.model)  # type: ignore[union-attr]
+    trainer.processing_class.save_pretrained(folder.model)  # type: ignore[union-attr]
     resolve(recipe, trust=False).recipe.save(folder.recipe)
     write_json(folder.environment, describe(trainer.accelerator, recipe.train.seed, {}))
     samples = len(trainer.train_dataset) * int(recipe.train.epochs or 0)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 """hfft beside transformers.Trainer on the CPU: the same model, rows, hyperparameters, batch size and seeds, in one run.
 
-    make bench DATA=path/to/sst2
     python benchmarks/vs_trainer.py --data path/to/sst2 --output vs_trainer.json --plot vs_trainer.png
 
 The folder holds train.csv and test.csv with the columns sentence,label (label 0 or 1), as recipes/minilm_sst2.yaml
@@ -62,7 +61,7 @@ def text_trainer(recipe: Recipe, arguments: TrainingArguments) -> Trainer:
     rows = tokenized(recipe, tokenizer)
     names = recipe.task.options.get("labels") or labels_of(recipe)
     model = shared.with_head(AutoModelForSequenceClassification, recipe, names)
-    return Trainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
+    return Trainer(shared.as_tuned(model, recipe), arguments, train_dataset=rows, processing_class=tokenizer)
 
 
 train_texts = partial(shared.train_trainer, text_trainer)

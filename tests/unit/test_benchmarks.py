@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoTokenizer, BertConfig, BertModel
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertModel
 
 from hfft.io.run_folder import RunFolder
 from hfft.recipe import Recipe
@@ -175,6 +175,35 @@ def test_the_tools_follow_the_configuration_files():
     settings = {tool.name: tool.settings for tool in script("vs_trainer").TOOLS}
     assert settings["hfft fp32"] == {"mixed_precision": "no", "cpu": True}
     assert settings["hfft bf16"] == {"mixed_precision": "bf16", "cpu": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "learns"),
+    [
+        ("tune.freeze.blocks=all", {"classifier"}),
+        ("tune.freeze.blocks=1", {"encoder.layer.1", "pooler", "classifier"}),
+        ("tune.adapter={name: lora, targets: all-linear}", {"lora_A", "lora_B", "classifier"}),
+    ],
+)
+def test_trainer_learns_what_the_recipe_says(tmp_path, change, learns):
+    given = Recipe.from_dict(text_classification(tmp_path), change)
+    config = BertConfig.from_pretrained(tmp_path / "model", num_hidden_layers=2)
+    model = script("shared").as_tuned(BertForSequenceClassification(config), given)
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert {part for part in learns if any(part in name for name in names)} == learns
+    assert all(any(part in name for part in learns) for name in names)
+
+
+def test_the_table_of_speed_has_a_cell_for_each_pair(tmp_path):
+    speed = script("speed")
+    took = {speed.HFFT: [1.0, 2.0, 2.0], speed.SAME: [2.0] * 3, speed.DEFAULTS: [4.0] * 3, speed.BEST: [2.0] * 3}
+    line = speed.line_of("predict", 10, took, "the same")
+    ratios = ("2.00 (2.00 to 4.00)", "1.00 (1.00 to 2.00)", "2.00 (2.00 to 2.00)")
+    assert line.cells == ("predict", "5", *ratios, "", "the same")
+    assert len(speed.COLUMNS) == len(line.cells)
+    pytest.importorskip("matplotlib", reason="an extra of its own: pip install 'hfft[bench]'")
+    speed.draw([line], tmp_path / "speed.png", "title")
+    assert (tmp_path / "speed.png").stat().st_size > 1000
 
 
 def test_flops_are_those_that_torch_counts():
