@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from datasets import ClassLabel, Dataset
 
 from hfft.data.checks import row_of
+from hfft.data.columns import Distinct, distinct, values_of
 from hfft.data.label_values import Applying
 from hfft.data.labels import as_known
 from hfft.errors import DataError, quoted
@@ -35,7 +36,13 @@ class Cell(NamedTuple):
 
 
 def _cells(dataset: Dataset, column: str, split: str) -> Iterator[tuple[Any, Cell]]:
-    return ((value, Cell(row, split, column)) for row, value in enumerate(dataset[column][:]))
+    return ((value, Cell(row, split, column)) for row, value in enumerate(values_of(dataset, column)))
+
+
+def _first_cells(found: Distinct, column: str, split: str) -> Iterator[tuple[Any, Cell]]:
+    """Each value of a column once, with where it first stands."""
+    rows = found.first.tolist()
+    return ((value, Cell(row, split, column)) for value, row in zip(found.values, rows, strict=True))
 
 
 @dataclass(frozen=True)
@@ -92,17 +99,18 @@ def label_names(dataset: Dataset, column: str, reading: Reading, split: str) -> 
     Raises:
         DataError: A value is of a kind that cannot be a label, or beyond the names of its class, with its row.
     """
-    feature, spelled = dataset.features[column], as_known(reading.known)
+    feature, spelled, found = dataset.features[column], as_known(reading.known), distinct(dataset, column)
+    cells = _first_cells(found, column, split)
     if isinstance(feature, ClassLabel):
-        return [_class(value, feature, spelled, cell) for value, cell in _cells(dataset, column, split)]
+        return found.spread([_class(value, feature, spelled, cell) for value, cell in cells])
     names = []
-    for value, cell in _cells(dataset, column, split):
+    for value, cell in cells:
         name = _name(value)
         if name is _NO_LABEL_KIND:
             raise DataError(f"task.label: {cell} is {quoted(value)}; {KINDS}")
         name = name and (spelled(name) or None)
         names.append(None if name == MISSING and not reading.minus_one else name)
-    return _by_position(names, reading.given)
+    return found.spread(_by_position(names, reading.given))
 
 
 _NO_LABEL_KIND = "\0"
@@ -137,8 +145,12 @@ def _has_minus_one(train: Dataset, column: str, given: Sequence[str] | None) -> 
         return MISSING in given
     if isinstance(train.features[column], ClassLabel):
         return False
-    spelled = as_known(())
-    counts = Counter(spelled(name) for name in map(_name, train[column][:]) if name not in (None, _NO_LABEL_KIND))
+    found, spelled = distinct(train, column), as_known(())
+    counts: Counter[str] = Counter()
+    for value, count in zip(found.values, found.counts.tolist(), strict=True):
+        name = _name(value)
+        if name is not None and name != _NO_LABEL_KIND:
+            counts[spelled(name)] += count
     others = sorted(set(counts) - {MISSING, ""})
     if MISSING not in counts or not others:
         return False
@@ -221,7 +233,7 @@ def _is_mark(value: Any) -> bool:
 
 def are_marks(dataset: Dataset, columns: Sequence[str]) -> bool:
     """Whether columns say of each row whether something applies (0 and 1, true and false), rather than how much."""
-    return all(_is_mark(value) for column in columns for value in dataset[column][:])
+    return all(_is_mark(value) for column in columns for value in distinct(dataset, column).values)
 
 
 def marks_in_lists(dataset: Dataset, column: str, known: Sequence[str]) -> list[str]:
@@ -234,7 +246,7 @@ def marks_in_lists(dataset: Dataset, column: str, known: Sequence[str]) -> list[
         DataError: Both readings are possible, or there are as many labels as no list is long.
     """
     feature = dataset.features[column]
-    lists = [value for value in dataset[column][:] if value] if hasattr(feature, "feature") else []
+    lists = [value for value in values_of(dataset, column) if value] if hasattr(feature, "feature") else []
     size = len(lists[0]) if lists else 0
     if size < 2 or isinstance(getattr(feature, "feature", None), ClassLabel):
         return []
@@ -274,7 +286,7 @@ def _applying(value: Any, marks: Sequence[str], cell: Cell) -> list[str] | None:
 
 
 def _marked(dataset: Dataset, columns: Sequence[str], split: str) -> list[list[str] | None]:
-    rows = enumerate(zip(*(dataset[column][:] for column in columns), strict=True))
+    rows = enumerate(zip(*(values_of(dataset, column) for column in columns), strict=True))
     return [_known_to_apply(values, columns, Cell(row, split, columns[0])) for row, values in rows]
 
 

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import numpy as np
 from datasets import ClassLabel, Dataset
 
 from hfft.data.checks import Finding, count_rows, listed
+from hfft.data.columns import distinct
 from hfft.data.decimals import has_decimal_comma
 from hfft.data.label_columns import MISSING, Reading
 from hfft.errors import DataError, quoted
@@ -31,8 +33,8 @@ LOOKS = {
 
 def spelling_findings(split: str, rows: Dataset, column: str, reading: Reading) -> list[Finding]:
     """Counts the rows whose labels are not read as they are written, and those in which -1 is read as no label."""
-    feature = rows.features[column]  # a copy at each call
-    texts = [_texts(value, feature) for value in rows[column][:]]
+    feature, held = rows.features[column], distinct(rows, column)  # a copy at each call
+    texts = [_texts(value, feature) for value in held.values]
     written = {text for row in texts for text in row} - set(reading.known)
     spaced = {text for text in written if text != text.strip() and text.strip()}
     formed = {text for text in written if not unicodedata.is_normalized("NFC", text)}
@@ -43,8 +45,8 @@ def spelling_findings(split: str, rows: Dataset, column: str, reading: Reading) 
     ):
         if odd:
             shown = ", ".join(sorted(ascii(text) for text in odd)[:3])
-            flags = (not odd.isdisjoint(row) for row in texts)
-            found += count_rows(kind, split, flags, len(texts), f"{what}: {shown}")
+            flags = np.array([not odd.isdisjoint(each) for each in texts])[held.places]
+            found += count_rows(kind, split, flags, len(flags), f"{what}: {shown}")
     return found + _minus_one(split, rows, column, reading)
 
 
@@ -63,10 +65,10 @@ def _texts(value: Any, feature: Any) -> list[str]:
 def _minus_one(split: str, rows: Dataset, column: str, reading: Reading) -> list[Finding]:
     if reading.minus_one or isinstance(rows.features[column], ClassLabel):
         return []
-    values = rows[column][:]
-    flags = (value == -1 or (isinstance(value, str) and value.strip() in (MISSING, "-1.0")) for value in values)
+    held = distinct(rows, column)
+    none = [value == -1 or (isinstance(value, str) and value.strip() in (MISSING, "-1.0")) for value in held.values]
     text = "have -1, which is read as no label; if it is one, name all labels in task.labels"
-    return count_rows("minus-one", split, flags, len(rows), text)
+    return count_rows("minus-one", split, np.array(none, dtype=bool)[held.places], len(rows), text)
 
 
 def name_findings(split: str, counts: Mapping[str, int]) -> list[Finding]:
@@ -127,14 +129,13 @@ def _advice(look: str | None) -> str:
 
 def delimiter_of(values: Iterable[str]) -> tuple[str, int] | None:
     """What stands between labels, where texts look like several labels in one, and how many labels these are."""
-    values = list(values)
+    counts = Counter(values)
     for delimiter in DELIMITERS:
-        several = [value for value in values if delimiter in value]
-        if len(several) < max(SEVERAL * len(values), 1) or (delimiter == "," and have_decimal_commas(values)):
+        several = sum(count for value, count in counts.items() if delimiter in value)
+        if several < max(SEVERAL * counts.total(), 1) or (delimiter == "," and have_decimal_commas(counts)):
             continue
-        parts = Counter(part.strip() for value in values for part in value.split(delimiter) if part.strip())
-        distinct = len(set(values))
-        fewer = len(parts) < distinct or (delimiter == "|" and len(parts) == distinct)
+        parts = {part.strip() for value in counts for part in value.split(delimiter) if part.strip()}
+        fewer = len(parts) < len(counts) or (delimiter == "|" and len(parts) == len(counts))
         if fewer and all(len(part.split()) <= 3 for part in parts):
             return delimiter, len(parts)
     return None
@@ -142,7 +143,7 @@ def delimiter_of(values: Iterable[str]) -> tuple[str, int] | None:
 
 def delimiter_findings(split: str, names: Sequence[str | None]) -> list[Finding]:
     """Counts the labels that look like several in one text."""
-    found = delimiter_of([name for name in names if name])
+    found = delimiter_of(name for name in names if name)
     if found is None:
         return []
     delimiter, parts = found
@@ -155,14 +156,16 @@ def delimiter_findings(split: str, names: Sequence[str | None]) -> list[Finding]
     )
 
 
-def have_decimal_commas(values: Sequence[str]) -> bool:
-    """Whether most texts are numbers with a comma before their decimals, or between thousands."""
-    return 2 * sum(map(has_decimal_comma, values)) > len(values)
+def have_decimal_commas(texts: Mapping[str, int]) -> bool:
+    """Whether most texts are numbers with a comma before their decimals; `texts` says how often each is there."""
+    return 2 * sum(count for text, count in texts.items() if has_decimal_comma(text)) > sum(texts.values())
 
 
 def refuse_decimal_commas(train: Dataset, column: str) -> None:
     """Raises DataError where most values of a column are such numbers."""
-    texts = [value for value in train[column][:] if isinstance(value, str) and value.strip()]
+    held = distinct(train, column)
+    counted = zip(held.values, held.counts.tolist(), strict=True)
+    texts = {value: count for value, count in counted if isinstance(value, str) and value.strip()}
     if not texts or not have_decimal_commas(texts):
         return
     shown = next(text for text in texts if has_decimal_comma(text))

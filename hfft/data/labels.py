@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from datasets import ClassLabel, Dataset, Features
 
 from hfft.data.checks import row_of
+from hfft.data.columns import distinct, pieces, values_of
 from hfft.data.decimals import has_decimal_comma, is_written_so
 from hfft.data.label_values import GENERIC, unknown_of
 from hfft.errors import DataError, near, quoted, shortened
@@ -98,7 +100,10 @@ def encode(names: Sequence[str | None], known: Sequence[str], split: str) -> lis
         DataError: A name is not known, with its row.
     """
     numbers = {name: number for number, name in enumerate(known)}
-    return [-1 if name is None else _known(name, numbers, row, split) for row, name in enumerate(names)]
+    found = np.fromiter((-1 if name is None else numbers.get(name, -2) for name in names), np.int64, len(names))
+    for row in np.flatnonzero(found == -2).tolist():
+        _known(names[row] or "", numbers, row, split)
+    return found.tolist()
 
 
 def encode_sets(sets: Sequence[Sequence[str] | None], known: Sequence[str], split: str) -> list[list[int]]:
@@ -148,8 +153,8 @@ def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[l
     Raises:
         DataError: A value is no number, a row has some of its numbers only, or lists differ in length; with the row.
     """
-    read = _read(dataset, columns)
-    found = [_row(values, columns, row, split, dataset) for row, values in enumerate(zip(*read, strict=True))]
+    read = zip(*(values_of(dataset, column) for column in columns), strict=True)
+    found = [_row(values, columns, row, split, dataset) for row, values in enumerate(read)]
     sizes = {len(numbers) for numbers in found if numbers is not None}
     if len(sizes) > 1:
         first = next(len(numbers) for numbers in found if numbers is not None)
@@ -159,10 +164,6 @@ def read_numbers(dataset: Dataset, columns: Sequence[str], split: str) -> list[l
             f"numbers, in earlier rows {first}."
         )
     return found
-
-
-def _read(dataset: Dataset, columns: Sequence[str]) -> list[list[Any]]:
-    return [dataset[column][:] for column in columns]
 
 
 def _row(values: Sequence[Any], columns: Sequence[str], row: int, split: str, dataset: Dataset) -> list[float] | None:
@@ -219,16 +220,27 @@ def have_decimals(dataset: Dataset, column: str) -> bool:
     Raises:
         DataError: Most values are such numbers, but some are not; with the first such row.
     """
-    if isinstance(dataset.features[column], ClassLabel):
+    feature = dataset.features[column]
+    if isinstance(feature, ClassLabel):
         return False
-    values = {row: value for row, value in enumerate(dataset[column][:]) if value is not None and value != ""}
-    numbers = {row: _parsed(v) if not isinstance(v, (bool, list, dict)) else None for row, v in values.items()}
-    if not any(number is not None and math.isfinite(number) and number % 1 for number in numbers.values()):
+    if str(getattr(feature, "dtype", "")).startswith("float"):
+        return any(_are_partly_broken(piece.to_numpy(zero_copy_only=False)) for piece in pieces(dataset, column))
+    found = distinct(dataset, column)
+    held = zip(found.values, found.first.tolist(), found.counts.tolist(), strict=True)
+    values = [(value, row, count) for value, row, count in held if value is not None and value != ""]
+    numbers = [_parsed(value) if not isinstance(value, (bool, list, dict)) else None for value, _, _ in values]
+    if not any(number is not None and math.isfinite(number) and number % 1 for number in numbers):
         return False
-    others = [row for row, number in numbers.items() if number is None]
-    if others and 2 * len(others) < len(numbers):
+    others = [one for one, number in zip(values, numbers, strict=True) if number is None]
+    if others and 2 * sum(count for _, _, count in others) < sum(count for _, _, count in values):
+        value, row, _ = others[0]
         raise DataError(
-            f"task.label: most values of the column '{column}' are numbers, but in row {others[0]} it is "
-            f"{quoted(values[others[0]])}. Mend the row; or if all of them are labels, say so: task.problem=single."
+            f"task.label: most values of the column '{column}' are numbers, but in row {row} it is "
+            f"{quoted(value)}. Mend the row; or if all of them are labels, say so: task.problem=single."
         )
     return not others
+
+
+def _are_partly_broken(numbers: np.ndarray) -> bool:
+    """Whether some have decimals; what is missing is not a number here."""
+    return bool((numbers[np.isfinite(numbers)] % 1).any())

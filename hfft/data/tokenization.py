@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -291,13 +291,14 @@ class SpecialTokens:
         self._any = re.compile(any_of or r"(?!)")  # no token: nothing matches
         self._spaced = re.compile(rf"[ \t]*(?:{any_of or '(?!)'})[ \t]*")
 
-    def findings(self, split: str, texts: Sequence[str | None], text: str) -> list[Finding]:
+    def findings(self, split: str, texts: Iterable[str | None], text: str) -> list[Finding]:
         """Counts the texts that have some. In `text`, which says what of them, `{tokens}` stands for the tokens."""
-        found = [self._any.findall(each or "") for each in texts]
-        tokens = sorted({token for some in found for token in some})
+        seen: set[str] = set()
+        flags = [bool(some) and not seen.update(some) for some in (self._any.findall(each or "") for each in texts)]
+        tokens = sorted(seen)
         listed = ", ".join(tokens[:SHOWN]) + (", ..." if len(tokens) > SHOWN else "")
         told = text.replace("{tokens}", f"special tokens of the tokenizer ({listed})")
-        return count_rows("special", split, map(bool, found), len(texts), told)
+        return count_rows("special", split, flags, len(flags), told)
 
     def without(self, text: str) -> str:
         """A text without them, as answers are decoded; it is left as it is where it has none."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from hfft.data import checks
+from hfft.data.columns import chosen
 from hfft.data.loaders import Batch, Examples
 from hfft.data.streaming import require_known_labels
 from hfft.data.tokenization import pad
@@ -100,7 +101,7 @@ class Classification(Task):
     def describe(
         self, split: str, inputs: Dataset, labels: Sequence[Any], examples: Examples
     ) -> tuple[dict[str, Any], list[checks.Finding]]:
-        known = [labels[row] for row in examples.ids.tolist() if labels[row] is not None]
+        known = [label for label in chosen(labels, examples.ids) if label is not None]
         told, findings = self.problem.summary(split, known) if known else ({}, [])
         return {"problem": self.problem.name, **told}, findings
 

@@ -13,6 +13,7 @@ import numpy as np
 from datasets import Dataset
 
 from hfft.data import checks
+from hfft.data.columns import as_array, chosen
 from hfft.data.labels import NEW_ROWS
 from hfft.data.loaders import Examples
 from hfft.data.tokenization import encode_rows, told_lengths
@@ -53,7 +54,9 @@ class _Split:
     @property
     def readable(self) -> np.ndarray:
         """`(rows,)`, whether a row can be read."""
-        return np.array([row not in self.faults for row in range(len(self.inputs))], dtype=bool)
+        flags = np.ones(len(self.inputs), dtype=bool)
+        flags[list(self.faults)] = False
+        return flags
 
 
 def prepare(task: Task, splits: Mapping[str, Dataset], pretrained: Pretrained) -> Prepared:
@@ -153,7 +156,7 @@ def _put(task: Task, split: _Split, predict: bool, prepared: Prepared, keep: boo
     examples = _trimmed(task, examples, split.name)
     if split.name != "train":  # which nobody answers
         ids = examples.ids
-        labels = task.shown_labels([split.labels[row] for row in ids.tolist()], examples.rows)
+        labels = task.shown_labels(chosen(split.labels, ids), examples.rows)
         examples = replace(examples, labels=labels, inputs=_chosen(split.inputs, ids))
     prepared.splits[split.name] = examples
     tokens = {} if examples.lengths is None else {"tokens": told_lengths(examples.lengths)}
@@ -163,7 +166,7 @@ def _put(task: Task, split: _Split, predict: bool, prepared: Prepared, keep: boo
 def _wanted(task: Task, split: _Split, predict: bool, prepared: Prepared) -> np.ndarray:
     """The rows of a split that become examples; those without a label are counted."""
     name, option = split.name, task.label_option
-    without = np.array([label is None for label in split.labels])
+    without = np.fromiter((label is None for label in split.labels), dtype=bool)
     done = "are answered and not scored" if predict else "are left out"
     text = f"have no {option} and {done}"
     prepared.findings.extend(checks.count_rows(checks.UNLABELLED, name, without, len(without), text))
@@ -203,7 +206,7 @@ def _trimmed(task: Task, examples: Examples, split: str) -> Examples:
     """The examples without what nobody reads again; of the training rows those that one can learn from."""
     rows = examples.rows
     if split == "train" and "learnable" in rows.column_names:
-        kept = np.flatnonzero(rows["learnable"][:])
+        kept = np.flatnonzero(as_array(rows, "learnable"))
         if not len(kept):
             raise DataError("No row of the train split has anything to learn from: the tokenizer makes no token of it.")
         examples = examples.select(kept)

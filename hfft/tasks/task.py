@@ -6,8 +6,9 @@ processes or the loop. hfft's own tasks and those of other packages are the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from hfft.data import checks
+from hfft.data.columns import as_array, chosen, values_of
 from hfft.data.findings import Finding
 from hfft.data.loaders import Batch, Examples, Views
 from hfft.data.sampling import Grouping
@@ -65,7 +67,7 @@ class Task:
         """
         checks.require_columns({split: rows}, {self.setting_of(column): [column] for column in self.inputs})
         for column in self.inputs:
-            checks.require_texts(rows[column][:], split, column, self.setting_of(column))
+            checks.require_text_column(rows, split, column, self.setting_of(column))
         return rows.select_columns(self.inputs)
 
     def labels(self, rows: Dataset, split: str) -> list[Any]:
@@ -236,7 +238,10 @@ class Task:
     def add_labels(self, rows: Dataset, labels: Sequence[Any], ids: np.ndarray, split: str) -> Dataset:
         """Puts the labels of a whole split beside the features of its rows `ids`."""
         encoded = self.encode_labels(labels, split)
-        return rows if encoded is None else rows.add_column("labels", [encoded[row] for row in ids.tolist()])
+        if encoded is None:
+            return rows
+        # A name of our own: datasets would make one of a dump of all values.
+        return rows.add_column("labels", chosen(encoded, ids), new_fingerprint=uuid4().hex)
 
     def shown_labels(self, labels: Sequence[Any], rows: Dataset) -> Sequence[Any]:
         """The labels that answers are scored against, of the examples that these rows are: by default as read."""
@@ -265,9 +270,9 @@ class Task:
         """
         asked, found = {}, []
         for split, rows in inputs.items():
-            asked[split] = list(zip(*(rows[name][:] for name in rows.column_names), strict=True))
-            empty = (not all(part.strip() for part in row if isinstance(part, str)) for row in asked[split])
+            empty = (not all(part.strip() for part in row if isinstance(part, str)) for row in _rows(rows))
             found += checks.count_rows("empty", split, empty, len(rows), "are empty")
+            asked[split] = checks.hashes(_rows(rows), _same)
         found += checks.repeated(asked, _same)
         return found + checks.contradictions(asked["train"], [checks.hashable(label) for label in labels], _same)
 
@@ -304,7 +309,7 @@ class Task:
         """
         if name not in examples.rows.column_names:
             return {}, []
-        cut = np.array(examples.rows[name][:]) > 0
+        cut = as_array(examples.rows, name) > 0
         text = f"are cut to {self.max_length} tokens" if text is None else text
         kind = name.replace("_", "-")
         found = checks.count_rows(kind, split, cut, len(cut), text, examples.ids) if cut.mean() > share else []
@@ -410,6 +415,11 @@ class Pictured(Protocol):
     def pictures(self, batch: Batch) -> list[tuple[str, Image]]:
         """The examples of a batch as the model sees them, each with a title."""
         ...
+
+
+def _rows(rows: Dataset) -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples, one by one."""
+    return zip(*(values_of(rows, name) for name in rows.column_names), strict=True)
 
 
 def _same(row: tuple[Any, ...]) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from hfft.data import checks
+from hfft.data.columns import values_of
 from hfft.data.loaders import Batch, Examples
 from hfft.data.tokenization import SpecialTokens, check_windows, joined, tokenized, tokenized_in_windows
 from hfft.models.pretrained import Pretrained
@@ -103,12 +104,14 @@ class TextClassification(Classification):
         read = "the model reads as such" if self.reads_special else "are left out, for this model has them for itself"
         found: list[checks.Finding] = []
         for column in self.inputs:
-            found += self.special.findings(split, inputs[column][:], f"have {{tokens}} in '{column}', which {read}")
+            texts, text = values_of(inputs, column), f"have {{tokens}} in '{column}', which {read}"
+            found += self.special.findings(split, texts, text)
         told, odd = super().describe(split, inputs, labels, examples)
         if self.options.windows is None:
             cut, long = self.told_cut(split, examples, share=CUT_SHARE)
         else:
-            cut, long = {"cut": 0, "in_windows": sum(len(row) > 1 for row in examples.rows["input_ids"])}, []
+            several = sum(len(row) > 1 for row in values_of(examples.rows, "input_ids"))
+            cut, long = {"cut": 0, "in_windows": several}, []
         return {**told, **cut}, found + odd + long
 
     def model_settings(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -120,7 +121,8 @@ class TokenClassification(Task):
 
     def add_labels(self, rows: Dataset, labels: Sequence[Any], ids: np.ndarray, split: str) -> Dataset:
         documents = self._documents(rows, [labels[row] for row in ids.tolist()])
-        return rows.add_column("tags", encode_tags(documents, ids.tolist(), self.tags, split))
+        tags = encode_tags(documents, ids.tolist(), self.tags, split)
+        return rows.add_column("tags", tags, new_fingerprint=uuid4().hex)
 
     def _documents(self, rows: Dataset, truths: Sequence[Any], given: Sequence[Any] | None = None) -> list[Document]:
         found = zip(rows["word_count"][:], rows["places"][:], truths, given or [None] * len(rows), strict=True)
