@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow
@@ -18,7 +18,7 @@ PIECE = 10_000  # rows
 
 def pieces(rows: Dataset, column: str) -> Iterator[Any]:
     """The values of a column in order, as arrow's arrays of `PIECE` rows; the last one may be shorter."""
-    tables: Iterator[Any] = rows.select_columns(column).with_format("arrow").iter(PIECE)
+    tables = cast(Iterator[Any], rows.select_columns(column).with_format("arrow").iter(PIECE))
     for table in tables:
         values = table[column]
         yield values.chunk(0) if values.num_chunks == 1 else pyarrow.concat_arrays(values.chunks)
@@ -26,7 +26,7 @@ def pieces(rows: Dataset, column: str) -> Iterator[Any]:
 
 def values_of(rows: Dataset, column: str) -> Iterator[Any]:
     """The values of a column one by one, as `rows[column]` gives them."""
-    batches: Iterator[Any] = rows.select_columns(column).with_format(None).iter(PIECE)
+    batches = cast(Iterator[Any], rows.select_columns(column).with_format(None).iter(PIECE))
     for batch in batches:
         yield from batch[column]
 
