@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
+from uuid import uuid4
 
 import numpy as np
 import pyarrow
@@ -29,6 +30,11 @@ def values_of(rows: Dataset, column: str) -> Iterator[Any]:
     batches = cast(Iterator[Any], rows.select_columns(column).with_format(None).iter(PIECE))
     for batch in batches:
         yield from batch[column]
+
+
+def tuples(rows: Dataset) -> Iterator[tuple[Any, ...]]:
+    """The rows one by one, each as a tuple of what its columns hold."""
+    return zip(*(values_of(rows, name) for name in rows.column_names), strict=True)
 
 
 def as_array(rows: Dataset, column: str) -> np.ndarray:
@@ -79,6 +85,11 @@ def distinct(rows: Dataset, column: str) -> Distinct:
         places.append(here[codes])
         start += len(piece)
     return Distinct(list(numbers), np.array(first, dtype=np.int64), np.concatenate(places))
+
+
+def with_column(rows: Dataset, name: str, values: Any) -> Dataset:
+    """The rows with a column more. Its fingerprint is drawn: datasets would make one of a dump of all values."""
+    return rows.add_column(name, values, new_fingerprint=uuid4().hex)
 
 
 def chosen(values: Any, rows: np.ndarray) -> Any:

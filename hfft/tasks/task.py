@@ -6,9 +6,8 @@ processes or the loop. hfft's own tasks and those of other packages are the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from hfft.data import checks
-from hfft.data.columns import as_array, chosen, values_of
+from hfft.data.columns import as_array, chosen, tuples, with_column
 from hfft.data.findings import Finding
 from hfft.data.loaders import Batch, Examples, Views
 from hfft.data.sampling import Grouping
@@ -238,10 +237,7 @@ class Task:
     def add_labels(self, rows: Dataset, labels: Sequence[Any], ids: np.ndarray, split: str) -> Dataset:
         """Puts the labels of a whole split beside the features of its rows `ids`."""
         encoded = self.encode_labels(labels, split)
-        if encoded is None:
-            return rows
-        # A name of our own: datasets would make one of a dump of all values.
-        return rows.add_column("labels", chosen(encoded, ids), new_fingerprint=uuid4().hex)
+        return rows if encoded is None else with_column(rows, "labels", chosen(encoded, ids))
 
     def shown_labels(self, labels: Sequence[Any], rows: Dataset) -> Sequence[Any]:
         """The labels that answers are scored against, of the examples that these rows are: by default as read."""
@@ -270,9 +266,9 @@ class Task:
         """
         asked, found = {}, []
         for split, rows in inputs.items():
-            empty = (not all(part.strip() for part in row if isinstance(part, str)) for row in _rows(rows))
+            empty = (not all(part.strip() for part in row if isinstance(part, str)) for row in tuples(rows))
             found += checks.count_rows("empty", split, empty, len(rows), "are empty")
-            asked[split] = checks.hashes(_rows(rows), _same)
+            asked[split] = checks.hashes(tuples(rows), _same)
         found += checks.repeated(asked, _same)
         return found + checks.contradictions(asked["train"], [checks.hashable(label) for label in labels], _same)
 
@@ -415,11 +411,6 @@ class Pictured(Protocol):
     def pictures(self, batch: Batch) -> list[tuple[str, Image]]:
         """The examples of a batch as the model sees them, each with a title."""
         ...
-
-
-def _rows(rows: Dataset) -> Iterator[tuple[Any, ...]]:
-    """The rows as tuples, one by one."""
-    return zip(*(values_of(rows, name) for name in rows.column_names), strict=True)
 
 
 def _same(row: tuple[Any, ...]) -> Any:
