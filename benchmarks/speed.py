@@ -95,9 +95,9 @@ class Line:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        told = [self.ratios.get(f"{one} / {other}", []) for one, other in PAIRS]
         memory = "" if self.mebibytes is None else "{:.0f} / {:.0f}".format(*self.mebibytes)
-        shown = ["{value:.2f} ({low:.2f} to {high:.2f})".format(**shared.median(each)) if each else "" for each in told]
+        told = (shared.median(self.ratios[f"{one} / {other}"]) for one, other in PAIRS)
+        shown = ["{value:.2f} ({low:.2f} to {high:.2f})".format(**each) for each in told]
         return (self.work, f"{self.rate:.0f}", *shown, memory, self.scores)
 
 
@@ -121,16 +121,17 @@ def text_recipe(options: argparse.Namespace, *changes: str) -> Recipe:
 
 def text_work(work: str, options: argparse.Namespace) -> tuple[list[Tool], Recipe, str]:
     epochs, changes = TEXT_WORKS[work]
-    recipe = text_recipe(options, f"train.epochs={epochs}", "tune.layer_decay=1", *changes)
+    recipe = text_recipe(options, f"train.epochs={options.epochs or epochs}", "tune.layer_decay=1", *changes)
     return tools(text_trainer, "bf16", GROUPED_BF16), recipe, "test.csv"
 
 
 def image_work(work: str, options: argparse.Namespace) -> tuple[list[Tool], Recipe, str]:
     name, pixels, epochs, precision, changes = IMAGE_WORKS[work]
-    rows = ("data.files={train: train.parquet}", f"data.train='train[:{options.images}]'", f"train.epochs={epochs}")
+    rows = ("data.files={train: train.parquet}", f"data.train='train[:{options.images}]'")
+    length = f"train.epochs={options.epochs or epochs}"
     place = options.data / name if name == "mobilenet_v2" else vit_tiny(options.made / name)
     model = (f"model.name={json.dumps(str(place.absolute()))}", "model.new_head=true", f"task.image_size={pixels}")
-    always = ("tune.layer_decay=1", "task.augment=null")
+    always = (length, "tune.layer_decay=1", "task.augment=null")
     recipe = shared.recipe_from(
         "mobilenet_local.yaml", options.data / "fashion_mnist", *rows, *model, *always, *changes
     )
@@ -197,8 +198,7 @@ def predicted(work: str, options: argparse.Namespace) -> Line:
         )
         ways = {HFFT: ours, SAME: same, DEFAULTS: theirs, BEST: best}
         took, said = in_turn(ways, texts, len(options.seeds))
-    equal = statistics.fmean(a["answer"] == b["label"] for a, b in zip(said[SAME], said[DEFAULTS], strict=True))
-    return line_of(work, len(texts), took, f"{100 * equal:.1f} % of the answers are the same")
+    return line_of(work, len(texts), took, agreement(said[SAME], [row["label"] for row in said[DEFAULTS]]))
 
 
 def generated(work: str, options: argparse.Namespace) -> Line:
@@ -225,8 +225,12 @@ def generated(work: str, options: argparse.Namespace) -> Line:
         ways = {HFFT: loaded["bfloat16"], SAME: loaded["float32"]}
         asked = {name: partial(written, trainer, tokenizer, rows) for name, trainer in trainers.items()}
         took, texts = in_turn({**ways, **asked}, words, len(options.seeds))
-    equal = statistics.fmean(a["answer"] == b for a, b in zip(texts[SAME], texts[DEFAULTS], strict=True))
-    return line_of(work, len(words), took, f"{100 * equal:.1f} % of the answers are the same")
+    return line_of(work, len(words), took, agreement(texts[SAME], texts[DEFAULTS]))
+
+
+def agreement(ours: Sequence[dict[str, Any]], theirs: Sequence[str]) -> str:
+    equal = statistics.fmean(row["answer"] == answer for row, answer in zip(ours, theirs, strict=True))
+    return f"{100 * equal:.1f} % of the answers are the same"
 
 
 def written(trainer: Seq2SeqTrainer, tokenizer: Any, rows: list[Any], words: Sequence[str]) -> list[str]:
@@ -262,19 +266,22 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def draw(lines: Sequence[Line], place: Path, title: str) -> None:
-    """Draws how many times as fast each work is, from zero; the line is Trainer's speed."""
+    """Draws how many times as fast each work is, on a scale of ratios; the line is the speed of the others."""
     from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports]  # an extra of its own
 
     figure = Figure(figsize=(9, 0.7 * len(lines) + 1.5), layout="constrained")
     axes = figure.subplots()
+    axes.set_xscale("log")
     for offset, (pair, colour) in enumerate(zip(PAIRS[:2], ("#1f6fb4", "#8a8f98"), strict=True)):
         values = [statistics.median(line.ratios[" / ".join(pair)]) for line in lines]
+        beyond, shown = [value - 1 for value in values], [f"{value:.1f}" for value in values]
         places = [row + 0.36 * (offset - 0.5) for row in range(len(lines))]
-        axes.bar_label(axes.barh(places, values, 0.34, color=colour, label=f"to {pair[1]}"), fmt="%.1f", padding=4)
+        axes.bar_label(axes.barh(places, beyond, 0.34, left=1, color=colour, label=f"to {pair[1]}"), shown, padding=4)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_yticks(range(len(lines)), [line.work for line in lines])
     axes.invert_yaxis()
-    axes.set_xscale("symlog", linthresh=2)
+    axes.margins(x=0.15)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("times as fast (median of the rounds)")
     axes.legend()
     figure.suptitle(title)
@@ -289,7 +296,8 @@ def measured(options: argparse.Namespace) -> Iterator[Line]:
 
 
 def main() -> None:
-    needed = ("sst2/train.csv", "fashion_mnist/train.parquet", "mobilenet_v2/config.json", "g2p_en_us/test.jsonl")
+    needed = ("sst2/train.csv", "sst2/test.csv", "fashion_mnist/train.parquet", "fashion_mnist/test.parquet")
+    needed += ("mobilenet_v2/config.json", "g2p_en_us/test.jsonl", "bart_g2p_en_us/config.json")
     parser = shared.parser_of(
         "hfft's speed beside Trainer's and pipeline's, on the CPU.", needed, rows=4000, epochs=None
     )

@@ -13,7 +13,7 @@ import numpy as np
 from datasets import ClassLabel, Dataset
 
 from hfft.data.checks import Finding, count_rows, listed
-from hfft.data.columns import distinct
+from hfft.data.columns import Distinct, distinct
 from hfft.data.decimals import has_decimal_comma
 from hfft.data.label_columns import MISSING, Reading
 from hfft.errors import DataError, quoted
@@ -47,7 +47,7 @@ def spelling_findings(split: str, rows: Dataset, column: str, reading: Reading) 
             shown = ", ".join(sorted(ascii(text) for text in odd)[:3])
             flags = np.array([not odd.isdisjoint(each) for each in texts])[held.places]
             found += count_rows(kind, split, flags, len(flags), f"{what}: {shown}")
-    return found + _minus_one(split, rows, column, reading)
+    return found + _minus_one(split, feature, held, reading)
 
 
 def _texts(value: Any, feature: Any) -> list[str]:
@@ -62,13 +62,12 @@ def _texts(value: Any, feature: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def _minus_one(split: str, rows: Dataset, column: str, reading: Reading) -> list[Finding]:
-    if reading.minus_one or isinstance(rows.features[column], ClassLabel):
+def _minus_one(split: str, feature: Any, held: Distinct, reading: Reading) -> list[Finding]:
+    if reading.minus_one or isinstance(feature, ClassLabel):
         return []
-    held = distinct(rows, column)
     none = [value == -1 or (isinstance(value, str) and value.strip() in (MISSING, "-1.0")) for value in held.values]
     text = "have -1, which is read as no label; if it is one, name all labels in task.labels"
-    return count_rows("minus-one", split, np.array(none, dtype=bool)[held.places], len(rows), text)
+    return count_rows("minus-one", split, np.array(none, dtype=bool)[held.places], len(held.places), text)
 
 
 def name_findings(split: str, counts: Mapping[str, int]) -> list[Finding]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForTokenClassification
 
 from hfft.data import checks
+from hfft.data.columns import with_column
 from hfft.data.label_columns import Reading
 from hfft.data.label_warnings import spelling_findings
 from hfft.data.loaders import Batch, Examples
@@ -121,8 +121,7 @@ class TokenClassification(Task):
 
     def add_labels(self, rows: Dataset, labels: Sequence[Any], ids: np.ndarray, split: str) -> Dataset:
         documents = self._documents(rows, [labels[row] for row in ids.tolist()])
-        tags = encode_tags(documents, ids.tolist(), self.tags, split)
-        return rows.add_column("tags", tags, new_fingerprint=uuid4().hex)
+        return with_column(rows, "tags", encode_tags(documents, ids.tolist(), self.tags, split))
 
     def _documents(self, rows: Dataset, truths: Sequence[Any], given: Sequence[Any] | None = None) -> list[Document]:
         found = zip(rows["word_count"][:], rows["places"][:], truths, given or [None] * len(rows), strict=True)
